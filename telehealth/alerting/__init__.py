@@ -1,0 +1,1 @@
+"""The shell around alerts: takes due work, folds, writes episodes and alerts."""

@@ -1,0 +1,1 @@
+"""Brokers: the embedded one, and configuration for Mosquitto."""

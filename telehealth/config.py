@@ -1,0 +1,75 @@
+"""All settings, read in one place into one frozen object.
+
+Environment variables (or a .env file): DATABASE_URL, DATABASE_OWNER_URL, MQTT_URL and
+TELEHEALTH_*. A wrong or missing setting is one clear line and exit status 2 before anything is
+opened. Values never appear in messages: they may be secrets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from telehealth.errors import SettingError
+
+
+class Settings(BaseSettings):
+    """What one process runs with. Units are in the names."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="TELEHEALTH_",
+        env_file=".env",
+        frozen=True,
+        hide_input_in_errors=True,
+        extra="ignore",
+        env_ignore_empty=True,
+    )
+
+    #: PostgreSQL as the application role, postgresql://user:password@host:port/database
+    database_url: SecretStr | None = Field(default=None, validation_alias="DATABASE_URL")
+    #: The same database as the owner role; migrate only.
+    database_owner_url: SecretStr | None = Field(default=None, validation_alias="DATABASE_OWNER_URL")
+    #: The broker, mqtt://user:password@host:port or mqtts://...
+    mqtt_url: SecretStr | None = Field(default=None, validation_alias="MQTT_URL")
+
+    host: str = Field(default="127.0.0.1", max_length=255)
+    port: int = Field(default=8080, ge=0, le=65535)
+    #: How browsers reach us, e.g. https://ward.example; cookies are Secure when it is https.
+    public_url: str | None = Field(default=None, pattern=r"^https?://[^/\s]+$")
+    tls_certificate: str | None = None
+    tls_key: str | None = None
+    #: Addresses of proxies whose X-Forwarded-* headers are believed, comma-separated.
+    trusted_proxies: str = ""
+    roles: str = Field(default="ingest,alerting,web", pattern=r"^[a-z]+(,[a-z]+)*$")
+    log_level: str = Field(default="info", pattern=r"^(debug|info|warning|error)$")
+    database_connections: int = Field(default=12, ge=4, le=200)
+    session_hours: float = Field(default=12.0, gt=0, le=72)
+    #: Messages taken from the broker and not yet committed; the live lane. Memory is bounded by it.
+    ingest_window: int = Field(default=4000, ge=1, le=65535)
+    ingest_backlog_window: int = Field(default=200, ge=1, le=65535)
+
+    def needed(self, name: str) -> str:
+        """The value of a setting that the command at hand cannot do without."""
+        value: Any = getattr(self, name)
+        if value is None:
+            raise SettingError(_variable(name), "is not set")
+        return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+
+
+def from_environment(overrides: Mapping[str, Any] | None = None) -> Settings:
+    """Read the environment once. Raises SettingError naming the first wrong variable."""
+    try:
+        return Settings(**dict(overrides or {}))
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        raise SettingError(_variable(str(first["loc"][0])), first["msg"]) from None
+
+
+def _variable(name: str) -> str:
+    field = Settings.model_fields.get(name)
+    if field is not None and isinstance(field.validation_alias, str):
+        return field.validation_alias
+    return name if name.isupper() else f"TELEHEALTH_{name.upper()}"

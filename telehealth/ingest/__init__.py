@@ -1,0 +1,1 @@
+"""From the broker and HTTP into the record: decode, store, acknowledge, receipt."""

@@ -1,0 +1,32 @@
+"""What /metrics shows. One registry per process; labels are few and bounded, never ids."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+REGISTRY = CollectorRegistry()
+
+MESSAGES = Counter("telehealth_messages", "Device messages taken in and committed", ["lane"], registry=REGISTRY)
+READINGS = Counter("telehealth_readings", "Readings by what became of them", ["result"], registry=REGISTRY)
+REFUSALS = Counter("telehealth_refusals", "Refusals by error", ["error"], registry=REGISTRY)
+BATCH_SECONDS = Histogram(
+    "telehealth_batch_seconds",
+    "From the first message of a batch to its commit",
+    registry=REGISTRY,
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+BATCH_MESSAGES = Histogram(
+    "telehealth_batch_messages",
+    "Messages per batch",
+    registry=REGISTRY,
+    buckets=(1, 2, 5, 10, 50, 100, 500, 1000, 5000),
+)
+UNSETTLED = Gauge(
+    "telehealth_unsettled_messages", "Taken from the broker, not yet committed", ["lane"], registry=REGISTRY
+)
+DUE_ROWS = Gauge("telehealth_due_rows", "Evaluation work waiting", registry=REGISTRY)
+DUE_AGE_SECONDS = Gauge("telehealth_due_age_seconds", "Age of the oldest evaluation work", registry=REGISTRY)
+EVALUATION_SECONDS = Histogram("telehealth_evaluation_seconds", "One evaluation transaction", registry=REGISTRY)
+OPEN_ALERTS = Gauge("telehealth_open_alerts", "Open alerts", ["kind", "priority"], registry=REGISTRY)
+SOCKETS = Gauge("telehealth_sockets", "Live browser connections", registry=REGISTRY)
+SIGN_INS = Counter("telehealth_sign_ins", "Sign-ins by result", ["result"], registry=REGISTRY)

@@ -1,0 +1,1 @@
+"""The records of the service and the rules that hold for them. No IO."""

