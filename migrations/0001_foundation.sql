@@ -35,6 +35,8 @@ CREATE TABLE organisation (
     created_at timestamptz NOT NULL
 );
 
+INSERT INTO organisation (name, created_at) VALUES ('Default organisation', clock_timestamp());
+
 CREATE TABLE ward (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     organisation_id bigint NOT NULL REFERENCES organisation,
