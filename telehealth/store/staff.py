@@ -60,7 +60,12 @@ async def add(
     for ward_id in wards:
         await connection.execute(sql("staff.join_ward"), member.id, ward_id, actor, now)
     await audit.write(
-        connection, actor, "user.add", object_kind="staff", object_id=member.id, detail={"wards": list(wards), "role": role}
+        connection,
+        actor,
+        "user.add",
+        object_kind="staff",
+        object_id=member.id,
+        detail={"wards": list(wards), "role": role},
     )
     return member
 
