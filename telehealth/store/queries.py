@@ -20,7 +20,7 @@ def _load() -> dict[str, str]:
         if not file.name.endswith(".sql"):
             continue
         subject = file.name.removesuffix(".sql")
-        loaded: Any = aiosql.from_str(file.read_text("utf-8"), "asyncpg")
+        loaded: Any = aiosql.from_str(file.read_text("utf-8"), "asyncpg", mandatory_parameters=False)
         for name in loaded.available_queries:
             text = getattr(loaded, name).sql
             if text and not name.endswith("_cursor"):
