@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-import nhs_number
+from nhs_number.validate import is_valid
 
 from telehealth.errors import Invalid
 
@@ -70,7 +70,7 @@ def aware(field: str, moment: datetime) -> datetime:
 
 def check_nhs_number(number: str) -> str:
     """Ten digits with a valid check digit (Modulus 11)."""
-    if not re.fullmatch(r"[0-9]{10}", number) or not nhs_number.is_valid(number):
+    if not re.fullmatch(r"[0-9]{10}", number) or not is_valid(number):
         raise Invalid("nhs_number", "must be ten digits with a valid check digit")
     return number
 

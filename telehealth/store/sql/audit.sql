@@ -1,7 +1,7 @@
 -- name: write
 -- One audit row; $10 is real time.
 INSERT INTO audit (organisation_id, actor, action, outcome, object_kind, object_id, resident_id, ward_id, detail, at)
-VALUES ($1::bigint, $2::text, $3::text, $4::text, $5::text, left($6::text, 200), $7::bigint, $8::bigint, $9::jsonb,
+VALUES ($1::bigint, coalesce($2::text, actor()), $3::text, $4::text, $5::text, left($6::text, 200), $7::bigint, $8::bigint, $9::jsonb,
         $10::timestamptz);
 
 -- name: listing

@@ -1,0 +1,57 @@
+# Every target does all of its own set-up. On Debian 12 that includes the packages that it needs; elsewhere the
+# command for what is missing is printed. PYTHON picks the interpreter, VENV the environment's folder.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do command -v $$p && break; done)
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+help: ## What there is to make
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+demo: $(VENV)/.demo ## Start everything with simulated residents; prints where to look
+	@exec $(BIN)/telehealth demo $(ARGS)
+
+test: $(VENV)/.test ## All tests, with real PostgreSQL, Mosquitto and Chromium
+	@bash tests/packages.sh mosquitto mosquitto-clients postgresql-15 chromium
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.check ## Format, lint, import contracts, types
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/lint-imports
+	@$(BIN)/mypy
+	@bash tests/node.sh $(BIN) npm --prefix web run --silent types
+
+bench: $(VENV)/.test ## Throughput against the bare drain, publish-to-screen latency, residents per second
+	@bash tests/packages.sh mosquitto
+	@$(BIN)/telehealth bench $(ARGS)
+
+clean: ## Remove what was built and installed
+	rm -rf $(VENV) build dist web/node_modules web/dist telehealth/web/static/dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# One stamp per set of extras; rebuilt when the dependencies or the browser code change.
+SOURCES := pyproject.toml web/package-lock.json web/build_hook.py $(shell find web/src web/*.mjs -type f 2>/dev/null)
+
+$(VENV)/bin/pip:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is missing: apt-get install python3 python3-venv"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed; $(PYTHON) is older"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || PYTHON=$(PYTHON) bash tests/packages.sh python3-venv
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: $(SOURCES) | $(VENV)/bin/pip
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[demo]'
+	@touch $@
+
+$(VENV)/.test: $(SOURCES) | $(VENV)/bin/pip
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[demo,test]'
+	@touch $@ $(VENV)/.demo
+
+$(VENV)/.check: $(SOURCES) | $(VENV)/bin/pip
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[demo,test,check]'
+	@touch $@ $(VENV)/.test $(VENV)/.demo
+
+.PHONY: help demo test check bench clean

@@ -1,0 +1,128 @@
+"""telehealth export readings|alerts"""
+
+from __future__ import annotations
+
+import csv
+import os
+import sys
+from collections.abc import AsyncIterator, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from telehealth import errors
+from telehealth.cli import terminal
+
+app = typer.Typer(help="Readings and alerts as CSV or JSON lines; columns are in docs/export.md.", no_args_is_help=True)
+
+Resident = Annotated[str | None, typer.Option("--resident", help="NHS number.")]
+Device = Annotated[str | None, typer.Option("--device", help="Device id.")]
+Ward = Annotated[str | None, typer.Option("--ward", help="Ward name or id.")]
+Since = Annotated[str | None, typer.Option("--since", help="From this time on, with offset.")]
+Until = Annotated[str | None, typer.Option("--until", help="Before this time, with offset.")]
+Format = Annotated[str, typer.Option("--format", help="csv or jsonl.")]
+User = Annotated[str | None, typer.Option("--user", help="Only what this member of staff may see.")]
+
+
+@app.command()
+def readings(
+    resident: Resident = None,
+    device: Device = None,
+    ward: Ward = None,
+    since: Since = None,
+    until: Until = None,
+    format: Format = "csv",
+    user: User = None,
+    json: terminal.Json = False,
+) -> None:
+    """Readings, by the time they were taken. Streams: nothing is held in memory."""
+    _export("readings", resident, device, ward, since, until, "jsonl" if json else format, user)
+
+
+@app.command()
+def alerts(
+    resident: Resident = None,
+    device: Device = None,
+    ward: Ward = None,
+    since: Since = None,
+    until: Until = None,
+    format: Format = "csv",
+    user: User = None,
+    json: terminal.Json = False,
+) -> None:
+    """Alerts with their evidence and everything that was done about them, by the time they were raised."""
+    _export("alerts", resident, device, ward, since, until, "jsonl" if json else format, user)
+
+
+def _export(
+    what: str,
+    resident: str | None,
+    device: str | None,
+    ward: str | None,
+    since: str | None,
+    until: str | None,
+    form: str,
+    user: str | None,
+) -> None:
+    async def job() -> None:
+        if form not in ("csv", "jsonl"):
+            raise errors.Invalid("--format", "must be csv or jsonl")
+        if sum(given is not None for given in (resident, device, ward)) != 1:
+            raise errors.Invalid("--resident, --device, --ward", "give exactly one of them")
+        from telehealth.store import audit, devices, export, residents, wards
+
+        async with terminal.transaction(username=user) as connection:
+            person = await residents.find(connection, resident) if resident is not None else None
+            thing = await devices.find(connection, device) if device is not None else None
+            place = await wards.find(connection, ward) if ward is not None else None
+            selection = export.Selection(
+                resident_id=person.id if person else None,
+                device_pk=thing.id if thing else None,
+                ward_id=place.id if place else None,
+                since=terminal.moment(since, field="--since"),
+                until=terminal.moment(until, field="--until"),
+            )
+            await audit.write(
+                connection,
+                None,
+                f"export.{what}",
+                object_kind="resident" if person else "device" if thing else "ward",
+                object_id=person.id if person else thing.device_id if thing else place.id if place else None,
+                resident_id=person.id if person else None,
+                ward_id=place.id if place else None,
+            )
+            if what == "readings":
+                await _print(export.readings(connection, selection), export.READING_COLUMNS, form)
+            else:
+                await _print(export.alerts(connection, selection), export.ALERT_COLUMNS, form)
+
+    try:
+        terminal.run(job)
+    except BrokenPipeError:  # the reader, such as head, has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(0) from None
+
+
+async def _print(rows: AsyncIterator[dict[str, Any]], columns: Sequence[str], form: str) -> None:
+    if form == "jsonl":
+        async for row in rows:
+            sys.stdout.write(terminal.encode(row) + "\n")
+    else:
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(columns)
+        async for row in rows:
+            writer.writerow([_csv(row[column]) for column in columns])
+    sys.stdout.flush()
+
+
+def _csv(value: Any) -> str:
+    """Empty for null; lists of words joined by blanks; anything nested as JSON."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (list, tuple)) and all(isinstance(part, str) for part in value):
+        return " ".join(value)
+    if isinstance(value, (dict, list, tuple)):
+        return terminal.encode(value)
+    return str(value)

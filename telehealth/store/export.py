@@ -1,0 +1,112 @@
+"""Readings and alerts out again, row by row, so that a year of a ward needs no memory."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from telehealth.store.db import Connection
+from telehealth.store.queries import sql
+
+READING_COLUMNS = (
+    "device_id",
+    "nhs_number",
+    "code",
+    "value",
+    "unit",
+    "value_sent",
+    "unit_sent",
+    "taken_at",
+    "effective_at",
+    "received_at",
+    "stream",
+    "seq",
+    "flags",
+    "method",
+)
+ALERT_COLUMNS = (
+    "rule",
+    "priority",
+    "condition",
+    "handling",
+    "nhs_number",
+    "raised_at",
+    "episode_from",
+    "episode_to",
+    "reason",
+    "evidence",
+    "events",
+    "kind",
+    "late",
+    "device_id",
+    "ward",
+    "alert_id",
+)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """One of resident, device or ward (keys), and a time range: [since, until)."""
+
+    resident_id: int | None = None
+    device_pk: int | None = None
+    ward_id: int | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    @property
+    def arguments(self) -> tuple[object, ...]:
+        return (self.resident_id, self.device_pk, self.ward_id, self.since, self.until)
+
+
+async def readings(connection: Connection, selection: Selection) -> AsyncIterator[dict[str, Any]]:
+    """Rows of READING_COLUMNS in the order of taken_at; times as RFC 3339, values as they were sent beside ours.
+
+    flags holds what the device said and what we marked (conflict, extreme, clock_uncertain, struck, ...).
+    """
+    async for row in connection.cursor(sql("export.readings"), *selection.arguments, prefetch=2000):
+        value = _plain(row["value"]) if row["value_code"] is None else row["value_code"]
+        flags = [*(row["flags"] or ()), *(row["marks"] or ())]
+        if row["absent"] is not None:
+            flags.append(f"absent:{row['absent']}")
+        if row["struck"]:
+            flags.append("struck")
+        sent = value if row["value_sent"] is None else msgspec.json.decode(row["value_sent"])
+        yield {
+            "device_id": row["device_id"],
+            "nhs_number": row["nhs_number"],
+            "code": row["code"],
+            "value": value,
+            "unit": row["unit"],
+            "value_sent": sent,
+            "unit_sent": row["unit"] if row["unit_sent"] is None else row["unit_sent"],
+            "taken_at": moment(row["taken_at"]),
+            "effective_at": moment(row["effective_at"]),
+            "received_at": moment(row["received_at"]),
+            "stream": row["stream"],
+            "seq": row["seq"],
+            "flags": flags,
+            "method": row["method"],
+        }
+
+
+async def alerts(connection: Connection, selection: Selection) -> AsyncIterator[dict[str, Any]]:
+    """Rows of ALERT_COLUMNS in the order in which they were raised; episode_to is null while one goes on."""
+    async for row in connection.cursor(sql("export.alerts"), *selection.arguments, prefetch=500):
+        yield {column: moment(row[column]) if isinstance(row[column], datetime) else row[column] for column in ALERT_COLUMNS}
+
+
+def moment(at: datetime | None) -> str | None:
+    """2026-11-21T10:00:01.000Z: milliseconds, UTC."""
+    if at is None:
+        return None
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _plain(value: float | None) -> float | int | None:
+    """96 rather than 96.0: a device's whole number comes out as it went in."""
+    return int(value) if value is not None and value.is_integer() and abs(value) < 2**53 else value

@@ -1,0 +1,38 @@
+-- name: readings
+-- Readings of a resident, of a device, or of a ward (its residents', and its devices' unattributed ones).
+SELECT d.device_id, p.nhs_number, r.code, r.value, r.value_code, r.absent, r.unit, r.value_sent, r.unit_sent, r.taken_at,
+       r.effective_at, r.received_at, r.stream, r.seq, r.flags, r.marks, r.struck, r.method
+FROM reading r
+LEFT JOIN device d ON d.id = r.device_pk
+LEFT JOIN resident p ON p.id = r.resident_id
+WHERE ($1::bigint IS NULL OR r.resident_id = $1)
+  AND ($2::bigint IS NULL OR r.device_pk = $2)
+  AND ($3::bigint IS NULL OR p.ward_id = $3 OR (r.resident_id IS NULL AND d.ward_id = $3))
+  AND ($4::timestamptz IS NULL OR r.taken_at >= $4)
+  AND ($5::timestamptz IS NULL OR r.taken_at < $5)
+ORDER BY r.taken_at, r.identity, r.value_key;
+
+-- name: alerts
+-- Alerts of a resident, of a device, or of a ward, with their episodes' span and all their events.
+SELECT a.id AS alert_id, a.rule, a.kind, a.priority, a.condition, a.handling, a.late, p.nhs_number, d.device_id, w.name AS ward,
+       a.raised_at, e.episode_from, e.episode_to, a.reason, a.evidence, v.events
+FROM alert a
+JOIN ward w ON w.id = a.ward_id
+LEFT JOIN resident p ON p.id = a.resident_id
+LEFT JOIN device d ON d.id = a.device_pk
+LEFT JOIN LATERAL (
+    SELECT min(x.started_at) AS episode_from,
+           CASE WHEN bool_and(x.ended_at IS NOT NULL) THEN max(x.ended_at) END AS episode_to
+    FROM alert_episode l JOIN episode x ON x.id = l.episode_id WHERE l.alert_id = a.id
+) e ON true
+LEFT JOIN LATERAL (
+    SELECT coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object('at', t.at, 'event', t.event, 'actor', t.actor,
+               'priority', t.priority, 'note', t.note, 'outcome', t.outcome)) ORDER BY t.id), '[]'::jsonb) AS events
+    FROM alert_event t WHERE t.alert_id = a.id
+) v ON true
+WHERE ($1::bigint IS NULL OR a.resident_id = $1)
+  AND ($2::bigint IS NULL OR a.device_pk = $2)
+  AND ($3::bigint IS NULL OR a.ward_id = $3)
+  AND ($4::timestamptz IS NULL OR a.raised_at >= $4)
+  AND ($5::timestamptz IS NULL OR a.raised_at < $5)
+ORDER BY a.raised_at, a.id;
