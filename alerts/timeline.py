@@ -1,0 +1,104 @@
+"""Readings of many residents as numpy columns, in the order in which decisions are made."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from alerts import codes, errors
+
+Integers = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+#: Bits of the quality column.
+UNCERTAIN = 1  #: the device's clock was wrong; effective_at was worked out
+EXTREME = 2  #: possible, but so unusual that a repeat decides
+POOR = 4  #: the device itself doubted the measurement
+CONFLICT = 8  #: the same reading came with different values
+
+#: What devices say that makes a measurement doubtful. Flags not named here are carried, not judged.
+POOR_FLAGS = frozenset(
+    {"motion", "movement", "poor_signal", "low_perfusion", "weak_signal", "questionable", "invalid", "unstable",
+     "cuff_loose", "cuff_too_loose", "irregular_pulse", "pulse_out_of_range", "position", "improper_position",
+     "sensor_fault", "sensor_unplugged", "interference", "ambient_light", "artefact"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One reading as stored. `at` is effective_at in microseconds since the epoch; `identity` the 128-bit
+    identity as an integer; value and value_code both None: a failed measurement.
+    """
+
+    resident: int
+    at: int
+    code: str
+    value: float | None
+    value_code: str | None = None
+    identity: int = 0
+    marks: Collection[str] = ()
+    flags: Collection[str] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Timeline:
+    """Columns of equal length, sorted by (resident, at, code, identity); made by `build` or `from_readings`.
+
+    Rows with the same identity are one row here: `low` is the least and `high` the greatest of its values
+    (they differ only in a conflict), so that each side of a rule sees the more dangerous one.
+    NaN: a failed measurement.
+    """
+
+    resident: Integers
+    at: Integers  #: microseconds since the epoch, effective_at
+    code: Integers  #: position in codes.CODES
+    low: Floats
+    high: Floats
+    quality: Integers
+
+    def __len__(self) -> int:
+        return len(self.resident)
+
+
+def build(
+    resident: npt.ArrayLike,
+    at: npt.ArrayLike,
+    code: npt.ArrayLike,
+    value: npt.ArrayLike,
+    identity_high: npt.ArrayLike,
+    identity_low: npt.ArrayLike,
+    quality: npt.ArrayLike,
+) -> Timeline:
+    """Sorts columns given in any order and merges rows of one identity.
+
+    resident, at (microseconds since the epoch), code (position in codes.CODES), quality: integers; value:
+    float, NaN for a failed measurement; identity_high, identity_low: the two unsigned 64-bit halves of the
+    identity. Raises InputError when lengths differ or a code is unknown.
+    """
+    raise NotImplementedError
+
+
+def from_readings(readings: Iterable[Reading]) -> Timeline:
+    """Columns of readings. A code that the engine does not know is left out: no rule can name it."""
+    raise NotImplementedError
+
+
+def quality_of(marks: Collection[str], flags: Collection[str]) -> int:
+    """Quality bits from the marks ("clock_uncertain", "extreme", "conflict") and the device's flags."""
+    bits = 0
+    if "clock_uncertain" in marks:
+        bits |= UNCERTAIN
+    if "extreme" in marks:
+        bits |= EXTREME
+    if "conflict" in marks:
+        bits |= CONFLICT
+    if flags and not POOR_FLAGS.isdisjoint(flags):
+        bits |= POOR
+    return bits
+
+
+__all__ = ["CONFLICT", "EXTREME", "POOR", "UNCERTAIN", "Reading", "Timeline", "build", "from_readings", "quality_of"]
+_ = (Sequence, codes, errors)
