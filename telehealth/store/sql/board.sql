@@ -1,0 +1,95 @@
+-- name: ward
+-- One ward, if the actor may see it.
+SELECT id, organisation_id, name, simulated FROM ward WHERE id = $1::bigint;
+
+-- name: wards
+-- The wards that the actor may see, with how much there is in each.
+SELECT w.id, w.organisation_id, w.name, w.simulated,
+       (SELECT count(*) FROM spell s JOIN resident r ON r.id = s.resident_id
+        WHERE s.ward_id = w.id AND s.during @> $1::timestamptz) AS residents,
+       (SELECT count(*) FROM alert a WHERE a.ward_id = w.id AND a.open) AS open_alerts
+FROM ward w ORDER BY w.name, w.id;
+
+-- name: residents
+-- Who is on a ward now (or those of $3 who are), with pathway, pause, rules in force and last contact.
+SELECT r.id, r.nhs_number, r.family_name, r.given_name, r.title, r.gender, r.born, r.zone, r.simulated,
+       s.pathway, s.pathway_version, s.schedule, p.reason AS pause_reason, lower(p.during) AS paused_from,
+       upper(p.during) AS paused_until, v.rules, c.seen_at
+FROM resident r
+JOIN spell s ON s.resident_id = r.id AND s.during @> $2::timestamptz
+LEFT JOIN LATERAL (
+    SELECT reason, during FROM pause WHERE resident_id = r.id AND during @> $2::timestamptz LIMIT 1) p ON true
+LEFT JOIN LATERAL (
+    SELECT rules FROM rule_version WHERE resident_id = r.id AND valid_from <= $2::timestamptz
+    ORDER BY valid_from DESC, id DESC LIMIT 1) v ON true
+LEFT JOIN LATERAL (
+    SELECT max(dc.seen_at) AS seen_at FROM device_assignment a JOIN device_contact dc ON dc.device_pk = a.device_pk
+    WHERE a.resident_id = r.id AND a.during @> $2::timestamptz) c ON true
+WHERE s.ward_id = $1::bigint AND ($3::bigint[] IS NULL OR r.id = ANY ($3));
+
+-- name: latest
+-- The newest reading of each code of some residents.
+SELECT resident_id, code, effective_at, received_at, value, value_code, unit, absent, method, marks
+FROM latest WHERE resident_id = ANY ($1::bigint[]);
+
+-- name: sparks
+-- For each (resident, code) the last number of every quarter of an hour from $3 to $4. The bounds of taken_at
+-- only spare old partitions: a device whose clock is a month wrong has no small chart, but has its value.
+SELECT q.resident_id, p.effective_at, p.value
+FROM unnest($1::bigint[], $2::text[]) AS q (resident_id, code)
+CROSS JOIN LATERAL (
+    SELECT DISTINCT ON (date_bin('15 minutes', effective_at, $3::timestamptz)) effective_at, value
+    FROM reading
+    WHERE reading.resident_id = q.resident_id AND reading.code = q.code AND NOT struck AND value IS NOT NULL
+      AND effective_at > $3::timestamptz AND effective_at <= $4::timestamptz
+      AND taken_at > $3::timestamptz - interval '31 days' AND taken_at < $4::timestamptz + interval '31 days'
+    ORDER BY date_bin('15 minutes', effective_at, $3::timestamptz), effective_at DESC) p
+ORDER BY q.resident_id, p.effective_at;
+
+-- name: open_alerts
+-- Every open alert of a ward with whom it is about.
+SELECT a.id, a.ward_id, a.resident_id, d.device_id, a.rule, a.kind, a.priority, a.condition, a.handling, a.open,
+       a.provisional, a.late, a.onset_at, a.raised_at, a.changed_at, a.reason,
+       r.family_name, r.given_name, r.title, r.nhs_number
+FROM alert a LEFT JOIN resident r ON r.id = a.resident_id LEFT JOIN device d ON d.id = a.device_pk
+WHERE a.ward_id = $1::bigint AND a.open;
+
+-- name: alerts_by_id
+-- Some alerts, open or not.
+SELECT a.id, a.ward_id, a.resident_id, d.device_id, a.rule, a.kind, a.priority, a.condition, a.handling, a.open,
+       a.provisional, a.late, a.onset_at, a.raised_at, a.changed_at, a.reason,
+       r.family_name, r.given_name, r.title, r.nhs_number
+FROM alert a LEFT JOIN resident r ON r.id = a.resident_id LEFT JOIN device d ON d.id = a.device_pk
+WHERE a.id = ANY ($1::bigint[]);
+
+-- name: alerts
+-- Alerts of a ward or a resident, newest first, before the alert $4.
+SELECT a.id, a.ward_id, a.resident_id, d.device_id, a.rule, a.kind, a.priority, a.condition, a.handling, a.open,
+       a.provisional, a.late, a.onset_at, a.raised_at, a.changed_at, a.reason,
+       r.family_name, r.given_name, r.title, r.nhs_number
+FROM alert a LEFT JOIN resident r ON r.id = a.resident_id LEFT JOIN device d ON d.id = a.device_pk
+WHERE ($1::bigint IS NULL OR a.ward_id = $1) AND ($2::bigint IS NULL OR a.resident_id = $2)
+  AND ($3::boolean IS NULL OR a.open = $3) AND ($4::bigint IS NULL OR a.id < $4)
+ORDER BY a.id DESC
+LIMIT $5::int;
+
+-- name: alert_history
+-- What happened to an alert, oldest first, with the names of the staff.
+SELECT e.at, e.event, coalesce(s.display_name, e.actor) AS actor, e.actor AS actor_key, e.priority, e.note, e.outcome
+FROM alert_event e LEFT JOIN staff s ON e.actor = 'staff:' || s.id
+WHERE e.alert_id = $1::bigint ORDER BY e.id;
+
+-- name: alert_episodes
+-- The episodes of an alert, and its evidence with each.
+SELECT p.started_at, p.ended_at, p.peak_at, p.peak_value, p.priority
+FROM alert_episode l JOIN episode p ON p.id = l.episode_id
+WHERE l.alert_id = $1::bigint ORDER BY p.started_at, p.id;
+
+-- name: alert_evidence
+-- The values that an alert was raised on.
+SELECT evidence FROM alert WHERE id = $1::bigint;
+
+-- name: wards_of_residents
+-- On which ward each of some residents is now.
+SELECT s.resident_id, s.ward_id FROM spell s
+WHERE s.resident_id = ANY ($1::bigint[]) AND s.during @> $2::timestamptz;
