@@ -17,7 +17,9 @@ DeviceId = Annotated[str, typer.Argument(help="The device's id.")]
 @app.command()
 def add(
     ward: Annotated[str, typer.Option(help="The ward that lends it, by name or id.")],
-    device_id: Annotated[str | None, typer.Option("--id", help="1 to 64 of A-Z a-z 0-9 _ -; made up if left out.")] = None,
+    device_id: Annotated[
+        str | None, typer.Option("--id", help="1 to 64 of A-Z a-z 0-9 _ -; made up if left out.")
+    ] = None,
     model: Annotated[str, typer.Option(help="Make and model.")] = "",
     code: Annotated[list[str] | None, typer.Option(help="A code that it measures; repeat for more.")] = None,
     json: terminal.Json = False,
@@ -40,7 +42,9 @@ def add(
             )
         found = {"device_id": device.device_id, "username": device.device_id, "password": password, "ward": place.name}
         terminal.answer(
-            found, as_json=json, text=f"Device {device.device_id} added to {place.name}\nPassword, shown only now: {password}"
+            found,
+            as_json=json,
+            text=f"Device {device.device_id} added to {place.name}\nPassword, shown only now: {password}",
         )
 
     terminal.run(job)

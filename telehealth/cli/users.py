@@ -18,7 +18,9 @@ token_app = typer.Typer(help="Tokens for programs that use the API.", no_args_is
 def add(
     username: Annotated[str, typer.Argument(help="What they sign in with: a-z 0-9 . _ @ -")],
     role: Annotated[str, typer.Option(help="clinician, tester or admin.")],
-    ward: Annotated[list[str] | None, typer.Option(help="A ward they belong to, by name or id; repeat for more.")] = None,
+    ward: Annotated[
+        list[str] | None, typer.Option(help="A ward they belong to, by name or id; repeat for more.")
+    ] = None,
     display_name: Annotated[str | None, typer.Option("--name", help="How others see them; else the user name.")] = None,
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="Read the password from the first line of standard input.")

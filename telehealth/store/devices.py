@@ -175,3 +175,23 @@ async def _audit(
         resident_id=resident_id,
         ward_id=device.ward_id,
     )
+
+
+async def end_stay(
+    connection: Connection,
+    resident: residents.Resident,
+    *,
+    at: datetime,
+    died: bool,
+    reason: str,
+    actor: Actor,
+    now: datetime,
+) -> None:
+    """Discharge or death: the spell ends, the resident's devices come back, their later readings are nobody's."""
+    returned = await residents.end_spell(connection, resident, at=at, died=died, reason=reason, actor=actor, now=now)
+    for device_pk in returned:
+        row = await connection.fetchrow(sql("devices.by_key"), device_pk)
+        assert row is not None
+        device = Device(**dict(row))
+        await _journal(connection, "unassigned", device, resident.id, at, None, actor, now)
+        await reattribute(connection, device, residents_touched=[resident.id], since=at, now=now)

@@ -72,3 +72,7 @@ ORDER BY resident_id;
 -- name: notify_registry
 -- Tell brokers that devices or credentials changed.
 SELECT pg_notify('registry', $1::text);
+
+-- name: by_key
+-- A device by its key.
+SELECT id, organisation_id, ward_id, device_id, revoked_at IS NOT NULL AS revoked FROM device WHERE id = $1::bigint;
