@@ -298,6 +298,8 @@ CREATE TABLE reading (
 
 CREATE INDEX reading_resident ON reading (resident_id, code, effective_at) WHERE resident_id IS NOT NULL;
 CREATE INDEX reading_unattributed ON reading (device_pk, taken_at) WHERE resident_id IS NULL;
+-- Few: the evaluator looks for the rest by taken_at, which names the partition.
+CREATE INDEX reading_uncertain ON reading (effective_at) WHERE effective_at <> taken_at;
 
 CREATE TABLE reading_default PARTITION OF reading DEFAULT;
 
@@ -396,10 +398,13 @@ CREATE TABLE episode (
     rule text NOT NULL,
     started_at timestamptz NOT NULL,
     ended_at timestamptz,
+    ending text,                           -- why it ended; null while it lasts
     peak_at timestamptz NOT NULL,
     peak_value double precision,
     priority text NOT NULL CHECK (priority IN ('high', 'medium', 'low')),
+    level text NOT NULL,
     provisional boolean NOT NULL DEFAULT false,
+    reason text NOT NULL,
     evidence jsonb NOT NULL,
     CHECK ((resident_id IS NULL) <> (device_pk IS NULL))
 );

@@ -13,16 +13,17 @@ from typing import Any
 import asyncpg
 import msgspec
 
+from alerts import errors, lifecycle
 from telehealth.errors import Conflict, Invalid, NotFound
 from telehealth.store.db import Actor, Connection
 from telehealth.store.queries import sql
 
 #: What an alert turned out to be: code -> words for people. Precision per rule is counted from it.
 OUTCOMES = {
-    "true_acted": "True alert, acted on",
-    "true_no_action": "True alert, no action needed",
+    "action_taken": "True alert, acted on",
+    "no_action_needed": "True alert, no action needed",
     "false_alarm": "False alarm",
-    "technical": "Technical problem",
+    "technical_problem": "Technical problem",
     "duplicate": "Duplicate of another alert",
 }
 
@@ -171,8 +172,6 @@ async def acknowledge(
     """
     note = _checked_note(note)
     held = await _lock(connection, alert_id)
-    if held["handling"] == "resolved":
-        raise Conflict("this alert is resolved already")
     if held["handling"] == "acknowledged":
         if await connection.fetchval(sql("alerts.acknowledged_by"), alert_id) == actor:
             return False
@@ -231,16 +230,21 @@ async def _lock(connection: Connection, alert_id: int) -> asyncpg.Record:
 async def _handled(
     connection: Connection,
     held: asyncpg.Record,
-    event: str,
+    event: lifecycle.Kind,
     actor: Actor,
     now: datetime,
     note: str | None,
     outcome: str | None,
 ) -> None:
+    before = lifecycle.Standing(held["condition"], held["handling"], held["priority"])
+    try:
+        after = lifecycle.step(before, lifecycle.Event(event, outcome=outcome))
+    except errors.NotAllowed as refusal:
+        raise Conflict(refusal.why) from None
     await connection.execute(
         sql("alerts.handled"), held["organisation_id"], held["id"], now, event, actor, note, outcome
     )
-    await connection.execute(sql("alerts.set_handling"), held["id"], event, now)
+    await connection.execute(sql("alerts.set_handling"), held["id"], after.handling, now)
     residents = [] if held["resident_id"] is None else [held["resident_id"]]
     payload = changes(residents=residents, alerts=[held["id"]], wards=[held["ward_id"]])
     await connection.execute(sql("alerts.notify"), payload)
