@@ -17,6 +17,9 @@ FORBIDDEN = frozenset(
     {"name", "family_name", "given_name", "nhs_number", "born", "value", "payload", "password", "token", "note"}
 )
 
+#: Without local variables: they hold whatever was being worked on.
+_tracebacks = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
+
 
 def configure(level: str = "info", *, pretty: bool | None = None) -> None:
     """Set up logging of this process. pretty: None decides by whether stderr is a terminal."""
@@ -28,7 +31,7 @@ def configure(level: str = "info", *, pretty: bool | None = None) -> None:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _drop_forbidden,
-        structlog.processors.dict_tracebacks if not pretty else structlog.processors.StackInfoRenderer(),
+        _tracebacks if not pretty else structlog.processors.StackInfoRenderer(),
     ]
     structlog.configure(
         processors=[*shared, renderer],

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 import asyncpg
 
 from telehealth.errors import NotFound
+from telehealth.store.alerts import Alert
 from telehealth.store.db import Connection
 from telehealth.store.queries import sql
 
@@ -28,7 +28,7 @@ class Occupant:
     #: code -> row of latest
     latest: dict[str, asyncpg.Record]
     #: Open alerts, in no order.
-    alerts: list[asyncpg.Record]
+    alerts: list[Alert]
 
 
 async def ward(connection: Connection, ward_id: int) -> asyncpg.Record:
@@ -49,7 +49,7 @@ async def occupants(
     ward_id: int,
     *,
     now: datetime,
-    alerts: Sequence[asyncpg.Record],
+    alerts: Sequence[Alert],
     only: Sequence[int] | None = None,
 ) -> list[Occupant]:
     """Everybody on a ward now (or those of only), with latest values and their share of the given open alerts."""
@@ -59,60 +59,20 @@ async def occupants(
     for row in await connection.fetch(sql("board.latest"), list(found)):
         found[row["resident_id"]].latest[row["code"]] = row
     for alert in alerts:
-        if alert["resident_id"] in found:
-            found[alert["resident_id"]].alerts.append(alert)
+        if alert.resident_id in found:
+            found[alert.resident_id].alerts.append(alert)
     return list(found.values())
 
 
 async def sparks(
     connection: Connection, codes: dict[int, str], *, now: datetime
 ) -> dict[int, list[tuple[datetime, float]]]:
-    """Points of the small charts: resident id -> (effective_at, value), ascending. codes: the code for each resident."""
+    """Points of the small charts: resident id -> (effective_at, value), ascending. codes: of which code, by resident."""
     found: dict[int, list[tuple[datetime, float]]] = {}
     rows = await connection.fetch(sql("board.sparks"), list(codes), list(codes.values()), now - SPARK, now)
     for row in rows:
         found.setdefault(row["resident_id"], []).append((row["effective_at"], row["value"]))
     return found
-
-
-async def open_alerts(connection: Connection, ward_id: int) -> list[asyncpg.Record]:
-    """Every open alert of a ward, in no order."""
-    return await connection.fetch(sql("board.open_alerts"), ward_id)
-
-
-async def alerts_by_id(connection: Connection, ids: Sequence[int]) -> list[asyncpg.Record]:
-    """Those of the alerts that the actor may see."""
-    return await connection.fetch(sql("board.alerts_by_id"), list(ids))
-
-
-async def alert(connection: Connection, alert_id: int) -> asyncpg.Record:
-    """One alert. NotFound if there is none for this actor."""
-    rows = await alerts_by_id(connection, [alert_id])
-    if not rows:
-        raise NotFound("no such alert")
-    return rows[0]
-
-
-async def alerts(
-    connection: Connection,
-    *,
-    ward_id: int | None = None,
-    resident_id: int | None = None,
-    is_open: bool | None = None,
-    before: int | None = None,
-    limit: int = 200,
-) -> list[asyncpg.Record]:
-    """Alerts, the newest first; before: only those with a smaller id, for paging."""
-    return await connection.fetch(sql("board.alerts"), ward_id, resident_id, is_open, before, limit)
-
-
-async def alert_story(
-    connection: Connection, alert_id: int
-) -> tuple[list[asyncpg.Record], list[asyncpg.Record], Any]:
-    """Events (oldest first), episodes and evidence of an alert."""
-    events = await connection.fetch(sql("board.alert_history"), alert_id)
-    episodes = await connection.fetch(sql("board.alert_episodes"), alert_id)
-    return events, episodes, await connection.fetchval(sql("board.alert_evidence"), alert_id)
 
 
 async def wards_of_residents(connection: Connection, residents: Sequence[int], *, now: datetime) -> dict[int, int]:

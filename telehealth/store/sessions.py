@@ -119,3 +119,8 @@ async def count_failure(connection: Connection, keys: Sequence[bytes], *, now: d
 async def forget_failures(connection: Connection, key: bytes) -> None:
     """Signing in worked."""
     await connection.execute(sql("sessions.forget_failures"), key)
+
+
+async def uncount_failure(connection: Connection, key: bytes) -> None:
+    """The attempt that was counted as a failure beforehand turned out well."""
+    await connection.execute(sql("sessions.uncount_failure"), key)

@@ -46,49 +46,6 @@ CROSS JOIN LATERAL (
     ORDER BY date_bin('15 minutes', effective_at, $3::timestamptz), effective_at DESC) p
 ORDER BY q.resident_id, p.effective_at;
 
--- name: open_alerts
--- Every open alert of a ward with whom it is about.
-SELECT a.id, a.ward_id, a.resident_id, d.device_id, a.rule, a.kind, a.priority, a.condition, a.handling, a.open,
-       a.provisional, a.late, a.onset_at, a.raised_at, a.changed_at, a.reason,
-       r.family_name, r.given_name, r.title, r.nhs_number
-FROM alert a LEFT JOIN resident r ON r.id = a.resident_id LEFT JOIN device d ON d.id = a.device_pk
-WHERE a.ward_id = $1::bigint AND a.open;
-
--- name: alerts_by_id
--- Some alerts, open or not.
-SELECT a.id, a.ward_id, a.resident_id, d.device_id, a.rule, a.kind, a.priority, a.condition, a.handling, a.open,
-       a.provisional, a.late, a.onset_at, a.raised_at, a.changed_at, a.reason,
-       r.family_name, r.given_name, r.title, r.nhs_number
-FROM alert a LEFT JOIN resident r ON r.id = a.resident_id LEFT JOIN device d ON d.id = a.device_pk
-WHERE a.id = ANY ($1::bigint[]);
-
--- name: alerts
--- Alerts of a ward or a resident, newest first, before the alert $4.
-SELECT a.id, a.ward_id, a.resident_id, d.device_id, a.rule, a.kind, a.priority, a.condition, a.handling, a.open,
-       a.provisional, a.late, a.onset_at, a.raised_at, a.changed_at, a.reason,
-       r.family_name, r.given_name, r.title, r.nhs_number
-FROM alert a LEFT JOIN resident r ON r.id = a.resident_id LEFT JOIN device d ON d.id = a.device_pk
-WHERE ($1::bigint IS NULL OR a.ward_id = $1) AND ($2::bigint IS NULL OR a.resident_id = $2)
-  AND ($3::boolean IS NULL OR a.open = $3) AND ($4::bigint IS NULL OR a.id < $4)
-ORDER BY a.id DESC
-LIMIT $5::int;
-
--- name: alert_history
--- What happened to an alert, oldest first, with the names of the staff.
-SELECT e.at, e.event, coalesce(s.display_name, e.actor) AS actor, e.actor AS actor_key, e.priority, e.note, e.outcome
-FROM alert_event e LEFT JOIN staff s ON e.actor = 'staff:' || s.id
-WHERE e.alert_id = $1::bigint ORDER BY e.id;
-
--- name: alert_episodes
--- The episodes of an alert, and its evidence with each.
-SELECT p.started_at, p.ended_at, p.peak_at, p.peak_value, p.priority
-FROM alert_episode l JOIN episode p ON p.id = l.episode_id
-WHERE l.alert_id = $1::bigint ORDER BY p.started_at, p.id;
-
--- name: alert_evidence
--- The values that an alert was raised on.
-SELECT evidence FROM alert WHERE id = $1::bigint;
-
 -- name: wards_of_residents
 -- On which ward each of some residents is now.
 SELECT s.resident_id, s.ward_id FROM spell s

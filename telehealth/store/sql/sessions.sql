@@ -54,3 +54,7 @@ ON CONFLICT (key_hash) DO UPDATE SET
 -- name: forget_failures
 -- A success clears the failures of its own key.
 DELETE FROM sign_in_failure WHERE key_hash = $1::bytea;
+
+-- name: uncount_failure
+-- A success takes back the failure that was counted before the password was looked at.
+UPDATE sign_in_failure SET failures = greatest(failures - 1, 0) WHERE key_hash = $1::bytea;

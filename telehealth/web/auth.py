@@ -1,0 +1,222 @@
+"""Who is asking, and whether they may ask this: sessions, API tokens, roles, cross-site requests."""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import enum
+import hmac
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+from aiohttp import web
+
+from telehealth import clock
+from telehealth.model import secrets
+from telehealth.store import audit, db, sessions
+from telehealth.store.db import Actor
+from telehealth.store.sessions import Member
+from telehealth.web import errors, keys, origin
+
+SERVICE = db.service("web")
+
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class Who(enum.Enum):
+    """Who may use a route. A route that does not say is used by nobody."""
+
+    #: Everybody: sign-in, static files, health.
+    PUBLIC = "public"
+    #: Any member of staff, signed in or by API token; what they see is decided by their wards.
+    STAFF = "staff"
+    #: Staff who act on residents: clinicians and testers, not administrators.
+    CARE = "care"
+    #: A device, by its own credentials, which the handler checks.
+    DEVICE = "device"
+    #: The simulator that this service started, by the control token, from this computer.
+    CONTROL = "control"
+    #: Monitoring on this computer.
+    MONITOR = "monitor"
+
+
+@dataclass(frozen=True)
+class Caller:
+    """The member of staff that a request acts as, and how they showed it."""
+
+    member: Member
+    via: Literal["session", "token"]
+
+    @property
+    def actor(self) -> Actor:
+        return db.staff(self.member.id)
+
+
+class Doorkeeper:
+    """What signing in and access keep in memory: the work of hashing is bounded, for each address apart."""
+
+    def __init__(self, access: Mapping[tuple[str, str], Who]) -> None:
+        #: (method, canonical path) -> who may use it
+        self.access = access
+        self._hashing = asyncio.Semaphore(2)
+        self._waiting: collections.Counter[str] = collections.Counter()
+
+    async def verify(self, password: str, stored: str | None) -> bool:
+        """Whether the password is the stored one; as slow for nobody's password as for somebody's."""
+        async with self._hashing:
+            return await asyncio.to_thread(secrets.verify_staff_password, password, stored)
+
+    @asynccontextmanager
+    async def place(self, address: str, *, most: int = 16) -> AsyncIterator[None]:
+        """One of an address's places in the queue of sign-ins. Problem 429 if it has used them all."""
+        if self._waiting[address] >= most:
+            raise errors.Problem(429, errors.TEXTS[429], headers={"Retry-After": "2"})
+        self._waiting[address] += 1
+        try:
+            yield
+        finally:
+            self._waiting[address] -= 1
+            if not self._waiting[address]:
+                del self._waiting[address]
+
+
+def cookie_name(request: web.Request) -> str:
+    """The __Host- prefix binds the cookie to this host and to https."""
+    return "__Host-telehealth" if origin.secure(request.app[keys.SETTINGS]) else "telehealth"
+
+
+@web.middleware
+async def guard(request: web.Request, handler: web.Handler) -> web.StreamResponse:
+    """Refuse whoever may not use the route; leave the caller in the request for the handler."""
+    if request.match_info.http_exception is not None:
+        raise request.match_info.http_exception
+    if not origin.own_host(request):
+        raise errors.Problem(400, "This service does not answer to that host name.")
+    match access_of(request):
+        case Who.PUBLIC:
+            await _identify_page(request)
+        case Who.DEVICE:
+            pass
+        case Who.CONTROL:
+            _check_control(request)
+        case Who.MONITOR:
+            if not origin.is_loopback(request):
+                raise web.HTTPNotFound
+        case Who.STAFF | Who.CARE as who:
+            await _check_staff(request, who)
+        case None:
+            raise web.HTTPNotFound
+    return await handler(request)
+
+
+def access_of(request: web.Request) -> Who | None:
+    """Who may use the route of a request."""
+    resource = request.match_info.route.resource
+    if resource is None:
+        return None
+    method = "GET" if request.method == "HEAD" else request.method
+    return request.app[keys.DOORKEEPER].access.get((method, resource.canonical))
+
+
+async def identify(request: web.Request) -> Caller | None:
+    """The caller by bearer token (API and sockets) or session cookie; None if there is neither."""
+    authorization = request.headers.get("Authorization")
+    is_program = request.path.startswith("/api/") or request.path == "/ws"
+    if authorization is not None and is_program:
+        return await _by_token(request, authorization)
+    session = await session_of(request)
+    if session is None:
+        return None
+    request[keys.SESSION] = session
+    return Caller(session.member, "session")
+
+
+async def session_of(request: web.Request) -> sessions.Session | None:
+    """The live session of the request's cookie."""
+    token = request.cookies.get(cookie_name(request), "")
+    if not 20 <= len(token) <= 100 or not token.isascii():
+        return None
+    async with request.app[keys.DATABASE].transaction(SERVICE) as connection:
+        return await sessions.find(connection, token, now=clock.real_now())
+
+
+async def _by_token(request: web.Request, authorization: str) -> Caller | None:
+    scheme, _, token = authorization.partition(" ")
+    if scheme.lower() != "bearer" or not 20 <= len(token) <= 100 or not token.isascii():
+        return None
+    async with request.app[keys.DATABASE].transaction(SERVICE) as connection:
+        member = await sessions.by_api_token(connection, token, now=clock.real_now())
+    return None if member is None else Caller(member, "token")
+
+
+async def _identify_page(request: web.Request) -> None:
+    """Public pages show who is signed in; public files and probes do not touch the database."""
+    if request.path == "/sign-in":
+        session = await session_of(request)
+        if session is not None:
+            request[keys.SESSION] = session
+
+
+def _check_control(request: web.Request) -> None:
+    expected = request.app.get(keys.CONTROL_TOKEN)
+    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    if expected is None or not origin.is_loopback(request):
+        raise web.HTTPNotFound
+    if not hmac.compare_digest(given.encode(), expected.encode()):
+        raise errors.Problem(401, errors.TEXTS[401], headers={"WWW-Authenticate": "Bearer"})
+
+
+async def _check_staff(request: web.Request, who: Who) -> None:
+    caller = await identify(request)
+    if caller is None:
+        raise _not_signed_in(request)
+    request[keys.CALLER] = caller
+    if caller.via == "session" and (request.method not in _SAFE or request.path == "/ws"):
+        await _check_own_page(request)
+    if who is Who.CARE and caller.member.role not in ("clinician", "tester"):
+        async with request.app[keys.DATABASE].transaction(caller.actor) as connection:
+            await audit.write(
+                connection,
+                caller.actor,
+                "role",
+                "denied",
+                object_kind="route",
+                object_id=_pattern(request),
+                organisation_id=caller.member.organisation_id,
+            )
+        raise errors.Problem(403, errors.TEXTS[403])
+
+
+def _not_signed_in(request: web.Request) -> Exception:
+    if request.path == "/ws" or errors.wants_json(request):
+        return errors.Problem(401, errors.TEXTS[401], headers={"WWW-Authenticate": "Bearer"})
+    if request.method in _SAFE:
+        return web.HTTPSeeOther(str(request.rel_url.with_path("/sign-in").with_query(next=request.path)))
+    return web.HTTPSeeOther("/sign-in")
+
+
+async def _check_own_page(request: web.Request) -> None:
+    """A session's request that changes something, or opens a socket, must come from one of our pages."""
+    if not origin.same_origin(request):
+        raise errors.Problem(403, "This request did not come from a page of this service.")
+    if request.method in _SAFE:
+        return
+    given = request.headers.get("X-CSRF-Token")
+    if given is None:
+        given = (await form(request)).get("csrf", "")
+    if not hmac.compare_digest(given.encode(), request[keys.SESSION].csrf.encode()):
+        raise errors.Problem(403, "This page was too old. Go back, reload it and try again.")
+
+
+async def form(request: web.Request) -> dict[str, str]:
+    """The fields of a posted form, by name; the last wins. No uploads. Empty for any other content."""
+    if request.content_type != "application/x-www-form-urlencoded":
+        return {}
+    return {name: value for name, value in (await request.post()).items() if isinstance(value, str)}
+
+
+def _pattern(request: web.Request) -> str:
+    resource = request.match_info.route.resource
+    return f"{request.method} {resource.canonical if resource is not None else '?'}"

@@ -1,0 +1,45 @@
+"""How long somebody who fails to sign in has to wait. Pure.
+
+Two counts: of one user name from one address, and of one address. Only the first ever refuses, so
+that nobody can lock out another user, nor a user at another address, nor all who share an address.
+The second only slows the address down.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+
+from telehealth.store.sessions import Failures
+
+#: Free tries of one user name from one address.
+FREE = 5
+LONGEST_WAIT_SECONDS = 300
+#: Failures of one address before it is slowed down, and by how much at most.
+FREE_OF_ADDRESS = 20
+LONGEST_DELAY_SECONDS = 2.0
+
+
+def pair_key(username: str, address: str) -> bytes:
+    """The key of a user name at an address; neither can be read from it."""
+    return hashlib.sha256(f"pair\0{username}\0{address}".encode()).digest()
+
+
+def address_key(address: str) -> bytes:
+    return hashlib.sha256(f"address\0{address}".encode()).digest()
+
+
+def wait_seconds(failures: Failures | None, now: datetime) -> int:
+    """Seconds until the next try of this pair is looked at; 0: now. Doubles with each failure."""
+    if failures is None or failures.count < FREE:
+        return 0
+    wait = min(LONGEST_WAIT_SECONDS, 2 ** min(failures.count - FREE + 1, 20))
+    passed = (now - failures.last_at).total_seconds()
+    return max(0, int(wait - passed + 0.999))
+
+
+def delay_seconds(failures: Failures | None) -> float:
+    """By how much a try from this address is slowed down."""
+    if failures is None:
+        return 0.0
+    return min(LONGEST_DELAY_SECONDS, max(0, failures.count - FREE_OF_ADDRESS) * 0.1)
