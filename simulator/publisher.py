@@ -1,0 +1,286 @@
+"""Publishes what devices hold until receipts settle it: one connection per device, all on one loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from simulator import clock, connection, errors, kit, native, outbox, receipts, world
+
+RESEND_FIRST_SECONDS = 30.0
+RESEND_MOST_SECONDS = 15 * 60.0
+BACKLOG_UNSETTLED = 4
+#: A connection that held this long was a good one: the next attempt comes at once.
+STEADY_SECONDS = 30.0
+DIGESTS_KEPT = 8
+
+
+@dataclass
+class Totals:
+    """What happened so far, in messages; refused in refusals (a message may have several)."""
+
+    taken: int = 0
+    readings: int = 0
+    deliveries: int = 0
+    settled: int = 0
+    refused: int = 0
+    reconnects: int = 0
+
+
+@dataclass
+class Station:
+    """One device's side of the contract."""
+
+    device_id: str
+    password: str
+    battery: float = 1.0
+    firmware: str = "1.4.2"
+    held: dict[tuple[str, int], outbox.Held] = field(default_factory=dict)
+    wanted: asyncio.Event = field(default_factory=asyncio.Event)
+    link: connection.Link | None = None
+    trouble: str | None = None
+
+
+RefusalHandler = Callable[[outbox.Held, receipts.Refusal], None]
+SettledHandler = Callable[[outbox.Held], None]
+CommandHandler = Callable[[str, dict[str, Any]], None]
+
+
+class Publisher:
+    """Use inside `async with publisher.running():`. now: what the devices' clocks show (virtual or real)."""
+
+    def __init__(
+        self,
+        broker: world.Broker,
+        journal: outbox.Outbox,
+        *,
+        now: Callable[[], datetime] = clock.now,
+        on_refused: RefusalHandler = lambda _held, _refusal: None,
+        on_settled: SettledHandler = lambda _held: None,
+        on_command: CommandHandler = lambda _device_id, _command: None,
+        retry_seconds: Sequence[float] = (0.5, 1, 2, 5),
+    ) -> None:
+        self.totals = Totals()
+        self._broker = broker
+        self._journal = journal
+        self._now = now
+        self._on_refused = on_refused
+        self._on_settled = on_settled
+        self._on_command = on_command
+        self._retry_seconds = retry_seconds
+        #: While history is fed: a message says that it was sent when it would have been, not when it is.
+        self.as_planned = False
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stations: dict[str, Station] = {}
+        self._group: asyncio.TaskGroup | None = None
+        self._changed = asyncio.Condition()
+        self._poke = asyncio.Event()
+        self._left: dict[str, list[outbox.Held]] = {}
+        for held in journal.held():
+            self._left.setdefault(held.device_id, []).append(held)
+
+    @property
+    def unsettled(self) -> int:
+        return sum(len(station.held) for station in self._stations.values())
+
+    @property
+    def connected(self) -> int:
+        return sum(station.link is not None for station in self._stations.values())
+
+    @property
+    def troubles(self) -> dict[str, str]:
+        """Devices that cannot connect, with why."""
+        return {name: station.trouble for name, station in self._stations.items() if station.trouble}
+
+    def add(self, device: world.Device, *, battery: float = 1.0, firmware: str = "1.4.2") -> None:
+        """Makes a device known; it connects when it has something to send, or by connect()."""
+        station = Station(device.device_id, device.password, battery, firmware)
+        self._stations[device.device_id] = station
+        for held in self._left.pop(device.device_id, []):
+            station.held[held.name] = held
+            station.wanted.set()
+        self._start(station)
+
+    def connect(self, device_id: str) -> None:
+        """Connects although there is nothing to send, to be there for commands."""
+        self._stations[device_id].wanted.set()
+
+    def publish(self, batches: Iterable[kit.Batch]) -> list[outbox.Held]:
+        """Keeps the messages on disk, then sends what may be sent now."""
+        fresh = self._journal.put((b.device_id, b.taken_ms, b.sent_ms, b.count, b.readings) for b in batches)
+        touched: dict[str, Station] = {}
+        for held in fresh:
+            station = self._stations[held.device_id]
+            station.held[held.name] = held
+            station.wanted.set()
+            touched[held.device_id] = station
+            self.totals.taken += 1
+            self.totals.readings += held.count
+        for station in touched.values():
+            self._pump(station)
+        return fresh
+
+    async def settled(self) -> None:
+        """Waits until every message is settled."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self.unsettled == 0)
+
+    async def changed(self) -> None:
+        """Waits until something is settled or a device cannot connect."""
+        async with self._changed:
+            await self._changed.wait()
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[Publisher]:
+        """Runs the connections; at the end closes them and keeps what is unsettled in the journal."""
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            self._tasks = [group.create_task(self._tick(), name="resend"), group.create_task(self._tell(), name="tell")]
+            for station in self._stations.values():
+                self._start(station)
+            try:
+                yield self
+            finally:
+                self._group = None
+                for task in self._tasks:
+                    task.cancel()
+                self._journal.flush()
+
+    def _start(self, station: Station) -> None:
+        if self._group is not None:
+            self._tasks.append(self._group.create_task(self._serve(station), name=f"device {station.device_id}"))
+
+    async def _serve(self, station: Station) -> None:
+        """Keeps one device connected from when it is wanted on."""
+        await station.wanted.wait()
+        failures = 0
+        while True:
+            opened = clock.monotonic()
+            try:
+                await self._session(station)
+                if clock.monotonic() - opened > STEADY_SECONDS:
+                    failures = 0
+                self.totals.reconnects += 1
+            except errors.SimulatorError as error:
+                station.trouble = str(error)
+                self._poke.set()
+            await asyncio.sleep(self._retry_seconds[min(failures, len(self._retry_seconds) - 1)])
+            failures += 1
+
+    async def _session(self, station: Station) -> None:
+        name = station.device_id
+
+        def status(online: bool) -> bytes:
+            return native.status(online, station.battery, station.firmware, self._now())
+
+        async with connection.connect(
+            self._broker,
+            name,
+            station.password,
+            topics=[native.topic(name, "receipts"), native.topic(name, "commands")],
+            will=(native.topic(name, "status"), status(False)),
+            on_message=lambda topic, payload: self._heard(station, topic, payload),
+        ) as link:
+            station.link, station.trouble = link, None
+            try:
+                link.publish(native.topic(name, "status"), status(True), retain=True)
+                for held in station.held.values():
+                    held.again_at = 0.0
+                self._pump(station)
+                await link.closed.wait()
+            finally:
+                station.link = None
+                if not link.closed.is_set():
+                    link.publish(native.topic(name, "status"), status(False), retain=True)
+
+    def _pump(self, station: Station) -> None:
+        """Sends what is due: all of the live lane, and of the backlog no more than the contract allows at once."""
+        if station.link is None:
+            return
+        at = clock.monotonic()
+        backlog = 0
+        oldest: dict[str, int] = {}
+        for held in station.held.values():
+            oldest[held.stream] = min(oldest.get(held.stream, held.seq), held.seq)
+        for held in list(station.held.values()):
+            sent_ms = self._sent_ms(held)
+            lane = native.lane(held.taken_ms, sent_ms)
+            if lane == "backlog":
+                backlog += 1
+                if backlog > BACKLOG_UNSETTLED:
+                    continue
+            if held.again_at <= at:
+                self._send(station, held, lane, sent_ms, oldest[held.stream], at)
+
+    def _sent_ms(self, held: outbox.Held) -> int:
+        if self.as_planned and held.attempts == 0:
+            return held.sent_ms
+        return clock.to_ms(self._now())
+
+    def _send(
+        self, station: Station, held: outbox.Held, lane: native.Lane, sent_ms: int, oldest: int, at: float
+    ) -> None:
+        payload = native.message(held.stream, held.seq, oldest, clock.from_ms(sent_ms), held.readings)
+        held.digests = [*held.digests[1 - DIGESTS_KEPT :], hashlib.sha256(payload).hexdigest()[:16]]
+        wait = min(RESEND_FIRST_SECONDS * 2 ** min(held.attempts, 16), RESEND_MOST_SECONDS)
+        held.attempts += 1
+        held.again_at = at + wait
+        self.totals.deliveries += 1
+        if station.link is not None:
+            station.link.publish(native.topic(held.device_id, lane), payload)
+
+    def _heard(self, station: Station, topic: str, payload: bytes) -> None:
+        if topic == native.topic(station.device_id, "receipts"):
+            receipt = receipts.decode(payload)
+            if receipt is not None:
+                self._take(station, receipt)
+        elif topic == native.topic(station.device_id, "commands"):
+            with contextlib.suppress(msgspec.DecodeError):
+                command = msgspec.json.decode(payload)
+                if isinstance(command, dict):
+                    self._on_command(station.device_id, command)
+
+    def _take(self, station: Station, receipt: receipts.Receipt) -> None:
+        done: list[outbox.Held] = []
+        for held in station.held.values():
+            for refusal in receipts.refusals(receipt, held.stream, held.seq, held.digests):
+                if refusal not in held.refusals:
+                    held.refusals.append(refusal)
+                    self.totals.refused += 1
+                    self._on_refused(held, refusal)
+            if receipts.settles(receipt, held.stream, held.seq, held.digests):
+                done.append(held)
+        for held in done:
+            del station.held[held.name]
+            self._journal.settle(held)
+            self.totals.settled += 1
+            self._on_settled(held)
+        if done:
+            self._pump(station)
+            self._poke.set()
+
+    async def _tick(self) -> None:
+        """Every second: pings, resends whose time has come, and the journal of what is settled."""
+        while True:
+            await asyncio.sleep(1.0)
+            for station in self._stations.values():
+                if station.link is not None:
+                    station.link.keep_alive()
+                if station.held:
+                    self._pump(station)
+            self._journal.flush()
+
+    async def _tell(self) -> None:
+        """Wakes those who wait for a change; callbacks of paho cannot take the lock themselves."""
+        while True:
+            await self._poke.wait()
+            self._poke.clear()
+            async with self._changed:
+                self._changed.notify_all()

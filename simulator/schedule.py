@@ -1,0 +1,100 @@
+"""When a device measures: pure functions of seed, resident and day."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from simulator import clock, noise, world
+
+#: Local times of a spot device whose resident has no schedule.
+USUAL_TIMES = ("08:00", "12:30", "17:30", "21:00")
+MORNING = ("07:30",)
+#: Order in which somebody uses the devices of a kit, seconds after sitting down.
+_ORDER = {"consciousness": 0, "resp_rate": 20, "spo2": 60, "systolic": 150, "temperature": 240, "weight": 330}
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A device takes these codes at a time (milliseconds since 1970)."""
+
+    at_ms: int
+    codes: tuple[str, ...]
+    slot: str
+
+
+@dataclass(frozen=True)
+class Cadence:
+    """every_ms: measures at this pace (a wearable, or a tester's wish), else by the resident's schedule."""
+
+    seed: int
+    every_ms: int | None = None
+
+
+def moments(device: world.Device, cadence: Cadence, codes: tuple[str, ...], after: int, to: int) -> list[Moment]:
+    """What the device measures in (after, to], in order; the same however a span is cut into steps."""
+    if not codes or to <= after:
+        return []
+    if cadence.every_ms is not None:
+        return _paced(device, cadence.seed, cadence.every_ms, codes, after, to)
+    return _scheduled(device, cadence.seed, codes, after, to)
+
+
+def _paced(
+    device: world.Device, seed: int, every: int, codes: tuple[str, ...], after: int, to: int
+) -> list[Moment]:
+    phase = noise.key(seed, device.device_id, "phase") % every
+    first = (after - phase) // every + 1
+    last = (to - phase) // every
+    return [Moment(index * every + phase, codes, f"p{index}") for index in range(first, last + 1)]
+
+
+def _scheduled(device: world.Device, seed: int, codes: tuple[str, ...], after: int, to: int) -> list[Moment]:
+    person = device.person
+    zone = ZoneInfo(person.zone)
+    slots: dict[str, list[str]] = {}
+    grace: dict[str, float] = {}
+    for code in codes:
+        for text in _times(person, code):
+            slots.setdefault(text, []).append(code)
+            given = person.schedule.get(code)
+            grace[text] = min(grace.get(text, 1440.0), given.grace_minutes if given else 120.0)
+    day = clock.from_ms(after).astimezone(zone).date() - timedelta(days=1)
+    until = clock.from_ms(to).astimezone(zone).date() + timedelta(days=1)
+    found: list[Moment] = []
+    while day <= until:
+        for text, due in slots.items():
+            at = _taken(device, seed, day, text, grace[text], zone)
+            if at is not None and after < at <= to:
+                found.append(Moment(at, tuple(due), f"{day.isoformat()}T{text}"))
+        day += timedelta(days=1)
+    return sorted(found, key=lambda moment: (moment.at_ms, moment.slot))
+
+
+def _times(person: world.Resident, code: str) -> tuple[str, ...]:
+    given = person.schedule.get(code)
+    if given is not None:
+        return tuple(given.times)
+    # What travels with a scheduled code is measured with it; weight and steps are a matter of the morning.
+    if code in ("weight", "steps"):
+        return MORNING
+    told = [times for times in person.schedule.values() if len(times.times) > 1]
+    return tuple(told[0].times) if told else USUAL_TIMES
+
+
+def _taken(
+    device: world.Device, seed: int, day: date, text: str, grace_minutes: float, zone: ZoneInfo
+) -> int | None:
+    person = device.person
+    sitting = noise.key(seed, person.key, day.isoformat(), text)
+    if noise.uniform_one(sitting, 1) >= person.adherence:
+        return None
+    # People measure a little early or up to an hour late, but within the grace of their schedule.
+    latest = min(45.0, grace_minutes * 0.5)
+    if person.calm:
+        latest = min(latest, 15.0)
+    jitter = (noise.uniform_one(sitting, 2) - 0.25) * latest
+    local = datetime.combine(day, time.fromisoformat(text), zone)
+    order = min((_ORDER[code] for code in device.codes if code in _ORDER), default=400)
+    return clock.to_ms(local) + int(jitter * 60_000) + order * 1000 + noise.key(sitting, device.device_id) % 900

@@ -1,0 +1,74 @@
+"""The service over HTTP: only its clock, for accelerated runs."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Any
+
+import aiohttp
+
+from simulator import clock, errors
+
+ADVANCE_SECONDS = 120.0
+
+
+class ClockNotVirtual(errors.Refused):
+    """The service runs in real time."""
+
+    status = 2
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"this service's clock cannot be stepped ({why}): only --speed 1 is possible")
+
+
+class Service:
+    """A service whose virtual clock may be stepped with a control token."""
+
+    def __init__(self, session: aiohttp.ClientSession, url: str, token: str) -> None:
+        self._session = session
+        self._url = url.rstrip("/")
+        self._headers = {"Authorization": f"Bearer {token}"}
+
+    async def virtual_now(self) -> datetime:
+        """Raises ClockNotVirtual or Unreachable."""
+        answer = await self._ask("GET", "clock", None)
+        if answer.get("mode") != "virtual" or not isinstance(answer.get("at"), str):
+            raise ClockNotVirtual("it runs in real time")
+        return datetime.fromisoformat(answer["at"])
+
+    async def advance(self, to: datetime) -> None:
+        """Steps to a time; returns when every time-driven rule up to there has fired."""
+        await self._ask("POST", "clock/advance", {"to": clock.text(to)})
+
+    async def go_real(self) -> None:
+        """Virtual time ends; from here the service runs in real time."""
+        await self._ask("POST", "clock/advance", {"to": "real"})
+
+    async def _ask(self, method: str, path: str, body: object) -> dict[str, Any]:
+        try:
+            async with self._session.request(
+                method,
+                f"{self._url}/api/v1/{path}",
+                json=body,
+                headers=self._headers,
+                timeout=aiohttp.ClientTimeout(ADVANCE_SECONDS),
+            ) as response:
+                if response.status in (401, 403, 404, 405, 409):
+                    raise ClockNotVirtual(f"HTTP {response.status}")
+                if response.status >= 400:
+                    raise errors.Refused(f"the service answered {response.status} when asked to advance its clock")
+                text = await response.text()
+                answer = await response.json() if text.startswith("{") else {}
+                return dict(answer)
+        except TimeoutError:
+            raise errors.Unreachable("the service did not answer in time when asked to advance its clock") from None
+        except (aiohttp.ClientError, ValueError):
+            raise errors.Unreachable("the service cannot be reached by HTTP; see --url") from None
+
+
+@contextlib.asynccontextmanager
+async def opened(url: str, token: str) -> AsyncIterator[Service]:
+    async with aiohttp.ClientSession() as session:
+        yield Service(session, url, token)
