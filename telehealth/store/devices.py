@@ -41,7 +41,7 @@ async def add(
     if model:
         people.text("model", model, 100)
     for code in codes:
-        if code not in catalogue.CATALOGUE:
+        if code not in catalogue.ENTRIES:
             raise Invalid("codes", "must be codes of the catalogue: see docs/devices.md")
     password = password or secrets.new_device_password()
     try:

@@ -115,12 +115,12 @@ async def test_the_database_itself_refuses_overlapping_assignments(database: Dat
             await devices.assign(
                 connection, device, second, since=NOW + timedelta(days=1), until=None, actor=ACTOR, now=NOW
             )
-    connection = await asyncpg.connect(urls.super)
+    superuser = await asyncpg.connect(urls.super)
     try:
         with pytest.raises(asyncpg.ExclusionViolationError):
-            await connection.execute("UPDATE device_assignment SET during = tstzrange($1, NULL)", NOW)
+            await superuser.execute("UPDATE device_assignment SET during = tstzrange($1, NULL)", NOW)
     finally:
-        await connection.close()
+        await superuser.close()
 
 
 async def test_readings_follow_an_assignment_that_begins_in_the_past_and_leave_when_it_ends(database: Database) -> None:
