@@ -1,0 +1,335 @@
+"""The evaluator's side of the database: work that is due, and what it takes to do it.
+
+A subject is evaluated by one transaction at a time, which holds the lock of its row from before
+it looks at the work until it commits: what it deletes is what it saw, and what it saw it has read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import asyncpg
+
+from alerts import codes, engine, reconcile, rules, timeline
+from alerts.episodes import Episode
+from alerts.lifecycle import Standing
+from alerts.state import State
+from telehealth.store.db import Connection
+from telehealth.store.library import Library
+from telehealth.store.queries import sql
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+#: Before everything.
+BEGINNING = datetime(1, 1, 2, tzinfo=UTC)
+BEGINNING_US = (BEGINNING - _EPOCH) // _MICROSECOND
+
+#: Unsigned halves of a 128-bit identity.
+_LOW_HALF = 2**64 - 1
+
+
+def micros(moment: datetime) -> int:
+    """Microseconds since the epoch, as the engine counts."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def moment(us: int) -> datetime:
+    """Inverse of micros, aware, UTC."""
+    return _EPOCH + us * _MICROSECOND
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Who or what is evaluated: a resident, or a device that has none (zone is null then)."""
+
+    id: int
+    organisation_id: int
+    ward_id: int
+    zone: str | None
+
+    @property
+    def resident_id(self) -> int | None:
+        return self.id if self.zone is not None else None
+
+    @property
+    def device_pk(self) -> int | None:
+        return self.id if self.zone is None else None
+
+
+@dataclass(frozen=True)
+class Work:
+    """One due row. attempts: how often it failed before."""
+
+    id: int
+    earliest_at: datetime
+    cause: str
+    detail: Mapping[str, Any]
+
+    @property
+    def attempts(self) -> int:
+        return int(self.detail.get("attempts", 0))
+
+
+@dataclass
+class Taken:
+    """Locked subjects and their due rows, by subject id."""
+
+    subjects: dict[int, Subject]
+    work: dict[int, list[Work]]
+
+    def earliest(self, subject_id: int) -> datetime:
+        """The first clinical moment touched."""
+        return min(work.earliest_at for work in self.work[subject_id])
+
+    def rows(self) -> list[int]:
+        return [work.id for works in self.work.values() for work in works]
+
+    def keep(self, subject_ids: Iterable[int]) -> None:
+        """Leave the others, with their rows, to a later transaction."""
+        kept = set(subject_ids)
+        self.subjects = {key: value for key, value in self.subjects.items() if key in kept}
+        self.work = {key: value for key, value in self.work.items() if key in kept}
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Subjects that have work due."""
+
+    residents: list[int]
+    devices: list[int]
+
+
+async def candidates(connection: Connection, horizon: datetime, limit: int) -> Candidates:
+    """Subjects with work due up to the horizon; limit: rows looked at, of each of the two sorts."""
+    row = await connection.fetchrow(sql("evaluation.candidates"), horizon, limit)
+    assert row is not None
+    return Candidates(row["residents"], row["devices"])
+
+
+async def take_residents(connection: Connection, resident_ids: Sequence[int], horizon: datetime) -> Taken:
+    """Lock those residents whom no other evaluator holds, and take their due rows."""
+    rows = await connection.fetch(sql("evaluation.lock_residents"), resident_ids)
+    subjects = {row["id"]: Subject(**dict(row)) for row in rows}
+    due = await connection.fetch(sql("evaluation.take_of_residents"), list(subjects), horizon)
+    return _taken(subjects, due)
+
+
+async def take_devices(connection: Connection, device_pks: Sequence[int], horizon: datetime) -> Taken:
+    """Lock those devices which no other evaluator holds, and take their due rows."""
+    rows = await connection.fetch(sql("evaluation.lock_devices"), device_pks)
+    subjects = {row["id"]: Subject(**dict(row), zone=None) for row in rows}
+    due = await connection.fetch(sql("evaluation.take_of_devices"), list(subjects), horizon)
+    return _taken(subjects, due)
+
+
+def _taken(subjects: dict[int, Subject], due: Sequence[asyncpg.Record]) -> Taken:
+    work: dict[int, list[Work]] = {}
+    for row in due:
+        work.setdefault(row["subject"], []).append(
+            Work(row["id"], row["earliest_at"], row["cause"], row["detail"] or {})
+        )
+    return Taken({key: subjects[key] for key in work}, work)
+
+
+async def postpone(connection: Connection, taken: Taken, until: datetime, detail: Mapping[str, Any]) -> None:
+    """Keep work that failed, for later."""
+    await connection.execute(sql("evaluation.postpone"), taken.rows(), until, dict(detail))
+
+
+async def queue(connection: Connection, horizon: datetime) -> tuple[int, datetime | None]:
+    """How many rows are due (counted up to 10,000), and when (real time) the oldest was written."""
+    row = await connection.fetchrow(sql("evaluation.queue"), horizon)
+    assert row is not None
+    return row["rows"], row["oldest"]
+
+
+async def checkpoints(connection: Connection, taken: Taken) -> dict[int, tuple[str, State]]:
+    """(kind, state) to go on from, by resident; residents who must begin at the beginning are left out."""
+    ids = list(taken.subjects)
+    rows = await connection.fetch(sql("evaluation.checkpoints"), ids, [taken.earliest(i) for i in ids])
+    return {row["resident_id"]: (row["kind"], State.from_json(row["state"])) for row in rows}
+
+
+@dataclass(frozen=True)
+class Load:
+    """What the fold of residents needs."""
+
+    subjects: list[engine.Subject]
+    readings: timeline.Timeline
+
+
+async def load(connection: Connection, taken: Taken, states: Mapping[int, State], library: Library) -> Load:
+    """Rules, stays, pauses and the readings since each resident's state, in a few queries for all."""
+    ids = list(taken.subjects)
+    versions = await _versions(connection, ids, library)
+    spells: dict[int, list[engine.Spell]] = {}
+    for row in await connection.fetch(sql("evaluation.spells"), ids):
+        zone = taken.subjects[row["resident_id"]].zone or "UTC"
+        spells.setdefault(row["resident_id"], []).append(
+            engine.Spell(micros(row["started_at"]), _micros(row["ended_at"]), library.schedule(row["schedule"], zone))
+        )
+    pauses: dict[int, list[tuple[int, int | None]]] = {}
+    for row in await connection.fetch(sql("evaluation.pauses"), ids):
+        start = BEGINNING_US if row["started_at"] is None else micros(row["started_at"])
+        pauses.setdefault(row["resident_id"], []).append((start, _micros(row["ended_at"])))
+    subjects = [
+        engine.Subject(
+            resident=i,
+            versions=versions.get(i, []),
+            spells=spells.get(i, []),
+            pauses=pauses.get(i, []),
+            zone=taken.subjects[i].zone or "UTC",
+            state=states.get(i),
+        )
+        for i in ids
+    ]
+    return Load(subjects, await _readings(connection, subjects))
+
+
+async def _versions(
+    connection: Connection, resident_ids: Sequence[int], library: Library
+) -> dict[int, list[tuple[int, rules.RuleSet]]]:
+    rows = await connection.fetch(sql("evaluation.versions"), resident_ids)
+    unknown = library.unknown(row["id"] for row in rows)
+    if unknown:
+        for row in await connection.fetch(sql("evaluation.rules"), unknown):
+            library.learn(row["id"], row["rules"])
+    found: dict[int, list[tuple[int, rules.RuleSet]]] = {}
+    for row in rows:
+        found.setdefault(row["resident_id"], []).append((micros(row["valid_from"]), library.version(row["id"])))
+    return found
+
+
+async def _readings(connection: Connection, subjects: Sequence[engine.Subject]) -> timeline.Timeline:
+    since = [BEGINNING if s.state is None else moment(s.state.through) for s in subjects]
+    named = sorted({code for s in subjects for _, version in s.versions for code in Library.codes(version)})
+    rows = await connection.fetch(
+        sql("evaluation.readings"), [s.resident for s in subjects], since, named, min(since, default=BEGINNING)
+    )
+    identities = [row["identity"].int for row in rows]
+    return timeline.build(
+        [row["resident_id"] for row in rows],
+        [micros(row["effective_at"]) for row in rows],
+        [codes.INDEX[row["code"]] for row in rows],
+        [codes.encode(row["value"], row["value_code"]) for row in rows],
+        [identity >> 64 for identity in identities],
+        [identity & _LOW_HALF for identity in identities],
+        [timeline.quality_of(row["marks"] or (), row["flags"] or ()) for row in rows],
+    )
+
+
+#: (subject, rule)
+Key = tuple[int, str]
+
+
+@dataclass
+class History:
+    """What is stored about subjects: episodes and alerts by (subject, rule)."""
+
+    episodes: dict[Key, list[reconcile.Stored]] = field(default_factory=dict)
+    alerts: dict[Key, list[reconcile.Alert]] = field(default_factory=dict)
+
+    def rules_of(self) -> dict[int, set[str]]:
+        """Subject -> rules that have something stored."""
+        found: dict[int, set[str]] = {}
+        for subject, rule in [*self.episodes, *self.alerts]:
+            found.setdefault(subject, set()).add(rule)
+        return found
+
+
+async def history(
+    connection: Connection, since: Mapping[int, int], *, devices: bool = False, lock: bool = False
+) -> History:
+    """Episodes of subjects that a fold from `since` (microseconds, by subject id) may change, with their alerts.
+
+    lock: keep people from handling the alerts until the transaction ends.
+    """
+    ids, moments = list(since), [moment(us) for us in since.values()]
+    if devices:
+        rows = await connection.fetch(sql("evaluation.device_episodes"), ids, moments)
+    else:
+        rows = await connection.fetch(sql("evaluation.episodes"), ids, moments)
+    linked = sorted({row["alert_id"] for row in rows if row["alert_id"] is not None})
+    if lock:
+        await connection.execute(sql("evaluation.lock_alerts"), [] if devices else ids, ids if devices else [], linked)
+    query = "evaluation.device_alerts" if devices else "evaluation.alerts"
+    found = History()
+    for row in rows:
+        stored = reconcile.Stored(row["id"], row["alert_id"], _episode(row))
+        found.episodes.setdefault((row["subject"], row["rule"]), []).append(stored)
+    for row in await connection.fetch(sql(query), ids, linked):
+        standing = Standing(row["condition"], row["handling"], row["priority"])
+        alert = reconcile.Alert(row["id"], standing, row["provisional"], micros(row["raised_at"]))
+        found.alerts.setdefault((row["subject"], row["rule"]), []).append(alert)
+    return found
+
+
+def _episode(row: asyncpg.Record) -> Episode:
+    return Episode(
+        resident=row["subject"],
+        rule=row["rule"],
+        started_at=micros(row["started_at"]),
+        ended_at=_micros(row["ended_at"]),
+        ending=row["ending"],
+        peak_at=micros(row["peak_at"]),
+        peak_value=row["peak_value"],
+        priority=row["priority"],
+        level=row["level"],
+        provisional=row["provisional"],
+        reason=row["reason"],
+        evidence=row["evidence"],
+    )
+
+
+def _micros(at: datetime | None) -> int | None:
+    return None if at is None else micros(at)
+
+
+async def finish(
+    connection: Connection,
+    taken: Taken,
+    results: Sequence[engine.Result],
+    bases: Mapping[int, tuple[str, State]],
+    written_at: datetime,
+) -> None:
+    """Write the residents' new states and next wakings, and delete exactly the work that was taken.
+
+    written_at: real time.
+    """
+    heads, daily = [], []
+    for result in results:
+        organisation_id = taken.subjects[result.resident].organisation_id
+        kind, base = bases.get(result.resident, (None, None))
+        if kind != "head" or base != result.state:
+            heads.append(_checkpoint(result.resident, organisation_id, "head", result.state))
+        daily += [_checkpoint(result.resident, organisation_id, "daily", state) for state in result.daily]
+    again = [r.resident for r in results if bases.get(r.resident, ("none",))[0] != "head"]
+    if again:
+        since = [moment(bases[i][1].through) if i in bases else BEGINNING for i in again]
+        await connection.execute(sql("evaluation.forget_daily"), again, since)
+    if heads:
+        moved = {row["resident_id"] for row in await connection.fetch(sql("evaluation.move_heads"), heads)}
+        daily += [head for head in heads if head["resident_id"] not in moved]
+    if daily:
+        await connection.execute(sql("evaluation.insert_checkpoints"), daily)
+    await connection.execute(sql("evaluation.delete_taken"), taken.rows())
+    await connection.execute(
+        sql("evaluation.replace_wakes"),
+        [result.resident for result in results],
+        [taken.subjects[result.resident].organisation_id for result in results],
+        [None if result.wake_at is None else moment(result.wake_at) for result in results],
+        written_at,
+    )
+
+
+def _checkpoint(resident_id: int, organisation_id: int, kind: str, state: State) -> dict[str, Any]:
+    return {
+        "resident_id": resident_id,
+        "organisation_id": organisation_id,
+        "kind": kind,
+        "at": moment(state.through),
+        "state": state.to_json(),
+    }

@@ -1,0 +1,228 @@
+-- name: candidates
+-- Subjects with work due, some from what came in and some from time itself, so that neither starves
+-- the other; rows that another evaluator holds are left to it.
+WITH came AS (
+    SELECT resident_id, device_pk FROM evaluation_due WHERE due_at = '-infinity'
+    ORDER BY due_at, id LIMIT $2::integer FOR UPDATE SKIP LOCKED
+), fell AS (
+    SELECT resident_id, device_pk FROM evaluation_due WHERE due_at > '-infinity' AND due_at <= $1::timestamptz
+    ORDER BY due_at, id LIMIT $2::integer FOR UPDATE SKIP LOCKED
+), both_kinds AS (SELECT * FROM came UNION SELECT * FROM fell)
+SELECT coalesce(array_agg(DISTINCT resident_id) FILTER (WHERE resident_id IS NOT NULL), '{}')::bigint[] AS residents,
+       coalesce(array_agg(DISTINCT device_pk) FILTER (WHERE resident_id IS NULL AND device_pk IS NOT NULL), '{}')::bigint[] AS devices
+FROM both_kinds;
+
+-- name: lock_residents
+-- One evaluator at a time per resident; a resident whom another holds is left to it. No weaker lock
+-- would exclude a second evaluator, no stronger one is needed: foreign keys may still be checked.
+SELECT r.id, r.organisation_id, r.ward_id, r.zone
+FROM resident r WHERE r.id = ANY ($1::bigint[])
+ORDER BY r.id FOR NO KEY UPDATE SKIP LOCKED;
+
+-- name: lock_devices
+-- As lock_residents, for devices without a resident.
+SELECT d.id, d.organisation_id, d.ward_id
+FROM device d WHERE d.id = ANY ($1::bigint[])
+ORDER BY d.id FOR NO KEY UPDATE SKIP LOCKED;
+
+-- name: take_of_residents
+-- The due rows of residents whom this transaction has locked.
+SELECT id, resident_id AS subject, earliest_at, cause, detail
+FROM evaluation_due WHERE resident_id = ANY ($1::bigint[]) AND due_at <= $2::timestamptz
+ORDER BY id FOR UPDATE;
+
+-- name: take_of_devices
+-- The due rows of devices which this transaction has locked.
+SELECT id, device_pk AS subject, earliest_at, cause, detail
+FROM evaluation_due WHERE device_pk = ANY ($1::bigint[]) AND resident_id IS NULL AND due_at <= $2::timestamptz
+ORDER BY id FOR UPDATE;
+
+-- name: delete_taken
+-- The work that this transaction has done, and nothing that came since.
+DELETE FROM evaluation_due WHERE id = ANY ($1::bigint[]);
+
+-- name: postpone
+-- Work that failed: kept, and tried again later.
+UPDATE evaluation_due e SET due_at = $2::timestamptz, detail = coalesce(e.detail, '{}') || $3::jsonb
+WHERE e.id = ANY ($1::bigint[]);
+
+-- name: replace_wakes
+-- The next time-driven work of residents, one row each, in place of what was there; null: none.
+-- It touches no reading, hence earliest_at infinity.
+WITH wanted AS (
+    SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::timestamptz[]) AS w (resident_id, organisation_id, due_at)
+), gone AS (
+    DELETE FROM evaluation_due e USING wanted w
+    WHERE e.resident_id = w.resident_id AND e.cause = 'time' AND e.due_at IS DISTINCT FROM w.due_at
+)
+INSERT INTO evaluation_due (organisation_id, resident_id, due_at, earliest_at, cause, written_at)
+SELECT w.organisation_id, w.resident_id, w.due_at, 'infinity', 'time', $4::timestamptz FROM wanted w
+WHERE w.due_at IS NOT NULL AND NOT EXISTS (
+    SELECT FROM evaluation_due e WHERE e.resident_id = w.resident_id AND e.cause = 'time' AND e.due_at = w.due_at);
+
+-- name: queue
+-- How much is due (counted up to a bound), and how long the oldest of what came has waited.
+SELECT (SELECT count(*) FROM (SELECT FROM evaluation_due WHERE due_at <= $1::timestamptz LIMIT 10000) AS bounded)::integer
+           AS rows,
+       (SELECT min(written_at) FROM (SELECT written_at FROM evaluation_due WHERE due_at = '-infinity'
+           ORDER BY due_at, id LIMIT 1000) AS first_ones) AS oldest;
+
+-- name: checkpoints
+-- For each resident the newest checkpoint before the first event touched.
+SELECT w.resident_id, c.kind, c.at, c.state
+FROM unnest($1::bigint[], $2::timestamptz[]) AS w (resident_id, earliest_at)
+CROSS JOIN LATERAL (
+    SELECT k.kind, k.at, k.state
+    FROM (VALUES ('head'), ('daily')) AS kinds (kind)
+    CROSS JOIN LATERAL (
+        SELECT p.kind, p.at, p.state FROM checkpoint p
+        WHERE p.resident_id = w.resident_id AND p.kind = kinds.kind AND p.at < w.earliest_at
+        ORDER BY p.at DESC LIMIT 1) AS k
+    ORDER BY k.at DESC, k.kind DESC LIMIT 1) AS c;
+
+-- name: versions
+-- Which rule versions residents have.
+SELECT id, resident_id, valid_from FROM rule_version WHERE resident_id = ANY ($1::bigint[])
+ORDER BY resident_id, valid_from, id;
+
+-- name: rules
+-- The rules of versions; they never change.
+SELECT id, rules FROM rule_version WHERE id = ANY ($1::bigint[]);
+
+-- name: spells
+-- Stays of residents.
+SELECT resident_id, lower(during) AS started_at, upper(during) AS ended_at, schedule
+FROM spell WHERE resident_id = ANY ($1::bigint[]) ORDER BY resident_id, during;
+
+-- name: pauses
+-- Pauses of residents.
+SELECT resident_id, lower(during) AS started_at, upper(during) AS ended_at
+FROM pause WHERE resident_id = ANY ($1::bigint[]) ORDER BY resident_id, during;
+
+-- name: readings
+-- Readings of residents after each one's checkpoint, of the codes that rules name. Nearly always
+-- effective_at is taken_at, which names the partitions; the few others have an index of their own.
+SELECT r.resident_id, r.effective_at, r.code, r.value, r.value_code, r.identity, r.flags, r.marks
+FROM unnest($1::bigint[], $2::timestamptz[]) AS w (resident_id, since)
+JOIN reading r ON r.resident_id = w.resident_id AND r.code = ANY ($3::text[])
+    AND r.effective_at > w.since AND r.taken_at > w.since AND r.effective_at = r.taken_at
+WHERE NOT r.struck
+UNION ALL
+SELECT r.resident_id, r.effective_at, r.code, r.value, r.value_code, r.identity, r.flags, r.marks
+FROM reading r JOIN unnest($1::bigint[], $2::timestamptz[]) AS w (resident_id, since) ON r.resident_id = w.resident_id
+WHERE r.effective_at <> r.taken_at AND r.effective_at > $4::timestamptz AND r.effective_at > w.since
+  AND r.code = ANY ($3::text[]) AND NOT r.struck;
+
+-- name: episodes
+-- Episodes of residents that were open at each one's checkpoint or began or ended after it.
+SELECT p.id, p.resident_id AS subject, p.rule, p.started_at, p.ended_at, p.ending, p.peak_at, p.peak_value, p.priority,
+       p.level, p.provisional, p.reason, p.evidence, l.alert_id
+FROM unnest($1::bigint[], $2::timestamptz[]) AS w (resident_id, since)
+JOIN episode p ON p.resident_id = w.resident_id
+    AND (p.ended_at IS NULL OR p.ended_at > w.since OR p.started_at > w.since)
+LEFT JOIN alert_episode l ON l.episode_id = p.id;
+
+-- name: device_episodes
+-- Episodes of devices.
+SELECT p.id, p.device_pk AS subject, p.rule, p.started_at, p.ended_at, p.ending, p.peak_at, p.peak_value, p.priority,
+       p.level, p.provisional, p.reason, p.evidence, l.alert_id
+FROM episode p LEFT JOIN alert_episode l ON l.episode_id = p.id
+WHERE p.device_pk = ANY ($1::bigint[]) AND p.started_at >= $2::timestamptz;
+
+-- name: alerts
+-- Open alerts of residents, and those named.
+SELECT a.id, a.resident_id AS subject, a.rule, a.condition, a.handling, a.priority, a.provisional, a.raised_at
+FROM alert a WHERE (a.resident_id = ANY ($1::bigint[]) AND a.open) OR a.id = ANY ($2::bigint[])
+ORDER BY a.id;
+
+-- name: device_alerts
+-- Open alerts of devices, and those named.
+SELECT a.id, a.device_pk AS subject, a.rule, a.condition, a.handling, a.priority, a.provisional, a.raised_at
+FROM alert a WHERE (a.device_pk = ANY ($1::bigint[]) AND a.open) OR a.id = ANY ($2::bigint[])
+ORDER BY a.id;
+
+-- name: lock_alerts
+-- Nobody may handle these alerts while the transaction decides what becomes of them.
+SELECT id FROM alert
+WHERE (resident_id = ANY ($1::bigint[]) AND open) OR (device_pk = ANY ($2::bigint[]) AND open) OR id = ANY ($3::bigint[])
+ORDER BY id FOR UPDATE;
+
+-- name: remove_episodes
+-- Episodes that a refold no longer has; their links go with them.
+DELETE FROM episode WHERE id = ANY ($1::bigint[]);
+
+-- name: update_episodes
+-- Episodes that go on, or have another end, peak or evidence.
+UPDATE episode p SET ended_at = e.ended_at, ending = e.ending, peak_at = e.peak_at, peak_value = e.peak_value,
+    priority = e.priority, level = e.level, provisional = e.provisional, reason = e.reason, evidence = e.evidence
+FROM jsonb_to_recordset($1::jsonb) AS e (id bigint, ended_at timestamptz, ending text, peak_at timestamptz,
+    peak_value double precision, priority text, level text, provisional boolean, reason text, evidence jsonb)
+WHERE p.id = e.id;
+
+-- name: insert_episodes
+-- New episodes.
+INSERT INTO episode (organisation_id, resident_id, device_pk, rule, started_at, ended_at, ending, peak_at, peak_value,
+    priority, level, provisional, reason, evidence)
+SELECT e.organisation_id, e.resident_id, e.device_pk, e.rule, e.started_at, e.ended_at, e.ending, e.peak_at,
+    e.peak_value, e.priority, e.level, e.provisional, e.reason, e.evidence
+FROM jsonb_to_recordset($1::jsonb) AS e (organisation_id bigint, resident_id bigint, device_pk bigint, rule text,
+    started_at timestamptz, ended_at timestamptz, ending text, peak_at timestamptz, peak_value double precision,
+    priority text, level text, provisional boolean, reason text, evidence jsonb)
+RETURNING id, resident_id, device_pk, rule, started_at;
+
+-- name: insert_alerts
+-- New alerts; at most one per subject and rule, because they are open.
+INSERT INTO alert (organisation_id, ward_id, resident_id, device_pk, rule, kind, priority, condition, handling,
+    provisional, late, onset_at, raised_at, changed_at, reason, evidence)
+SELECT a.organisation_id, a.ward_id, a.resident_id, a.device_pk, a.rule, a.kind, a.priority, a.condition, a.handling,
+    a.provisional, a.late, a.onset_at, $2::timestamptz, $2::timestamptz, a.reason, a.evidence
+FROM jsonb_to_recordset($1::jsonb) AS a (organisation_id bigint, ward_id bigint, resident_id bigint, device_pk bigint,
+    rule text, kind text, priority text, condition text, handling text, provisional boolean, late boolean,
+    onset_at timestamptz, reason text, evidence jsonb)
+RETURNING id, resident_id, device_pk, rule;
+
+-- name: update_alerts
+-- What became of alerts; null: as it was.
+UPDATE alert a SET priority = c.priority, condition = c.condition, handling = c.handling, provisional = c.provisional,
+    late = coalesce(c.late, a.late), onset_at = c.onset_at, changed_at = greatest(a.changed_at, $2::timestamptz),
+    reason = coalesce(c.reason, a.reason), evidence = coalesce(c.evidence, a.evidence)
+FROM jsonb_to_recordset($1::jsonb) AS c (id bigint, priority text, condition text, handling text, provisional boolean,
+    late boolean, onset_at timestamptz, reason text, evidence jsonb)
+WHERE a.id = c.id;
+
+-- name: insert_events
+-- What the service did to alerts, in order.
+INSERT INTO alert_event (organisation_id, alert_id, at, event, actor, priority, detail)
+SELECT e.organisation_id, e.alert_id, $2::timestamptz, e.event, $3::text, e.priority, e.detail
+FROM jsonb_array_elements($1::jsonb) WITH ORDINALITY AS raw (item, position)
+CROSS JOIN LATERAL jsonb_to_record(raw.item) AS e (organisation_id bigint, alert_id bigint, event text, priority text,
+    detail jsonb)
+ORDER BY raw.position;
+
+-- name: unlink
+-- Forget the links of alerts and of episodes, before they are written anew.
+DELETE FROM alert_episode WHERE alert_id = ANY ($1::bigint[]) OR episode_id = ANY ($2::bigint[]);
+
+-- name: link
+-- Which episodes an alert stands for.
+INSERT INTO alert_episode (alert_id, episode_id) SELECT * FROM unnest($1::bigint[], $2::bigint[]);
+
+-- name: move_heads
+-- The newest state of residents who had one.
+UPDATE checkpoint c SET at = h.at, state = h.state
+FROM jsonb_to_recordset($1::jsonb) AS h (resident_id bigint, at timestamptz, state jsonb)
+WHERE c.resident_id = h.resident_id AND c.kind = 'head'
+RETURNING c.resident_id;
+
+-- name: insert_checkpoints
+-- States of residents.
+INSERT INTO checkpoint (resident_id, kind, at, organisation_id, state)
+SELECT c.resident_id, c.kind, c.at, c.organisation_id, c.state
+FROM jsonb_to_recordset($1::jsonb) AS c (resident_id bigint, kind text, at timestamptz, organisation_id bigint,
+    state jsonb)
+ON CONFLICT (resident_id, kind, at) DO UPDATE SET state = excluded.state;
+
+-- name: forget_daily
+-- Daily states that a refold has overtaken.
+DELETE FROM checkpoint c USING unnest($1::bigint[], $2::timestamptz[]) AS w (resident_id, since)
+WHERE c.resident_id = w.resident_id AND c.kind = 'daily' AND c.at > w.since;
