@@ -1,0 +1,518 @@
+// The ward board: drawn by the server first, then kept live here.
+import { Component, render } from "preact";
+
+import type { Alert, Board, BoardPage, Column, FromServer, Order, Row } from "./contract";
+import { Live } from "./live";
+import type { Status } from "./live";
+import { LiveBar } from "./livebar";
+import { Age, Chip, Score, Sparkline, Value, handled, since } from "./signs";
+import { Sound } from "./sound";
+import * as times from "./times";
+import { WardState } from "./ward";
+
+const ORDER_KEY = "telehealth.board.order";
+const STATUS_EVERY_MS = 10_000;
+const POLL_MS = 15_000;
+/** Codes with a column of their own; the rest share the column "Other". */
+const VITALS = ["resp_rate", "spo2", "systolic", "pulse", "consciousness", "temperature"];
+const WITHIN = new Set([...VITALS, "diastolic", "on_oxygen"]);
+
+interface RowProps {
+  row: Row;
+  state: WardState;
+  columns: Column[];
+  /** Clinical now, in steps, so that rows are not drawn again for nothing. */
+  now: number;
+  changed: string;
+  gone: boolean;
+}
+
+class BoardRow extends Component<RowProps> {
+  override shouldComponentUpdate(next: RowProps): boolean {
+    const { row, columns, now, changed, gone } = this.props;
+    return next.row !== row || next.columns !== columns || next.now !== now || next.changed !== changed || next.gone !== gone;
+  }
+
+  override render() {
+    const { row, state, columns, now, changed, gone } = this.props;
+    const marked = new Set(changed.split(" "));
+    const zone = state.ward.zone;
+    const cell = (code: string) => (marked.has(code) ? "th-changed" : "");
+    const { alert, pause } = row;
+    const look = alert ? ` is-${alert.priority} is-${alert.kind}` : "";
+    const others = columns.filter((column) => !WITHIN.has(column.code) && row.latest[column.code]);
+    return (
+      <tr class={look.trim()} data-resident={row.id} role="row">
+        <th scope="row" role="rowheader">
+          <a class="th-board__name" href={`/residents/${row.id}`}>
+            {row.name}
+          </a>
+          <span class="th-board__facts">
+            {row.nhs_number}
+            <br />
+            {row.age}y {row.gender} · {row.pathway.replaceAll("_", " ")}
+          </span>
+          {pause && (
+            <span class="th-paused">
+              <strong>Paused</strong>: {pause.reason}
+              {pause.until ? `, until ${since(pause.until, now, zone)}` : ""}
+            </span>
+          )}
+          {gone && <span class="th-paused">No longer on this ward</span>}
+        </th>
+        <td role="cell" class={`th-board__alert ${alert ? "" : "is-empty"} ${cell("alert")}`} data-label="Alert">
+          {alert ? (
+            <div>
+              <Chip priority={alert.priority} kind={alert.kind} />{" "}
+              <span class="th-quiet">
+                since {since(alert.since, now, zone)}
+                {alert.count > 1 && (
+                  <>
+                    , <a href={`/residents/${row.id}#alerts`}>{alert.count - 1} more</a>
+                  </>
+                )}
+              </span>
+              <a class="th-board__why" href={`/alerts/${alert.id}`}>
+                {alert.reason}
+              </a>
+              <span class={`th-quiet ${alert.handling === "new" ? "th-board__new" : ""}`}>
+                {handled(alert)}
+                {alert.provisional && ", provisional"}
+                {alert.late && ", learnt late"}
+              </span>
+            </div>
+          ) : (
+            <span class="th-quiet">none</span>
+          )}
+        </td>
+        <td role="cell" class={cell("news2")} data-label="NEWS2">
+          <div>
+            <Score news2={row.news2} columns={columns} />
+          </div>
+        </td>
+        {VITALS.map((code) => (
+          <Vital key={code} row={row} code={code} columns={columns} now={now} changed={cell(code) || (code === "systolic" ? cell("diastolic") : "")} />
+        ))}
+        <td role="cell" class={`th-board__other ${others.length ? "" : "is-empty"} ${others.some((column) => marked.has(column.code)) ? "th-changed" : ""}`} data-label="Other">
+          <div>
+            {others.map((column) => {
+              const latest = row.latest[column.code];
+              return (
+                latest && (
+                  <div key={column.code}>
+                    <span class="th-quiet">{column.short}</span>{" "}
+                    <strong>
+                      <Value latest={latest} unit={column.unit === "1" ? "" : column.unit} />
+                    </strong>
+                    <Age latest={latest} now={now} />
+                  </div>
+                )
+              );
+            })}
+          </div>
+        </td>
+        <td role="cell" data-label="24 hours">
+          <div>
+            <Sparkline spark={row.spark} />
+          </div>
+        </td>
+        <td role="cell" data-label="Last contact">
+          {row.contact.at ? <span class="th-board__contact">{times.brief(times.ms(row.contact.at), now)}</span> : <span class="th-quiet">never</span>}
+        </td>
+      </tr>
+    );
+  }
+}
+
+function Vital({ row, code, columns, now, changed }: { row: Row; code: string; columns: Column[]; now: number; changed: string }) {
+  const latest = row.latest[code];
+  const label = code === "systolic" ? "BP" : (columns.find((column) => column.code === code)?.short ?? code);
+  if (!latest) {
+    return (
+      <td role="cell" class="th-board__vital is-empty" data-label={label}>
+        <span class="th-quiet">–</span>
+      </td>
+    );
+  }
+  const diastolic = code === "systolic" ? row.latest.diastolic : undefined;
+  const oxygen = code === "spo2" ? row.latest.on_oxygen : undefined;
+  return (
+    <td role="cell" class={`th-board__vital ${changed}`} data-label={label} data-code={code}>
+      <div>
+        <span class="th-board__value">
+          <Value latest={latest} />
+          {diastolic && (
+            <>
+              /<Value latest={diastolic} />
+            </>
+          )}
+        </span>
+        <Age latest={latest} now={now} />
+        {oxygen && oxygen.value !== null && <span class="th-age">{oxygen.value === true || oxygen.value === 1 || oxygen.text === "yes" ? "on oxygen" : "on air"}</span>}
+      </div>
+    </td>
+  );
+}
+
+function heading(code: string, columns: Column[]) {
+  const column = columns.find((one) => one.code === code);
+  if (code === "systolic") return <abbr title="Blood pressure">BP</abbr>;
+  return column ? <abbr title={column.name}>{column.short}</abbr> : code;
+}
+
+interface PageState {
+  version: number;
+  step: number;
+  summary: string;
+  urgent: string;
+  sound: boolean;
+}
+
+class BoardIsland extends Component<BoardPage & { csrf?: string }, PageState> {
+  private ward = new WardState(this.props.board, this.props.order);
+  private sound = new Sound();
+  private pointer = false;
+  private focus = false;
+  private polling = 0;
+  private known = new Set<number>();
+  private news: string[] = [];
+  private spokenAt = 0;
+  private spoken = "";
+  private live = new Live(
+    this.props.live,
+    { wards: [this.props.board.ward.id] },
+    (message) => this.take(message),
+    (status) => this.tick(status),
+    () => this.poll(),
+  );
+
+  override state: PageState = { version: 0, step: 0, summary: "", urgent: "", sound: false };
+
+  override componentDidMount(): void {
+    this.forget();
+    this.live.start(this.props.board.at);
+    this.setState({ step: this.step() });
+  }
+
+  private step(): number {
+    return Math.floor(this.live.now() / 10_000) * 10_000;
+  }
+
+  private changed(): void {
+    this.setState((state) => ({ version: state.version + 1 }));
+  }
+
+  private tick(_status: Status): void {
+    this.say();
+    this.setState((state) => ({ version: state.version + 1, step: this.step() }));
+  }
+
+  private take(message: FromServer): void {
+    const now = this.live.now();
+    if (message.t === "snap" && "board" in message) this.ward.replace(message.board, now);
+    else if (message.t === "d" && "rows" in message) {
+      this.ward.update(message.rows, message.removed, now);
+      if (message.device_alerts) this.ward.deviceAlerts = message.device_alerts;
+    } else if (message.t === "event") this.event(message.alert, message.what, message.replayed);
+    if (message.t === "snap") this.forget();
+    this.changed();
+  }
+
+  /** After a snapshot: what it no longer shows as new is not new; what it shows as high is known. */
+  private forget(): void {
+    const row = (alert: Alert) => (alert.resident_id === null ? undefined : this.ward.rows.get(alert.resident_id));
+    this.ward.raised = this.ward.raised.filter(({ alert }) => (row(alert)?.alert?.new ?? 1) > 0);
+    for (const { alert } of this.ward.rows.values()) if (alert?.priority === "high") this.known.add(alert.id);
+  }
+
+  private event(alert: Alert, what: string, replayed: boolean): void {
+    const known = this.known.has(alert.id);
+    this.ward.raised = this.ward.raised.filter((one) => one.alert.id !== alert.id);
+    const urgent = alert.open && alert.handling === "new" && alert.priority === "high";
+    if (what === "closed" || !alert.open || alert.handling !== "new") return;
+    const words = `${alert.subject}: ${alert.reason}`;
+    if (urgent && (what === "raised" || !known)) this.ward.raised.unshift({ alert, at: this.live.now() });
+    if (urgent) this.known.add(alert.id);
+    if (replayed || (what !== "raised" && !(urgent && !known))) return;
+    this.sound.play(alert.priority);
+    if (urgent) this.setState({ urgent: `High priority alert. ${words}` });
+    else this.news.push(words);
+  }
+
+  /** The polite summary, at most every ten seconds and only when it has changed. */
+  private say(): void {
+    const counts = this.counts();
+    const text = `${counts.residents} ${counts.residents === 1 ? "resident has" : "residents have"} open alerts, ${counts.unhandled} not acknowledged.`;
+    if (Date.now() - this.spokenAt < STATUS_EVERY_MS || (text === this.spoken && !this.news.length)) return;
+    this.spokenAt = Date.now();
+    this.spoken = text;
+    const news = this.news.splice(0, 3);
+    this.setState({ summary: news.length ? `${text} New: ${news.join(". ")}` : text });
+  }
+
+  private counts() {
+    const with_ = [...this.ward.rows.values()].flatMap((row) => (row.alert ? [row.alert] : []));
+    const of = (look: string) => with_.filter((alert) => (alert.kind === "technical" ? "technical" : alert.priority) === look).length;
+    return {
+      residents: with_.length,
+      unhandled: with_.reduce((sum, alert) => sum + alert.new, 0),
+      high: of("high"),
+      medium: of("medium"),
+      low: of("low"),
+      technical: of("technical") + this.ward.deviceAlerts.length,
+    };
+  }
+
+  /** Where sockets are blocked the values still come, slowly; the page keeps saying that it is not live. */
+  private poll(): void {
+    if (this.polling) return;
+    const fetchBoard = async () => {
+      if (this.isLive()) {
+        clearInterval(this.polling);
+        this.polling = 0;
+        return;
+      }
+      try {
+        const answer = await fetch(`/api/v1/wards/${this.ward.ward.id}/board`, { headers: { Accept: "application/json" } });
+        if (answer.status === 401) location.assign(`/sign-in?next=${encodeURIComponent(location.pathname)}`);
+        if (!answer.ok || this.isLive()) return;
+        this.ward.replace((await answer.json()) as Board, this.live.now());
+        this.changed();
+      } catch {
+        // The bar says already that nothing is live.
+      }
+    };
+    this.polling = window.setInterval(() => void fetchBoard(), POLL_MS);
+  }
+
+  private isLive(): boolean {
+    return this.live.status.state === "live";
+  }
+
+  private hold = (): void => {
+    this.ward.hold(this.pointer || this.focus);
+    this.changed();
+  };
+
+  private choose(order: Order): void {
+    try {
+      localStorage.setItem(ORDER_KEY, order);
+    } catch {
+      // Private windows may refuse; the address keeps the choice.
+    }
+    history.replaceState(null, "", `?order=${order}`);
+    this.ward.choose(order);
+    this.changed();
+  }
+
+  override render() {
+    const { ward } = this;
+    const { step, summary, urgent } = this.state;
+    const zone = ward.ward.zone;
+    const counts = this.counts();
+    const pending = ward.pending;
+    return (
+      <>
+        {ward.raised.length > 0 && (
+          <a class="nhsuk-skip-link" href="#raised">
+            Skip to new alerts
+          </a>
+        )}
+        <LiveBar status={this.live.status} now={this.live.serverNow()} zone={zone} />
+        <div class="th-wrap th-main">
+          <div class="th-titlebar">
+            <h1 class="th-h1">
+              {ward.ward.name} <span class="th-quiet">{ward.rows.size} residents</span>
+            </h1>
+            <p class="th-counts">
+              <Count href={`/wards/${ward.ward.id}/alerts`} number={counts.high} priority="high" />
+              <Count href={`/wards/${ward.ward.id}/alerts`} number={counts.medium} priority="medium" />
+              <Count href={`/wards/${ward.ward.id}/alerts`} number={counts.low} priority="low" />
+              {counts.technical > 0 && <span class="th-quiet">{counts.technical} technical</span>}
+              <a href={`/wards/${ward.ward.id}/alerts`}>Alert queue, {counts.unhandled} not acknowledged</a>
+            </p>
+          </div>
+          <div class="th-bar">
+            <div class="th-buttons th-buttons--gap">
+              <div class="th-buttons" role="group" aria-label="Order of the residents">
+                {(["worst", "fixed"] as const).map((order) => (
+                  <button key={order} type="button" class="th-plain-button" aria-pressed={ward.order === order} onClick={() => this.choose(order)}>
+                    {order === "worst" ? "Worst first" : "Fixed order"}
+                  </button>
+                ))}
+              </div>
+              <button
+                type="button"
+                class={`th-plain-button th-pending ${pending ? "" : "is-none"}`}
+                onClick={() => {
+                  ward.arrange();
+                  this.changed();
+                  document.querySelector<HTMLElement>(".th-scroll")?.focus();
+                }}
+              >
+                {pending} {pending === 1 ? "change" : "changes"} – show
+              </button>
+            </div>
+            <button
+              type="button"
+              class="th-plain-button"
+              aria-pressed={this.sound.on}
+              onClick={() => void (this.sound.on ? this.sound.turnOff() : this.sound.turnOn()).then(() => this.changed())}
+            >
+              {this.sound.on ? "Alarm sound is on" : "Alarm sound is off: turn on"}
+            </button>
+          </div>
+          <div class="nhsuk-u-visually-hidden" role="status">
+            {summary}
+          </div>
+          <div class="nhsuk-u-visually-hidden" role="alert">
+            {urgent}
+          </div>
+          <div
+            class="th-scroll th-dims"
+            role="region"
+            aria-label="Residents"
+            tabIndex={0}
+            onPointerEnter={(event) => {
+              this.pointer = event.pointerType === "mouse";
+              this.hold();
+            }}
+            onPointerLeave={() => {
+              this.pointer = false;
+              this.hold();
+            }}
+            onFocusIn={() => {
+              this.focus = true;
+              this.hold();
+            }}
+            onFocusOut={(event) => {
+              this.focus = event.relatedTarget instanceof Node && event.currentTarget.contains(event.relatedTarget);
+              this.hold();
+            }}
+          >
+            <table class="th-table th-table--cards th-board" role="table">
+              <caption class="nhsuk-u-visually-hidden">Residents of {ward.ward.name}, {ward.order === "worst" ? "worst first" : "by name"}</caption>
+              <BoardHead columns={ward.columns} />
+              <tbody role="rowgroup">
+                {ward.shown.map((id) => {
+                  const row = ward.rows.get(id);
+                  if (!row) return null;
+                  const changed = [...Object.keys(row.latest), "news2", "alert"].filter((code) => ward.isChanged(id, code, step)).join(" ");
+                  return <BoardRow key={id} row={row} state={ward} columns={ward.columns} now={step} changed={changed} gone={ward.gone.has(id)} />;
+                })}
+              </tbody>
+            </table>
+          </div>
+          <DeviceAlerts alerts={ward.deviceAlerts} now={step} zone={zone} />
+        </div>
+        <NewAlerts alerts={ward.raised.map((one) => one.alert)} />
+      </>
+    );
+  }
+}
+
+/** At the foot of the window, so that nothing moves under a pointer when it appears. */
+function NewAlerts({ alerts }: { alerts: Alert[] }) {
+  if (!alerts.length) return null;
+  return (
+    <section class="th-raised" id="raised" tabIndex={-1} aria-label="New high priority alerts">
+      <div class="th-wrap">
+        {alerts.slice(0, 3).map((alert) => (
+          <p key={alert.id}>
+            <Chip priority={alert.priority} kind={alert.kind} /> <strong>{alert.subject}</strong> {alert.reason} <a href={`/alerts/${alert.id}`}>Open and acknowledge</a>
+          </p>
+        ))}
+        {alerts.length > 3 && <p>and {alerts.length - 3} more in the alert queue</p>}
+      </div>
+    </section>
+  );
+}
+
+function Count({ href, number, priority }: { href: string; number: number; priority: "high" | "medium" | "low" }) {
+  if (!number) return null;
+  return (
+    <a class="th-chip-link" href={href}>
+      <span class={`th-chip th-chip--${priority}`}>
+        {number} {priority}
+      </span>
+    </a>
+  );
+}
+
+function BoardHead({ columns }: { columns: Column[] }) {
+  return (
+    <thead role="rowgroup">
+      <tr role="row">
+        <th scope="col" role="columnheader">
+          Resident
+        </th>
+        <th scope="col" role="columnheader">
+          Alert
+        </th>
+        <th scope="col" role="columnheader">
+          NEWS2
+        </th>
+        {VITALS.map((code) => (
+          <th key={code} scope="col" role="columnheader">
+            {heading(code, columns)}
+            <span class="th-unit">{columns.find((column) => column.code === code)?.unit}</span>
+          </th>
+        ))}
+        <th scope="col" role="columnheader">
+          Other
+        </th>
+        <th scope="col" role="columnheader">
+          24 hours
+        </th>
+        <th scope="col" role="columnheader">
+          Last contact
+        </th>
+      </tr>
+    </thead>
+  );
+}
+
+function DeviceAlerts({ alerts, now, zone }: { alerts: Alert[]; now: number; zone: string }) {
+  if (!alerts.length) return null;
+  return (
+    <section aria-labelledby="device-alerts">
+      <h2 class="th-h2" id="device-alerts">
+        Devices without a resident
+      </h2>
+      <ul class="th-queue">
+        {alerts.map((alert) => (
+          <li key={alert.id} class={`th-queue__item is-${alert.priority} is-technical`}>
+            <div>
+              <Chip priority={alert.priority} kind={alert.kind} />
+            </div>
+            <div>
+              <strong>{alert.subject}</strong>
+              <p class="th-queue__why">
+                <a href={`/alerts/${alert.id}`}>{alert.reason}</a>
+              </p>
+            </div>
+            <p class="th-queue__when">
+              since {since(alert.onset_at, now, zone)}, {handled(alert)}
+            </p>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+const data = document.getElementById("board-data");
+const root = document.getElementById("board");
+if (data && root) {
+  const page = JSON.parse(data.textContent ?? "") as BoardPage;
+  if (!new URLSearchParams(location.search).has("order")) {
+    try {
+      const kept = localStorage.getItem(ORDER_KEY);
+      if (kept === "worst" || kept === "fixed") page.order = kept;
+    } catch {
+      // As the server said.
+    }
+  }
+  root.replaceChildren();
+  render(<BoardIsland {...page} />, root);
+}
