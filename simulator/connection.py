@@ -135,7 +135,7 @@ class Link:
             self._subscribed.set_result(None)
 
     def _message(self, _client: Any, _data: Any, message: mqtt.MQTTMessage) -> None:
-        self._on_message(message.topic, message.payload)
+        self._on_message(message.topic, bytes(message.payload))
 
     def _socket_opened(self, _client: Any, _data: Any, opened: Any) -> None:
         self._socket = opened

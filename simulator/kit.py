@@ -28,6 +28,10 @@ class Batch:
     readings: bytes
     count: int
 
+    def at(self, sent_ms: int) -> Batch:
+        """The same, sent at another time."""
+        return replace(self, sent_ms=sent_ms)
+
 
 @dataclass
 class Unit:
@@ -69,7 +73,9 @@ class Unit:
             at = clock.from_ms(moment.at_ms)
             together = self.keyed or ("systolic" in moment.codes and "diastolic" in moment.codes)
             set_id = f"{noise.key(self.device_id, moment.at_ms):016x}"[:10] if together else None
-            groups.append([native.encode(self._reading(code, columns[code].pop(), at, set_id)) for code in moment.codes])
+            groups.append(
+                [native.encode(self._reading(code, columns[code].pop(), at, set_id)) for code in moment.codes]
+            )
         return groups
 
     def _values(self, code: str, times: list[int]) -> list[object]:
@@ -152,8 +158,3 @@ def units(
             report(f"device {device.device_id}: not simulated: {', '.join(unknown)}")
         found.append(unit)
     return found
-
-
-def with_pace(unit: Unit, every_ms: int) -> Unit:
-    """The same device at another pace."""
-    return replace(unit, cadence=replace(unit.cadence, every_ms=every_ms))

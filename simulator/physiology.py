@@ -28,7 +28,7 @@ class Course(Protocol):
 
     def offset(self, code: str, times_ms: Integers) -> Floats: ...
 
-    def state(self, code: str, at_ms: int) -> str | bool | None: ...
+    def state(self, code: str, at_ms: int) -> str | bool | int | None: ...
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def measured(profile: Profile, course: Course | None, device_id: str, code: str,
 
 
 def state(profile: Profile, course: Course | None, code: str, at_ms: int) -> str | bool | int:
-    """A coded or boolean observation: consciousness, on_oxygen, breathlessness (0 to 4)."""
+    """A coded or boolean observation: consciousness, on_oxygen, breathlessness (0 to 10)."""
     said = course.state(code, at_ms) if course is not None else None
     if said is not None:
         return said
@@ -109,7 +109,7 @@ def state(profile: Profile, course: Course | None, code: str, at_ms: int) -> str
         return "A"
     if code == "breathlessness":
         source = noise.key(profile.source, code)
-        return int(noise.uniform_one(source, at_ms // DAY) < 0.3) + (1 if profile.pathway == "copd" else 0)
+        return int(noise.uniform_one(source, at_ms // DAY) < 0.3) + (2 if profile.pathway == "copd" else 0)
     return False
 
 

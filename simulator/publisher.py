@@ -8,10 +8,8 @@ import hashlib
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
-import msgspec
-
+from devices import commands
 from simulator import clock, connection, errors, kit, native, outbox, receipts, world
 
 RESEND_FIRST_SECONDS = 30.0
@@ -46,11 +44,12 @@ class Station:
     wanted: asyncio.Event = field(default_factory=asyncio.Event)
     link: connection.Link | None = None
     trouble: str | None = None
+    refused: bool = False
 
 
 RefusalHandler = Callable[[outbox.Held, receipts.Refusal], None]
 SettledHandler = Callable[[outbox.Held], None]
-CommandHandler = Callable[[str, dict[str, Any]], None]
+CommandHandler = Callable[[str, commands.Command], None]
 
 
 class Publisher:
@@ -98,6 +97,15 @@ class Publisher:
     def troubles(self) -> dict[str, str]:
         """Devices that cannot connect, with why."""
         return {name: station.trouble for name, station in self._stations.items() if station.trouble}
+
+    @property
+    def credentials_refused(self) -> dict[str, str]:
+        """Of these, the ones whose credentials the broker does not accept: waiting does not help."""
+        return {name: station.trouble or "" for name, station in self._stations.items() if station.refused}
+
+    def left(self, device_id: str) -> bool:
+        """Whether an earlier run left messages of this device, which is not known yet."""
+        return device_id in self._left
 
     def add(self, device: world.Device, *, battery: float = 1.0, firmware: str = "1.4.2") -> None:
         """Makes a device known; it connects when it has something to send, or by connect()."""
@@ -170,6 +178,7 @@ class Publisher:
                 self.totals.reconnects += 1
             except errors.SimulatorError as error:
                 station.trouble = str(error)
+                station.refused = isinstance(error, connection.CredentialsRefused)
                 self._poke.set()
             await asyncio.sleep(self._retry_seconds[min(failures, len(self._retry_seconds) - 1)])
             failures += 1
@@ -188,7 +197,7 @@ class Publisher:
             will=(native.topic(name, "status"), status(False)),
             on_message=lambda topic, payload: self._heard(station, topic, payload),
         ) as link:
-            station.link, station.trouble = link, None
+            station.link, station.trouble, station.refused = link, None, False
             try:
                 link.publish(native.topic(name, "status"), status(True), retain=True)
                 for held in station.held.values():
@@ -242,10 +251,10 @@ class Publisher:
             if receipt is not None:
                 self._take(station, receipt)
         elif topic == native.topic(station.device_id, "commands"):
-            with contextlib.suppress(msgspec.DecodeError):
-                command = msgspec.json.decode(payload)
-                if isinstance(command, dict):
-                    self._on_command(station.device_id, command)
+            command = commands.decode(payload)
+            # An expired command is ignored: a late ring must not ring.
+            if command is not None and command.expires_at > self._now():
+                self._on_command(station.device_id, command)
 
     def _take(self, station: Station, receipt: receipts.Receipt) -> None:
         done: list[outbox.Held] = []

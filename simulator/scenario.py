@@ -16,7 +16,7 @@ from simulator.noise import Floats, Integers
 
 @dataclass(frozen=True)
 class Scenario:
-    """offsets: code to (hours from onset, offset), linear between, held after the last. states: code to (hours, value)."""
+    """offsets: by code hours from onset and sizes, linear between, held after the last. states: by code (hour, value)."""
 
     name: str
     title: str
@@ -40,7 +40,7 @@ class Course:
         since = (times_ms - clock.to_ms(self.onset)).astype(np.float64) / physiology.HOUR
         return np.interp(since, hours, sizes, left=0.0)
 
-    def state(self, code: str, at_ms: int) -> str | bool | None:
+    def state(self, code: str, at_ms: int) -> str | bool | int | None:
         since = (at_ms - clock.to_ms(self.onset)) / physiology.HOUR
         reached = [value for hour, value in self.scenario.states.get(code, ()) if hour <= since]
         return reached[-1] if reached else None

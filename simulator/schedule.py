@@ -31,6 +31,10 @@ class Cadence:
     seed: int
     every_ms: int | None = None
 
+    def paced(self, seconds: float) -> Cadence:
+        """The same at another pace."""
+        return Cadence(self.seed, int(seconds * 1000))
+
 
 def moments(device: world.Device, cadence: Cadence, codes: tuple[str, ...], after: int, to: int) -> list[Moment]:
     """What the device measures in (after, to], in order; the same however a span is cut into steps."""
@@ -41,9 +45,7 @@ def moments(device: world.Device, cadence: Cadence, codes: tuple[str, ...], afte
     return _scheduled(device, cadence.seed, codes, after, to)
 
 
-def _paced(
-    device: world.Device, seed: int, every: int, codes: tuple[str, ...], after: int, to: int
-) -> list[Moment]:
+def _paced(device: world.Device, seed: int, every: int, codes: tuple[str, ...], after: int, to: int) -> list[Moment]:
     phase = noise.key(seed, device.device_id, "phase") % every
     first = (after - phase) // every + 1
     last = (to - phase) // every
@@ -83,9 +85,7 @@ def _times(person: world.Resident, code: str) -> tuple[str, ...]:
     return tuple(told[0].times) if told else USUAL_TIMES
 
 
-def _taken(
-    device: world.Device, seed: int, day: date, text: str, grace_minutes: float, zone: ZoneInfo
-) -> int | None:
+def _taken(device: world.Device, seed: int, day: date, text: str, grace_minutes: float, zone: ZoneInfo) -> int | None:
     person = device.person
     sitting = noise.key(seed, person.key, day.isoformat(), text)
     if noise.uniform_one(sitting, 1) >= person.adherence:
