@@ -141,7 +141,8 @@ def _envelope(content: Any, digest: str) -> _Envelope:
 
     stream = field("stream", lambda given: _text(given, "stream"))
     seq = field("seq", lambda given: _whole(given, "seq", message.SEQ_LIMIT))
-    own_id = field("id", lambda given: _text(given, "id"))
+    # Beside a stream and seq an id is one of the keys that are ignored.
+    own_id = None if stream and seq else field("id", lambda given: _text(given, "id"))
     sent_at = field("sent_at", lambda given: _moment(given, "sent_at", "sent_at_invalid"))
     if seq is not None and content.get("stream") is None and own_id is None:
         wrong.append(refusal("stream_invalid", "stream"))

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from devices import formats, status
+from devices.errors import MEANINGS, Refusal
+from devices.message import PAYLOAD_LIMIT
+from tests.unit.devices.payloads import MISSING, decode, envelope, reading
+
+
+def _reading(**fields: Any) -> bytes:
+    return json.dumps(envelope(reading(**fields))).encode()
+
+
+def _envelope(**fields: Any) -> bytes:
+    return json.dumps(envelope(**fields)).encode()
+
+
+SHORT = {"code": "fall", "value": True, "taken_at": "2026-11-21T10:00:01Z"}
+
+#: One payload for each error.
+PAYLOADS = {
+    "payload_too_large": b" " * (PAYLOAD_LIMIT + 1),
+    "not_utf8": b"\xff",
+    "not_json": b"{",
+    "schema": b"[]",
+    "too_many_readings": _envelope(readings=[SHORT] * 1001),
+    "stream_invalid": _envelope(stream=""),
+    "seq_invalid": _envelope(seq=0),
+    "oldest_invalid": _envelope(oldest=8),
+    "id_invalid": _envelope(stream=MISSING, seq=MISSING, id=1),
+    "sent_at_invalid": _envelope(sent_at=1),
+    "code_missing": _reading(code=None),
+    "code_unknown": _reading(code="mood"),
+    "taken_at_missing": _reading(taken_at=None),
+    "taken_at_invalid": _reading(taken_at="soon"),
+    "taken_at_no_offset": _reading(taken_at="2026-11-21T10:00:01"),
+    "taken_at_out_of_range": _reading(taken_at="1066-10-14T09:00:00Z"),
+    "value_missing": _reading(value=None),
+    "value_not_number": _reading(value="98"),
+    "value_not_finite": _reading(value=float("nan")),
+    "value_not_boolean": json.dumps(envelope({**SHORT, "value": 1})).encode(),
+    "value_not_code": json.dumps(envelope({**SHORT, "code": "consciousness", "value": "X"})).encode(),
+    "value_impossible": _reading(value=0.96),
+    "unit_missing": _reading(unit=MISSING),
+    "unit_unknown": _reading(unit="furlong"),
+    "absent_unknown": _reading(value=None, absent="lazy"),
+    "absent_with_value": _reading(absent="error"),
+    "source_id_invalid": _reading(source_id=""),
+    "subject_invalid": _reading(subject=""),
+    "set_invalid": _reading(set=""),
+    "context_invalid": _reading(context=""),
+    "flags_invalid": _reading(flags=""),
+    "method_unknown": _reading(method=""),
+}
+STATUSES = {
+    "online_invalid": b"{}",
+    "battery_invalid": b'{"online":true,"battery":2}',
+    "firmware_invalid": b'{"online":true,"firmware":""}',
+}
+
+
+@pytest.mark.parametrize("error", PAYLOADS)
+def test_every_error_of_messages_is_given(error: str) -> None:
+    (got,) = decode(PAYLOADS[error]).refusals
+    assert got.error == error
+    assert got.detail
+
+
+def test_every_documented_error_is_given_by_something() -> None:
+    for error, payload in STATUSES.items():
+        got = status.decode(payload)
+        assert isinstance(got, Refusal)
+        assert got.error == error
+    assert formats.decode("nothing", "d1", b"{}").refusals[0].error == "format_unknown"
+    assert {*PAYLOADS, *STATUSES, "format_unknown"} == MEANINGS.keys()
+
+
+@pytest.mark.parametrize(
+    "field",
+    ["code", "value", "unit", "taken_at", "source_id", "subject", "set", "context", "flags", "method", "absent"],
+)
+def test_a_refusal_never_repeats_what_was_sent(field: str) -> None:
+    secret = "Zq9\x01" + "w" * 70
+    for one in decode(envelope(reading(**{field: secret}))).refusals:
+        assert "Zq9" not in f"{one.error} {one.field} {one.detail}"
