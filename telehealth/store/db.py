@@ -57,6 +57,26 @@ AWAY = (
     asyncpg.ReadOnlySQLTransactionError,
 )
 
+#: Errors that lie in what was to be stored: trying the same again cannot help.
+DATA = (
+    asyncpg.DataError,
+    asyncpg.IntegrityConstraintViolationError,
+    asyncpg.ProgramLimitExceededError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    TypeError,
+    ValueError,
+)
+
+#: Those of them that say that this piece of work was refused, while the database itself is there.
+REFUSED_WORK = (
+    asyncpg.QueryCanceledError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+    asyncpg.LockNotAvailableError,
+)
+
 
 class Database:
     """A pool of connections of the application role."""
@@ -75,6 +95,8 @@ class Database:
             "application_name": name,
             "timezone": "UTC",
             "statement_timeout": str(int(statement_seconds * 1000)),
+            # Compiling takes longer than any of our queries.
+            "jit": "off",
         }
         try:
             pool = await asyncpg.create_pool(
@@ -106,8 +128,12 @@ class Database:
             yield connection
 
     @contextlib.asynccontextmanager
-    async def listen(self, channel: str, heard: Callable[[str], None]) -> AsyncIterator[None]:
-        """Call heard(payload) for each NOTIFY while the block runs. A hint only: poll as well."""
+    async def listen(self, channel: str, heard: Callable[[str], None]) -> AsyncIterator[asyncio.Event]:
+        """Call heard(payload) for each NOTIFY while the block runs. A hint only: poll as well.
+
+        Yields an event that is set when the connection is gone: nothing more will be heard then.
+        """
+        lost = asyncio.Event()
 
         def callback(_connection: Any, _pid: int, _channel: str, payload: object) -> None:
             heard(str(payload))
@@ -117,8 +143,9 @@ class Database:
             self.url, timeout=10, server_settings={"application_name": "telehealth-listen"}
         )
         try:
+            connection.add_termination_listener(lambda _connection: lost.set())
             await connection.add_listener(channel, callback)
-            yield
+            yield lost
         finally:
             connection.terminate()
 

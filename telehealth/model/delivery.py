@@ -1,0 +1,48 @@
+"""What arrives from devices, by whatever path, and what is answered."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from devices.message import Message
+from devices.receipts import Ranges, Refused
+
+Lane = Literal["live", "backlog"]
+
+
+class Delivery(msgspec.Struct, frozen=True, gc=False):
+    """One message of a device as it was delivered, decoded. received_at: clinical time, aware."""
+
+    lane: Lane
+    topic: str
+    device_id: str
+    payload: bytes
+    received_at: datetime
+    message: Message
+
+
+class Status(msgspec.Struct, frozen=True, gc=False):
+    """What a device says of itself. retained: repeated by the broker, not said just now."""
+
+    device_id: str
+    status: str  #: a small JSON object of known fields
+    online: bool
+    received_at: datetime
+    retained: bool
+
+
+class Answer(msgspec.Struct, gc=False):
+    """What is settled of one stream of one device (stream None: of messages that have none).
+
+    settled: the stream's whole settled set. seqs, ids and refused are of the deliveries at hand.
+    """
+
+    device_id: str
+    stream: str | None
+    settled: Ranges
+    seqs: list[int]
+    ids: list[str]
+    refused: list[Refused]

@@ -1,0 +1,81 @@
+"""Readings as the columns of ingest.insert_readings.
+
+A batch goes to PostgreSQL as one array per column: row by row would cost more than the rest of
+the work together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from devices.message import Reading
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Batch:
+    """Rows being gathered. Everything that is one value per message is repeated per reading."""
+
+    def __init__(self) -> None:
+        self.readings: list[Reading] = []
+        self.organisations: list[int] = []
+        self.devices: list[int | None] = []
+        self.residents: list[int | None] = []
+        self.effective: list[datetime | None] = []
+        self.received: list[datetime] = []
+        self.sent: list[datetime | None] = []
+        self.seqs: list[int | None] = []
+        self.streams: list[str | None] = []
+        self.marks: list[str | None] = []
+
+    def parameters(self, entered_by: str | None = None) -> list[Any]:
+        """In the order of ingest.insert_readings."""
+        readings = self.readings
+        entered = None if entered_by is None else [entered_by] * len(readings)
+        return [
+            [r.taken_at for r in readings],
+            [r.identity for r in readings],
+            [r.value_key for r in readings],
+            self.organisations,
+            self.devices,
+            self.residents,
+            self.effective,
+            self.received,
+            _or_null(self.sent),
+            [r.value for r in readings],
+            _or_null(self.seqs),
+            [r.code for r in readings],
+            _or_null([r.value_code for r in readings]),
+            _or_null([r.unit for r in readings]),
+            _or_null([r.value_sent for r in readings]),
+            _or_null([r.unit_sent for r in readings]),
+            _or_null(self.streams),
+            _or_null([r.source_id for r in readings]),
+            _or_null([r.subject for r in readings]),
+            _or_null([r.set for r in readings]),
+            [r.method for r in readings],
+            _or_null([r.absent for r in readings]),
+            _or_null([" ".join(r.flags) if r.flags else None for r in readings]),
+            _or_null(self.marks),
+            _or_null([_encode(r.context).decode() if r.context else None for r in readings]),
+            entered,
+        ]
+
+    def contradictions(self) -> dict[Any, datetime]:
+        """Identities that this batch itself holds with different values, and their taken_at."""
+        first: dict[int, int] = {}
+        found: dict[Any, datetime] = {}
+        for reading in self.readings:
+            key = reading.identity.int
+            if first.setdefault(key, reading.value_key) != reading.value_key:
+                found[reading.identity] = reading.taken_at
+        return found
+
+
+def _or_null(column: Sequence[Any]) -> Sequence[Any] | None:
+    """A column without any value costs nothing when it is null as a whole."""
+    return None if column.count(None) == len(column) else column
