@@ -131,7 +131,7 @@ def replay(
                             most=per_message,
                             state=state_dir,
                             progress=progress,
-                        )  # fmt: skip
+                        )
                     )
 
             await runtime.until(stop, work())
@@ -317,9 +317,8 @@ def _replayed(summary: dict[str, Any], as_json: bool) -> None:
     print(
         f"{summary['readings']} readings sent in {summary['messages']} messages, shifted {summary['shift_seconds']} s"
     )
-    print(
-        f"{summary['accepted_readings']} accepted, {summary['refused_readings']} refused, {summary['bad_lines']} not sent"
-    )
+    accepted, refused, bad = (summary[name] for name in ("accepted_readings", "refused_readings", "bad_lines"))
+    print(f"{accepted} accepted, {refused} refused, {bad} lines not sent")
     for note in summary["notes"]:
         print(note)
     for error, count in summary["refused_by_reason"].items():
@@ -327,8 +326,8 @@ def _replayed(summary: dict[str, Any], as_json: bool) -> None:
     for refusal in summary["refusals"]:
         where = f" ({refusal['field']})" if refusal["field"] else ""
         print(f"line {refusal['line']}: {refusal['error']}{where}: {refusal['detail'] or ''}".rstrip(": "))
-    for bad in summary["bad"]:
-        print(f"line {bad['line']}: not sent: {bad['error']}")
+    for line in summary["bad"]:
+        print(f"line {line['line']}: not sent: {line['error']}")
 
 
 def main() -> None:

@@ -41,15 +41,12 @@ def decode(payload: bytes) -> Receipt | None:
 
 def settles(receipt: Receipt, stream: str, seq: int, digests: Iterable[str] = ()) -> bool:
     """Whether the receipt settles this message. digests: of every form in which it was sent."""
-    names = set(receipt.ids) | {refusal.id for refusal in receipt.refused if refusal.id and refusal.index is None}
-    if any(digest in names for digest in digests):
+    if any(digest in receipt.ids for digest in digests):
         return True
     if receipt.stream != stream:
         return False
-    if seq <= receipt.through or any(low <= seq <= high for low, high in receipt.also):
-        return True
-    # Refused as a whole is final.
-    return any(refusal.seq == seq and refusal.index is None for refusal in receipt.refused)
+    # "refused" alone does not settle: what was refused for good is within through or also too.
+    return seq <= receipt.through or any(low <= seq <= high for low, high in receipt.also)
 
 
 def refusals(receipt: Receipt, stream: str, seq: int, digests: Iterable[str] = ()) -> list[Refusal]:

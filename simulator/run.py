@@ -38,7 +38,7 @@ REFUSALS_KEPT = 1000
 
 @dataclass(frozen=True)
 class Options:
-    """What to run. onset_hours: how long ago the illness began when the run starts. every: seconds, None the schedule."""
+    """What to run. onset_hours: the illness began this long before the start. every: seconds; None: the schedule."""
 
     scenario: scenario.Scenario
     seed: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 from collections.abc import Callable, Coroutine
@@ -51,6 +52,8 @@ async def until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:
 async def orphaned(stop: asyncio.Event) -> None:
     """Sets stop when the process that started this one is gone: a child must not feed on alone."""
     parent = os.getppid()
-    while os.getppid() == parent:
-        await asyncio.sleep(PARENT_SECONDS)
-    stop.set()
+    while not stop.is_set():
+        if os.getppid() != parent:
+            stop.set()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), PARENT_SECONDS)

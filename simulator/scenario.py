@@ -16,7 +16,7 @@ from simulator.noise import Floats, Integers
 
 @dataclass(frozen=True)
 class Scenario:
-    """offsets: by code hours from onset and sizes, linear between, held after the last. states: by code (hour, value)."""
+    """offsets: by code, hours from onset and sizes; linear between, held after the last. states: (hour, value)."""
 
     name: str
     title: str

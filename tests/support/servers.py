@@ -11,7 +11,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,6 +53,57 @@ class Postgres:
 
     def url(self, role: str, database: str) -> str:
         return f"postgresql://{role}:test@127.0.0.1:{self.port}/{database}"
+
+
+@dataclass
+class Mosquitto:
+    """A running broker. stop() and start() on the same port, to see what clients make of it."""
+
+    port: int
+    folder: Path
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(
+            ["mosquitto", "-c", self.folder / "mosquitto.conf"],
+            user=unprivileged(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=self.folder,
+        )
+        wait_for_port(self.port, process=self.process)
+
+    def stop(self, *, signal_number: int = 15) -> None:
+        if self.process is not None:
+            self.process.send_signal(signal_number)
+            self.process.wait(20)
+            self.process = None
+
+
+@contextlib.contextmanager
+def mosquitto(passwords: Mapping[str, str] | None = None) -> Iterator[Mosquitto]:
+    """A fresh Mosquitto on loopback, without persistence; passwords by user name, None lets anybody in."""
+    folder = Path(tempfile.mkdtemp(prefix="th-mqtt-", dir="/tmp"))
+    account = unprivileged()
+    broker = Mosquitto(free_port(), folder)
+    lines = [f"listener {broker.port} 127.0.0.1", "persistence false", "max_queued_messages 100000"]
+    if passwords is None:
+        lines.append("allow_anonymous true")
+    else:
+        words = folder / "passwords"
+        words.write_text("".join(f"{name}:{word}\n" for name, word in passwords.items()))
+        subprocess.run(["mosquitto_passwd", "-U", words], check=True, capture_output=True)
+        lines += ["allow_anonymous false", f"password_file {words}"]
+    (folder / "mosquitto.conf").write_text("\n".join(lines) + "\n")
+    if account:
+        for entry in (folder, *folder.iterdir()):
+            shutil.chown(entry, account)
+    try:
+        broker.start()
+        yield broker
+    finally:
+        broker.stop()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 ROLES = """
