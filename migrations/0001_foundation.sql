@@ -299,7 +299,7 @@ CREATE TABLE reading (
 CREATE INDEX reading_resident ON reading (resident_id, code, effective_at) WHERE resident_id IS NOT NULL;
 CREATE INDEX reading_unattributed ON reading (device_pk, taken_at) WHERE resident_id IS NULL;
 -- Few: the evaluator looks for the rest by taken_at, which names the partition.
-CREATE INDEX reading_uncertain ON reading (effective_at) WHERE effective_at <> taken_at;
+CREATE INDEX reading_uncertain ON reading (effective_at) WHERE effective_at IS DISTINCT FROM taken_at;
 
 CREATE TABLE reading_default PARTITION OF reading DEFAULT;
 

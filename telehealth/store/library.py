@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from alerts import rules, schedule
+from alerts import errors, rules, schedule
 
 #: More than this and everything is forgotten and read again: it bounds memory.
 _MOST = 50_000
@@ -50,7 +50,11 @@ class Library:
         if key not in self._schedules:
             if len(self._schedules) > _MOST:
                 self._schedules.clear()
-            self._schedules[key] = schedule.parse(document, zone)
+            try:
+                self._schedules[key] = schedule.parse(document, zone)
+            except OSError as error:
+                # Some wrong zone names are folders of the time zone database.
+                raise errors.RuleError("zone", "is not a time zone") from error
         return self._schedules[key]
 
     @staticmethod

@@ -110,7 +110,7 @@ WHERE NOT r.struck
 UNION ALL
 SELECT r.resident_id, r.effective_at, r.code, r.value, r.value_code, r.identity, r.flags, r.marks
 FROM reading r JOIN unnest($1::bigint[], $2::timestamptz[]) AS w (resident_id, since) ON r.resident_id = w.resident_id
-WHERE r.effective_at <> r.taken_at AND r.effective_at > $4::timestamptz AND r.effective_at > w.since
+WHERE r.effective_at IS DISTINCT FROM r.taken_at AND r.effective_at > $4::timestamptz AND r.effective_at > w.since
   AND r.code = ANY ($3::text[]) AND NOT r.struck;
 
 -- name: episodes

@@ -1,0 +1,172 @@
+"""Red readings that belong to nobody: a device without a resident, or a clock that cannot be believed.
+
+No rule of a resident can fire on them, so they raise a technical alert on the device's ward. Its
+episode lasts from the first red reading to the first that is not red, the device's next assignment,
+or a day after the last red one: a pure function of the readings and assignments.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import NamedTuple
+
+from alerts import codes, rules
+from alerts.episodes import Episode
+from telehealth.alerting import residents
+from telehealth.alerting.residents import ACTOR, Moment
+from telehealth.store import episodes, evaluation, troubles, unattributed
+from telehealth.store.db import Connection
+from telehealth.store.library import Library
+from telehealth.store.unattributed import Reading
+
+_LASTS_US = timedelta(days=1) // timedelta(microseconds=1)
+
+_SOURCE = "NEWS2 (RCP 2017), values that score 3; symptoms and glucose: to be approved locally"
+
+
+def _limits(code: str, unit: str, low: float | None, high: float | None) -> dict[str, object]:
+    return {
+        "kind": "threshold",
+        "code": code,
+        "unit": unit,
+        "red_low": low,
+        "amber_low": None,
+        "amber_high": None,
+        "red_high": high,
+        "source": _SOURCE,
+        "approval": "needs local approval",
+    }
+
+
+#: What is red for anybody, for readings of whom nobody knows whose they are.
+ANYBODY = rules.RuleSet.from_json(
+    {
+        "pathway": "unassigned",
+        "version": "1",
+        "rules": [
+            _limits("spo2", "%", 92, None),
+            _limits("resp_rate", "/min", 9, 24),
+            _limits("pulse", "/min", 41, 130),
+            _limits("systolic", "mm[Hg]", 91, 219),
+            _limits("temperature", "Cel", 35.1, 39.0),
+            _limits("glucose", "mmol/L", 3.0, 20.0),
+        ],
+    }
+)
+
+
+async def evaluate(connection: Connection, device_pks: Sequence[int], moment: Moment, library: Library) -> int:
+    """Do the due work of those devices that nobody else holds; returns how many. All or nothing."""
+    taken = await evaluation.take_devices(connection, device_pks, moment.horizon)
+    if not taken.subjects:
+        return 0
+    since = await unattributed.since(connection, taken)
+    given = await unattributed.load(connection, since, library)
+    horizon = evaluation.micros(moment.horizon)
+    folded = {i: fold(i, given.readings.get(i, ()), given.assigned.get(i, ())) for i in taken.subjects}
+    known = {i: [until(episode, horizon) for episode in found] for i, found in folded.items()}
+    # One microsecond before: what began exactly then is part of what is decided anew.
+    before = {i: evaluation.micros(at) - 1 for i, at in since.items()}
+    stored = await evaluation.history(connection, before, devices=True, lock=True)
+    await troubles.over(connection, taken.subjects, stored, now=moment.now, actor=ACTOR)
+    planned = residents.plan(taken.subjects, known, stored, before, moment.now)
+    await episodes.apply(connection, planned, now=moment.now, actor=ACTOR)
+    await unattributed.finish(connection, taken, {i: _wake(found, horizon) for i, found in folded.items()}, moment.real)
+    return len(taken.subjects)
+
+
+def fold(device_pk: int, readings: Sequence[Reading], assigned: Sequence[int]) -> list[Episode]:
+    """Episodes of one device, each with the end that it has or will have if nothing else comes.
+
+    readings: of nobody; assigned: when assignments begin. Times in microseconds since the epoch.
+    """
+    return [
+        episode
+        for rule, series in sorted(_by_rule(readings).items())
+        for episode in _episodes(device_pk, rule, series, assigned)
+    ]
+
+
+def until(episode: Episode, horizon: int) -> Episode:
+    """The episode as it is known at the horizon: an end that is still to come is none."""
+    if episode.ended_at is not None and episode.ended_at <= horizon:
+        return episode
+    return replace(episode, ended_at=None, ending=None)
+
+
+def _wake(found: Sequence[Episode], horizon: int) -> int | None:
+    return min((e.ended_at for e in found if e.ended_at is not None and e.ended_at > horizon), default=None)
+
+
+class _Sample(NamedTuple):
+    """One reading as a rule sees it; why: red on the rule's side, in words, or None."""
+
+    at: int
+    code: str
+    value: float
+    why: str | None
+
+
+def _by_rule(readings: Sequence[Reading]) -> Mapping[str, list[_Sample]]:
+    found: dict[str, list[_Sample]] = {}
+    for reading in sorted(readings, key=lambda r: (r.at, r.code, r.identity)):
+        value = codes.encode(reading.value, reading.value_code)
+        if math.isnan(value) or reading.code not in codes.INDEX:
+            continue
+        family = "unassigned" if reading.time_known else "clock"
+        red = (reading.rules or ANYBODY).red(reading.code, value)
+        for side in ("low", "high"):
+            why = red[1] if red is not None and red[0] == side else None
+            sample = _Sample(reading.at, reading.code, value, why)
+            found.setdefault(f"{family}/{reading.code}/{side}", []).append(sample)
+    return found
+
+
+def _episodes(device_pk: int, rule: str, series: Sequence[_Sample], assigned: Sequence[int]) -> Iterator[Episode]:
+    run: list[_Sample] = []
+    for sample in series:
+        if run and (sample.why is None or _end(run, assigned) <= sample.at):
+            yield _episode(device_pk, rule, run, min(sample.at, _end(run, assigned)))
+            run = []
+        if sample.why is not None:
+            run.append(sample)
+    if run:
+        yield _episode(device_pk, rule, run, _end(run, assigned))
+
+
+def _end(run: Sequence[_Sample], assigned: Sequence[int]) -> int:
+    return min([run[-1].at + _LASTS_US, *(at for at in assigned if at > run[0].at)])
+
+
+def _episode(device_pk: int, rule: str, run: Sequence[_Sample], ended_at: int) -> Episode:
+    sign = 1 if rule.endswith("/high") else -1
+    peak = max(run, key=lambda sample: (sign * sample.value, -sample.at))
+    known = rule.startswith("unassigned/")
+    return Episode(
+        resident=device_pk,
+        rule=rule,
+        started_at=run[0].at,
+        ended_at=ended_at,
+        ending="cleared",
+        peak_at=peak.at,
+        peak_value=peak.value,
+        priority="high",
+        level="red",
+        provisional=False,
+        reason=f"{peak.why}; {'from a device without a resident' if known else 'device clock wrong, time unknown'}",
+        evidence={
+            "code": peak.code,
+            "time_known": known,
+            "readings": len(run),
+            "peak": {"at": _iso(peak.at), "shown": codes.shown(peak.code, peak.value)},
+            "last": {"at": _iso(run[-1].at), "shown": codes.shown(peak.code, run[-1].value)},
+            "clears": "a reading within limits, an assignment of the device, or a day without another red one",
+        },
+    )
+
+
+def _iso(us: int) -> str:
+    return evaluation.moment(us).isoformat(timespec="milliseconds").replace("+00:00", "Z")

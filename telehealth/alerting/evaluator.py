@@ -1,0 +1,204 @@
+"""The loop that does what is due: at once when something came in, and when the time has come.
+
+NOTIFY is a hint. What counts are the rows of evaluation_due, which are looked for at least every
+second, with the clock read anew each time, so that a stepped clock neither skips nor repeats.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from telehealth import clock as clocks
+from telehealth import log, metrics
+from telehealth.alerting import devices, residents
+from telehealth.alerting.residents import ACTOR, Moment
+from telehealth.clock import ClinicalClock
+from telehealth.model.health import Health
+from telehealth.store import alerts, clock, db, evaluation, troubles
+from telehealth.store.db import Connection, Database
+from telehealth.store.library import Library
+
+_log = log.get("alerting")
+
+_IDLE_SECONDS = 1.0
+_COALESCE_SECONDS = 0.004
+_METRICS_SECONDS = 5.0
+_RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
+
+
+@dataclass(frozen=True)
+class Sort:
+    """Subjects of one sort, "resident" or "device", that have work due."""
+
+    name: str
+    ids: Sequence[int]
+
+    async def evaluate(self, connection: Connection, ids: Sequence[int], moment: Moment, library: Library) -> int:
+        if self.name == "resident":
+            return await residents.evaluate(connection, ids, moment, library)
+        return await devices.evaluate(connection, ids, moment, library)
+
+    async def take(self, connection: Connection, ids: Sequence[int], horizon: datetime) -> evaluation.Taken:
+        if self.name == "resident":
+            return await evaluation.take_residents(connection, ids, horizon)
+        return await evaluation.take_devices(connection, ids, horizon)
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A subject that could not be evaluated: how often, and the monotonic time to try again."""
+
+    attempts: int
+    retry_at: float
+
+
+@dataclass
+class Evaluator:
+    """One evaluator; several may run at once, in one process or many."""
+
+    database: Database
+    clock: ClinicalClock
+    #: Due rows looked at in one transaction, of each sort.
+    batch: int = 500
+    library: Library = field(default_factory=Library)
+    #: By (sort, id).
+    _suspects: dict[tuple[str, int], Suspect] = field(default_factory=dict)
+
+    async def cycle(self) -> int:
+        """Evaluate a batch; returns how many subjects were done or put off. 0: nothing to do now."""
+        found: list[Sort] = []
+        done = 0
+        try:
+            done += await self._together(found)
+            alone = [(sort, i) for sort in found for i in sort.ids if (sort.name, i) in self._suspects]
+        except Exception as error:
+            if _away(error) or not found:
+                raise
+            _log.warning("evaluating one by one", error=type(error).__name__)
+            alone = [(sort, i) for sort in found for i in sort.ids]
+        for sort, subject_id in alone:
+            done += await self._one(sort, subject_id)
+        return done
+
+    async def drain(self) -> None:
+        """Evaluate until nothing is due that can be done now."""
+        while await self.cycle():
+            pass
+
+    async def measure(self) -> None:
+        """Bring the gauges up to date."""
+        async with self.database.transaction(ACTOR, read_only=True) as connection:
+            rows, oldest = await evaluation.queue(connection, self.clock.horizon())
+            open_alerts = await alerts.open_by_priority(connection)
+        metrics.DUE_ROWS.set(rows)
+        age = 0.0 if oldest is None else (clocks.real_now() - oldest).total_seconds()
+        metrics.DUE_AGE_SECONDS.set(max(age, 0.0))
+        for kind in ("physiological", "technical"):
+            for priority in ("high", "medium", "low"):
+                metrics.OPEN_ALERTS.labels(kind, priority).set(open_alerts.get((kind, priority), 0))
+
+    async def _together(self, found: list[Sort]) -> int:
+        """One transaction: find what is due and evaluate it, except subjects that failed lately."""
+        with metrics.EVALUATION_SECONDS.time():
+            async with self.database.transaction(ACTOR) as connection:
+                moment = await self._moment(connection)
+                due = await evaluation.candidates(connection, moment.horizon, self.batch)
+                found += [Sort("resident", due.residents), Sort("device", due.devices)]
+                done = 0
+                for sort in found:
+                    ids = [i for i in sort.ids if (sort.name, i) not in self._suspects]
+                    if ids:
+                        done += await sort.evaluate(connection, ids, moment, self.library)
+                return done
+
+    async def _moment(self, connection: Connection) -> Moment:
+        if self.clock.virtual:
+            clock.keep_in_step(self.clock, await clock.read(connection))
+        return Moment(self.clock.now(), self.clock.horizon(), clocks.real_now())
+
+    async def _one(self, sort: Sort, subject_id: int) -> int:
+        """One subject in a transaction of its own; if it fails, its work is put off."""
+        key = (sort.name, subject_id)
+        suspect = self._suspects.get(key)
+        if suspect is not None and clocks.monotonic() < suspect.retry_at:
+            return await self._put_off(sort, subject_id, failed=False)
+        try:
+            with metrics.EVALUATION_SECONDS.time():
+                async with self.database.transaction(ACTOR) as connection:
+                    moment = await self._moment(connection)
+                    done = await sort.evaluate(connection, [subject_id], moment, self.library)
+        except Exception as error:
+            if _away(error):
+                raise
+            _log.error("cannot evaluate", sort=sort.name, subject=subject_id, error=type(error).__name__, exc_info=True)
+            return await self._put_off(sort, subject_id, failed=True)
+        if done:
+            self._suspects.pop(key, None)
+        return done
+
+    async def _put_off(self, sort: Sort, subject_id: int, *, failed: bool) -> int:
+        async with self.database.transaction(ACTOR) as connection:
+            moment = await self._moment(connection)
+            taken = await sort.take(connection, [subject_id], moment.horizon)
+            if not taken.subjects:
+                return 0
+            suspect = self._suspects.get((sort.name, subject_id), Suspect(0, 0.0))
+            if failed:
+                attempts = 1 + max(suspect.attempts, *(work.attempts for work in taken.work[subject_id]))
+                wait = troubles.back_off(attempts).total_seconds()
+                suspect = self._suspects[(sort.name, subject_id)] = Suspect(attempts, clocks.monotonic() + wait)
+            until = moment.horizon + timedelta(seconds=max(1.0, suspect.retry_at - clocks.monotonic()))
+            await troubles.failed(
+                connection, taken, attempts=suspect.attempts, until=until, now=moment.now, actor=ACTOR
+            )
+        return 1
+
+
+async def run(*, database: Database, clock: ClinicalClock, health: Health, wake: asyncio.Event | None = None) -> None:
+    """Evaluate until cancelled. The database may go away and come back at any time.
+
+    wake: may be set by whoever shares the process and knows that something is due.
+    """
+    evaluator = Evaluator(database, clock)
+    hint = wake if wake is not None else asyncio.Event()
+    failures = 0
+    while True:
+        try:
+            async with database.listen("evaluation_due", lambda _payload: hint.set()) as lost:
+                failures = 0
+                await _evaluate(evaluator, health, hint, lost)
+        except Exception as error:
+            if not _away(error):
+                _log.error("evaluation failed", error=type(error).__name__, exc_info=True)
+            else:
+                _log.warning("the database is away", error=type(error).__name__)
+            health.bad("alerting", "the database is away" if _away(error) else "evaluation fails: see the log")
+            await asyncio.sleep(_RETRY_SECONDS[min(failures, len(_RETRY_SECONDS) - 1)])
+            failures += 1
+
+
+async def _evaluate(evaluator: Evaluator, health: Health, hint: asyncio.Event, lost: asyncio.Event) -> None:
+    """Evaluate until the listening connection is lost or something fails."""
+    measured = -_METRICS_SECONDS
+    while not lost.is_set():
+        hint.clear()
+        done = await evaluator.cycle()
+        health.good("alerting")
+        if clocks.monotonic() - measured >= _METRICS_SECONDS:
+            await evaluator.measure()
+            measured = clocks.monotonic()
+        if done:
+            continue
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(hint.wait(), _IDLE_SECONDS)
+            # What comes together is evaluated together.
+            await asyncio.sleep(_COALESCE_SECONDS)
+
+
+def _away(error: Exception) -> bool:
+    """Whether the database is gone, rather than unable to do this work."""
+    return isinstance(error, db.AWAY) and not isinstance(error, db.REFUSED_WORK)

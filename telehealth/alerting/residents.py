@@ -1,0 +1,92 @@
+"""One transaction of evaluation: fold residents' readings, and bring alerts in step with the episodes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from alerts import engine, reconcile
+from alerts.episodes import Episode
+from alerts.state import State
+from telehealth.store import db, episodes, evaluation, troubles
+from telehealth.store.db import Connection
+from telehealth.store.library import Library
+
+ACTOR = db.service("alerting")
+
+#: Residents in one transaction who must be folded anew from an older state, which may mean many readings.
+MOST_REFOLDS = 25
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When an evaluation happens: clinical now, how far time-driven rules may fire, and real time."""
+
+    now: datetime
+    horizon: datetime
+    real: datetime
+
+
+async def evaluate(connection: Connection, resident_ids: Sequence[int], moment: Moment, library: Library) -> int:
+    """Do the due work of those residents whom nobody else holds; returns how many. All or nothing."""
+    taken = await evaluation.take_residents(connection, resident_ids, moment.horizon)
+    bases = await evaluation.checkpoints(connection, taken)
+    refolds = [i for i in taken.subjects if i not in bases or bases[i][0] != "head"]
+    if len(refolds) > MOST_REFOLDS:
+        left = set(refolds[MOST_REFOLDS:])
+        taken.keep(i for i in taken.subjects if i not in left)
+    if not taken.subjects:
+        return 0
+    states = {i: state for i, (_, state) in bases.items() if i in taken.subjects}
+    load = await evaluation.load(connection, taken, states, library)
+    results = engine.fold(load.subjects, load.readings, evaluation.micros(moment.horizon))
+    await _follow(connection, taken, results, states, moment)
+    await evaluation.finish(connection, taken, results, bases, moment.real)
+    return len(taken.subjects)
+
+
+async def _follow(
+    connection: Connection,
+    taken: evaluation.Taken,
+    results: Sequence[engine.Result],
+    states: Mapping[int, State],
+    moment: Moment,
+) -> None:
+    since = {i: states[i].through if i in states else evaluation.BEGINNING_US for i in taken.subjects}
+    folded = {result.resident: result.episodes for result in results}
+    stored = await evaluation.history(connection, since)
+    await troubles.over(connection, taken.subjects, stored, now=moment.now, actor=ACTOR)
+    planned = plan(taken.subjects, folded, stored, since, moment.now)
+    if not planned:
+        return
+    # People handle alerts at any time: decide again about those that change, with their rows held.
+    changing = {p.subject.id: since[p.subject.id] for p in planned}
+    held = await evaluation.history(connection, changing, lock=True)
+    subjects = {i: taken.subjects[i] for i in changing}
+    await episodes.apply(connection, plan(subjects, folded, held, changing, moment.now), now=moment.now, actor=ACTOR)
+
+
+def plan(
+    subjects: Mapping[int, evaluation.Subject],
+    folded: Mapping[int, Sequence[Episode]],
+    stored: evaluation.History,
+    since: Mapping[int, int],
+    now: datetime,
+) -> list[episodes.Planned]:
+    """What to write, by (subject, rule); what needs nothing is left out."""
+    by_rule: dict[evaluation.Key, list[Episode]] = {}
+    for subject_id, found in folded.items():
+        if subject_id in subjects:
+            for episode in found:
+                by_rule.setdefault((subject_id, episode.rule), []).append(episode)
+    now_us = evaluation.micros(now)
+    planned = []
+    for key in sorted(by_rule.keys() | stored.episodes.keys()):
+        subject_id, rule = key
+        before = stored.episodes.get(key, [])
+        what = reconcile.plan(stored.alerts.get(key, []), before, by_rule.get(key, []), since[subject_id], now_us)
+        if not episodes.empty(what):
+            known = {s.episode.started_at: s.episode_id for s in before if s.episode_id not in what.remove}
+            planned.append(episodes.Planned(subjects[subject_id], rule, what, known))
+    return planned
