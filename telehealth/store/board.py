@@ -79,3 +79,9 @@ async def wards_of_residents(connection: Connection, residents: Sequence[int], *
     """Resident id -> ward id, of those on a ward now."""
     rows = await connection.fetch(sql("board.wards_of_residents"), list(residents), now)
     return {row["resident_id"]: row["ward_id"] for row in rows}
+
+
+async def oldest_due(connection: Connection, *, horizon: datetime) -> datetime | None:
+    """Since when (real time) evaluation work is waiting; None: alerting has done everything up to horizon."""
+    waiting: datetime | None = await connection.fetchval(sql("board.oldest_due"), horizon)
+    return waiting

@@ -84,7 +84,7 @@ async def sweep(connection: Connection, *, now: datetime) -> None:
 
 
 async def still_valid(connection: Connection, token_hashes: Sequence[bytes], *, now: datetime) -> set[bytes]:
-    """Those of the sessions that are not over."""
+    """Those of the sessions and API tokens that may still be used."""
     rows = await connection.fetch(sql("sessions.still_valid"), list(token_hashes), now)
     return {row["token_hash"] for row in rows}
 

@@ -66,9 +66,7 @@ async def opened(
         async with request.app[keys.DATABASE].transaction(caller.actor) as connection:
             view = Opened(connection, caller)
             yield view
-            if not refreshes or request.app[VIEWS].is_new(
-                caller.member.id, action, object_id, at=clock.monotonic()
-            ):
+            if not refreshes or request.app[VIEWS].is_new(caller.member.id, action, object_id, at=clock.monotonic()):
                 await audit.write(
                     connection,
                     caller.actor,
@@ -83,6 +81,14 @@ async def opened(
     except (errors.NotFound, errors.Forbidden):
         await denied(request, action, kind=kind, object_id=object_id)
         raise
+
+
+def key(number: int | str) -> int:
+    """A number of a database key. NotFound for what cannot be one."""
+    found = int(number)
+    if not 0 < found < 2**63:
+        raise errors.NotFound
+    return found
 
 
 async def denied(request: web.Request, action: str, *, kind: str, object_id: object) -> None:

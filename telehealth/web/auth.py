@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from telehealth import clock
 from telehealth.model import secrets
@@ -48,6 +49,8 @@ class Caller:
 
     member: Member
     via: Literal["session", "token"]
+    #: Hash of the session's or the API token, to see later whether it still holds.
+    credential: bytes
 
     @property
     def actor(self) -> Actor:
@@ -88,7 +91,7 @@ def cookie_name(request: web.Request) -> str:
 
 
 @web.middleware
-async def guard(request: web.Request, handler: web.Handler) -> web.StreamResponse:
+async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Refuse whoever may not use the route; leave the caller in the request for the handler."""
     if request.match_info.http_exception is not None:
         raise request.match_info.http_exception
@@ -130,7 +133,7 @@ async def identify(request: web.Request) -> Caller | None:
     if session is None:
         return None
     request[keys.SESSION] = session
-    return Caller(session.member, "session")
+    return Caller(session.member, "session", session.token_hash)
 
 
 async def session_of(request: web.Request) -> sessions.Session | None:
@@ -148,7 +151,7 @@ async def _by_token(request: web.Request, authorization: str) -> Caller | None:
         return None
     async with request.app[keys.DATABASE].transaction(SERVICE) as connection:
         member = await sessions.by_api_token(connection, token, now=clock.real_now())
-    return None if member is None else Caller(member, "token")
+    return None if member is None else Caller(member, "token", secrets.hash_token(token))
 
 
 async def _identify_page(request: web.Request) -> None:

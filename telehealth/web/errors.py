@@ -135,7 +135,8 @@ def _page(request: web.Request, problem: Problem) -> web.Response:
     except (jinja2.TemplateError, NotBuilt):
         # the page about an error must not depend on what may be the error
         response = web.Response(
-            status=problem.status, text=f"{problem.status} {context['title']}\n\n{problem.text}\n{context['request_id']}\n"
+            status=problem.status,
+            text=f"{problem.status} {context['title']}\n\n{problem.text}\n{context['request_id']}\n",
         )
     response.headers.update(problem.headers)
     return response

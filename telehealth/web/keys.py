@@ -14,9 +14,9 @@ from telehealth.store.sessions import Session
 
 if TYPE_CHECKING:
     from telehealth.web.auth import Caller, Doorkeeper
+    from telehealth.web.built import Built
     from telehealth.web.hub import Hub
     from telehealth.web.replies import Replies
-    from telehealth.web.static import Built
 
 SETTINGS = web.AppKey("settings", Settings)
 DATABASE = web.AppKey("database", Database)

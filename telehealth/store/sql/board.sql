@@ -50,3 +50,7 @@ ORDER BY q.resident_id, p.effective_at;
 -- On which ward each of some residents is now.
 SELECT s.resident_id, s.ward_id FROM spell s
 WHERE s.resident_id = ANY ($1::bigint[]) AND s.during @> $2::timestamptz;
+
+-- name: oldest_due
+-- Since when (real time) evaluation work waits that could be done at the clinical time $1; null: none waits.
+SELECT min(written_at) FROM evaluation_due WHERE due_at <= $1::timestamptz;

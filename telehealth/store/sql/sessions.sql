@@ -29,9 +29,12 @@ FROM api_token a JOIN staff t ON t.id = a.staff_id
 WHERE a.token_hash = $1::bytea AND a.expires_at > $2::timestamptz AND a.revoked_at IS NULL AND t.disabled_at IS NULL;
 
 -- name: still_valid
--- Which of these sessions may still be used.
+-- Which of these sessions and API tokens may still be used.
 SELECT s.token_hash FROM session s JOIN staff t ON t.id = s.staff_id
-WHERE s.token_hash = ANY ($1::bytea[]) AND s.expires_at > $2::timestamptz AND t.disabled_at IS NULL;
+WHERE s.token_hash = ANY ($1::bytea[]) AND s.expires_at > $2::timestamptz AND t.disabled_at IS NULL
+UNION ALL
+SELECT a.token_hash FROM api_token a JOIN staff t ON t.id = a.staff_id
+WHERE a.token_hash = ANY ($1::bytea[]) AND a.expires_at > $2::timestamptz AND a.revoked_at IS NULL AND t.disabled_at IS NULL;
 
 -- name: memberships
 -- Which wards these members of staff may see now; testers simulated ones only.
