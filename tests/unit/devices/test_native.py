@@ -367,7 +367,7 @@ def valid_readings(draw: st.DrawFn) -> dict[str, Any]:
     for name in ("source_id", "subject", "set"):
         if draw(st.booleans()):
             given[name] = draw(TEXT)
-    if entry.needs_context or draw(st.booleans()):
+    if len(entry.needs_context) > 0 or draw(st.booleans()):
         given["context"] = {"question": draw(TEXT), "user": draw(st.integers(0, 9)), "far": draw(st.booleans())}
     if draw(st.booleans()):
         given["flags"] = draw(st.lists(st.sampled_from(["motion", "low-perfusion"]), max_size=3))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import json
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -18,9 +19,7 @@ def _numbers(ranges: receipts.Ranges) -> set[int]:
 
 
 def _well_formed(ranges: receipts.Ranges) -> bool:
-    return all(low < high for low, high in ranges) and all(
-        a[1] < b[0] for a, b in zip(ranges, ranges[1:], strict=False)
-    )
+    return all(low < high for low, high in ranges) and all(a[1] < b[0] for a, b in itertools.pairwise(ranges))
 
 
 def test_examples() -> None:
