@@ -6,6 +6,7 @@ it looks at the work until it commits: what it deletes is what it saw, and what 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,7 @@ from typing import Any
 
 import asyncpg
 
-from alerts import codes, engine, reconcile, rules, timeline
+from alerts import codes, engine, errors, reconcile, rules, timeline
 from alerts.episodes import Episode
 from alerts.lifecycle import Standing
 from alerts.state import State
@@ -150,7 +151,12 @@ async def checkpoints(connection: Connection, taken: Taken) -> dict[int, tuple[s
     """(kind, state) to go on from, by resident; residents who must begin at the beginning are left out."""
     ids = list(taken.subjects)
     rows = await connection.fetch(sql("evaluation.checkpoints"), ids, [taken.earliest(i) for i in ids])
-    return {row["resident_id"]: (row["kind"], State.from_json(row["state"])) for row in rows}
+    found: dict[int, tuple[str, State]] = {}
+    for row in rows:
+        # One of another format, as after an update, is none: the fold begins at the beginning.
+        with contextlib.suppress(errors.InputError):
+            found[row["resident_id"]] = (row["kind"], State.from_json(row["state"]))
+    return found
 
 
 @dataclass(frozen=True)
