@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
+import numpy.typing as npt
+
+from alerts import codes, errors, limits, news2
 from alerts.episodes import Priority
 
 Sampling = Literal["spot", "continuous"]
+
+#: Readings farther apart than this are judged one by one, whatever the rule calls its sampling.
+CONTINUOUS_SECONDS = 300
+
+APPROVAL = "needs local approval"
 
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
     """Four limits in canonical units; None is no limit. Red below red_low or above red_high, amber likewise;
     a value equal to a limit is inside it. red_low <= amber_low < amber_high <= red_high.
+
+    An amber spot reading waits `repeat_seconds` for its repeat; where readings come at most
+    CONTINUOUS_SECONDS apart and sampling is continuous, a level must hold `persistence_seconds`.
     """
 
     code: str
@@ -30,12 +43,20 @@ class Threshold:
     red_priority: Priority = "high"
     amber_priority: Priority = "medium"
     source: str = ""
-    approval: str = "needs local approval"
+    approval: str = APPROVAL
+
+    def limit(self, side: str, level: str) -> float | None:
+        """side low or high, level red or amber."""
+        value: float | None = getattr(self, f"{level}_{side}")
+        return value
 
 
 @dataclass(frozen=True, slots=True)
 class News2:
-    """NEWS2 on scale 1 or 2 (a clinician's setting). Greatest age of each input in seconds; null priority: no alert."""
+    """NEWS2 on scale 1 or 2 (a clinician's setting). Greatest age of each input in seconds, by code.
+
+    A priority of None: no alert for that band.
+    """
 
     scale: Literal[1, 2]
     max_age_seconds: Mapping[str, int]
@@ -43,7 +64,7 @@ class News2:
     urgent_priority: Priority | None = "medium"
     single_priority: Priority | None = "medium"
     source: str = ""
-    approval: str = "needs local approval"
+    approval: str = APPROVAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +75,10 @@ class Silence:
     grace_seconds: int
     priority: Priority = "low"
     source: str = ""
-    approval: str = "needs local approval"
+    approval: str = APPROVAL
+
+
+Rule = Threshold | News2 | Silence
 
 
 @dataclass(frozen=True)
@@ -63,21 +87,200 @@ class RuleSet:
 
     pathway: str
     version: str
-    rules: tuple[Threshold | News2 | Silence, ...]
+    rules: tuple[Rule, ...]
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> RuleSet:
         """From the jsonb of rule_version.rules. Raises RuleError naming the field."""
-        raise NotImplementedError
+        pathway = limits.text(document, "pathway")
+        version = limits.text(document, "version")
+        entries = document.get("rules")
+        if not isinstance(entries, list) or len(entries) > 200:
+            raise errors.RuleError("rules", "must be a list of at most 200 rules")
+        parsed = tuple(_parse(entry, f"rules[{position}]") for position, entry in enumerate(entries))
+        seen: set[tuple[str, str]] = set()
+        for position, rule in enumerate(parsed):
+            key = (type(rule).__name__, "" if isinstance(rule, News2) else rule.code)
+            if key in seen:
+                raise errors.RuleError(f"rules[{position}]", "there is a rule of this kind for this code already")
+            seen.add(key)
+        return cls(pathway, version, parsed)
 
     def to_json(self) -> dict[str, Any]:
         """Inverse of from_json."""
-        raise NotImplementedError
+        return {"pathway": self.pathway, "version": self.version, "rules": [_dump(rule) for rule in self.rules]}
+
+    @functools.cached_property
+    def thresholds(self) -> dict[str, Threshold]:
+        return {rule.code: rule for rule in self.rules if isinstance(rule, Threshold)}
+
+    @functools.cached_property
+    def news2(self) -> News2 | None:
+        return next((rule for rule in self.rules if isinstance(rule, News2)), None)
+
+    @functools.cached_property
+    def silences(self) -> dict[str, Silence]:
+        return {rule.code: rule for rule in self.rules if isinstance(rule, Silence)}
+
+    @functools.cached_property
+    def graces(self) -> tuple[tuple[str, int], ...]:
+        """(code, grace in seconds) of the silence rules: the key under which schedules cache deadlines."""
+        return tuple((rule.code, rule.grace_seconds) for rule in self.silences.values())
 
     def threshold(self, code: str) -> Threshold | None:
         """The threshold rule of a code."""
-        raise NotImplementedError
+        return self.thresholds.get(code)
 
-    def red(self, code: str, value: float) -> str | None:
-        """Why this value is beyond a red limit ("84 %, below 88 % (red)"), or None: for values without a usable time."""
-        raise NotImplementedError
+    def red(self, code: str, value: float) -> tuple[str, str] | None:
+        """(side, why) when this value is beyond a red limit: ("low", "SpO2 84 %, below 88 % (red)"), else None.
+
+        For values that reach no fold: without a usable time, or of a device that nobody has.
+        """
+        rule = self.thresholds.get(code)
+        if rule is None or value != value:
+            return None
+        judged = codes.rounded(code, value)
+        told = f"{codes.BY_KEY[code].name} {codes.shown(code, value)}"
+        if rule.red_low is not None and judged < rule.red_low:
+            return "low", f"{told}, below {codes.shown(code, rule.red_low)} (red)"
+        if rule.red_high is not None and judged > rule.red_high:
+            return "high", f"{told}, above {codes.shown(code, rule.red_high)} (red)"
+        return None
+
+    @functools.cached_property
+    def limit_columns(self) -> npt.NDArray[np.float64]:
+        """(codes, 6): red low, amber low, amber high, red high, clears low from, clears high up to."""
+        columns = np.empty((len(codes.CODES), 6))
+        columns[:] = (-np.inf, -np.inf, np.inf, np.inf, -np.inf, np.inf)
+        for rule in self.thresholds.values():
+            columns[codes.INDEX[rule.code]] = _limit_row(rule)
+        return columns
+
+    @functools.cached_property
+    def news2_columns(self) -> npt.NDArray[np.float64]:
+        """(11,): scale (0: no rule), alerting bands single, urgent, emergency, then max ages in microseconds."""
+        row = np.zeros(4 + len(news2.INPUT_CODES))
+        rule = self.news2
+        if rule is not None:
+            row[0] = rule.scale
+            row[1] = rule.single_priority is not None
+            row[2] = rule.urgent_priority is not None
+            row[3] = rule.emergency_priority is not None
+            row[4:] = [rule.max_age_seconds[code] * 1e6 for code in news2.INPUT_CODES]
+        return row
+
+
+def _limit_row(rule: Threshold) -> tuple[float, ...]:
+    low = rule.amber_low if rule.amber_low is not None else rule.red_low
+    high = rule.amber_high if rule.amber_high is not None else rule.red_high
+    tiny = 1e-9  # 36.0 + 0.2 must not keep 36.2 from clearing
+    return (
+        -np.inf if rule.red_low is None else rule.red_low,
+        -np.inf if rule.amber_low is None else rule.amber_low,
+        np.inf if rule.amber_high is None else rule.amber_high,
+        np.inf if rule.red_high is None else rule.red_high,
+        -np.inf if low is None else low + rule.hysteresis - tiny,
+        np.inf if high is None else high - rule.hysteresis + tiny,
+    )
+
+
+def _parse(entry: object, where: str) -> Rule:
+    if not isinstance(entry, Mapping):
+        raise errors.RuleError(where, "must be an object")
+    match entry.get("kind"):
+        case "threshold":
+            return _threshold(entry, where)
+        case "news2":
+            return _news2(entry, where)
+        case "silence":
+            return _silence(entry, where)
+        case _:
+            raise errors.RuleError(f"{where}.kind", "must be threshold, news2 or silence")
+
+
+def _threshold(entry: Mapping[str, Any], where: str) -> Threshold:
+    limits.known(entry, where, (
+        "kind", "code", "unit", "red_low", "amber_low", "amber_high", "red_high", "hysteresis", "sampling",
+        "persistence_seconds", "repeat_seconds", "priority", "source", "approval"))
+    code = limits.code(entry, where)
+    unit = entry.get("unit", codes.BY_KEY[code].unit)
+    if unit != codes.BY_KEY[code].unit:
+        raise errors.RuleError(f"{where}.unit", f"limits of {code} are in {codes.BY_KEY[code].unit or 'no unit'}")
+    four = [limits.number(entry, key, where) for key in ("red_low", "amber_low", "amber_high", "red_high")]
+    hysteresis = limits.number(entry, "hysteresis", where) or 0.0
+    limits.ordered(four, hysteresis, where)
+    sampling = entry.get("sampling", "spot")
+    if sampling not in ("spot", "continuous"):
+        raise errors.RuleError(f"{where}.sampling", "must be spot or continuous")
+    priority = entry.get("priority") or {}
+    if not isinstance(priority, Mapping):
+        raise errors.RuleError(f"{where}.priority", "must be an object with red and amber")
+    limits.known(priority, f"{where}.priority", ("red", "amber"))
+    return Threshold(
+        code, unit, four[0], four[1], four[2], four[3], hysteresis=hysteresis, sampling=sampling,
+        persistence_seconds=limits.seconds(entry, "persistence_seconds", where, 60, 0, CONTINUOUS_SECONDS),
+        repeat_seconds=limits.seconds(entry, "repeat_seconds", where, 1800, 60, 86_400),
+        red_priority=limits.priority(priority, "red", f"{where}.priority", "high"),
+        amber_priority=limits.priority(priority, "amber", f"{where}.priority", "medium"),
+        source=limits.note(entry, "source", where, ""), approval=limits.note(entry, "approval", where, APPROVAL),
+    )
+
+
+def _news2(entry: Mapping[str, Any], where: str) -> News2:
+    limits.known(entry, where, ("kind", "scale", "max_age_seconds", "priority", "source", "approval"))
+    scale = entry.get("scale")
+    if scale not in (1, 2) or isinstance(scale, bool):
+        raise errors.RuleError(f"{where}.scale", "must be 1 or 2, set by a clinician")
+    ages = entry.get("max_age_seconds") or {}
+    if not isinstance(ages, Mapping):
+        raise errors.RuleError(f"{where}.max_age_seconds", "must be an object of seconds by code")
+    limits.known(ages, f"{where}.max_age_seconds", news2.INPUT_CODES)
+    usual = news2.DEFAULT_MAX_AGE_SECONDS
+    ages = {
+        code: limits.seconds(ages, code, f"{where}.max_age_seconds", usual[code], 60, 30 * 86_400)
+        for code in news2.INPUT_CODES
+    }
+    priority = entry.get("priority") or {}
+    if not isinstance(priority, Mapping):
+        raise errors.RuleError(f"{where}.priority", "must be an object with emergency, urgent and single")
+    limits.known(priority, f"{where}.priority", ("emergency", "urgent", "single"))
+    return News2(
+        scale, ages,
+        limits.optional_priority(priority, "emergency", f"{where}.priority", "high"),
+        limits.optional_priority(priority, "urgent", f"{where}.priority", "medium"),
+        limits.optional_priority(priority, "single", f"{where}.priority", "medium"),
+        limits.note(entry, "source", where, ""), limits.note(entry, "approval", where, APPROVAL),
+    )
+
+
+def _silence(entry: Mapping[str, Any], where: str) -> Silence:
+    limits.known(entry, where, ("kind", "code", "grace_seconds", "priority", "source", "approval"))
+    return Silence(
+        limits.code(entry, where),
+        limits.seconds(entry, "grace_seconds", where, 7200, 60, 86_400),
+        limits.priority(entry, "priority", where, "low"),
+        limits.note(entry, "source", where, ""), limits.note(entry, "approval", where, APPROVAL),
+    )
+
+
+def _dump(rule: Rule) -> dict[str, Any]:
+    match rule:
+        case Threshold():
+            return {
+                "kind": "threshold", "code": rule.code, "unit": rule.unit, "red_low": rule.red_low,
+                "amber_low": rule.amber_low, "amber_high": rule.amber_high, "red_high": rule.red_high,
+                "hysteresis": rule.hysteresis, "sampling": rule.sampling,
+                "persistence_seconds": rule.persistence_seconds, "repeat_seconds": rule.repeat_seconds,
+                "priority": {"red": rule.red_priority, "amber": rule.amber_priority},
+                "source": rule.source, "approval": rule.approval,
+            }
+        case News2():
+            return {
+                "kind": "news2", "scale": rule.scale, "max_age_seconds": dict(rule.max_age_seconds),
+                "priority": {"emergency": rule.emergency_priority, "urgent": rule.urgent_priority,
+                             "single": rule.single_priority},
+                "source": rule.source, "approval": rule.approval,
+            }
+        case Silence():
+            return {"kind": "silence", "code": rule.code, "grace_seconds": rule.grace_seconds,
+                    "priority": rule.priority, "source": rule.source, "approval": rule.approval}

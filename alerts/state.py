@@ -6,6 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from alerts import errors
+
+#: Of the JSON form; raised with every change of its meaning.
+FORMAT = 1
+
 
 @dataclass(frozen=True, slots=True)
 class State:
@@ -22,9 +27,17 @@ class State:
 
     def to_json(self) -> dict[str, Any]:
         """JSON form, for the checkpoint table."""
-        raise NotImplementedError
+        return {
+            "format": FORMAT,
+            "through": self.through,
+            "last": {code: list(sample) for code, sample in self.last.items()},
+            "failed": dict(self.failed),
+            "tracks": dict(self.tracks),
+        }
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> State:
-        """Inverse of to_json. Raises InputError for another format."""
-        raise NotImplementedError
+        """Inverse of to_json. Raises InputError for another format: fold from the beginning then."""
+        if document.get("format") != FORMAT:
+            raise errors.InputError("the checkpoint is of another format")
+        return cls(document["through"], document["last"], document["failed"], document["tracks"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,12 +78,46 @@ def build(
     float, NaN for a failed measurement; identity_high, identity_low: the two unsigned 64-bit halves of the
     identity. Raises InputError when lengths differ or a code is unknown.
     """
-    raise NotImplementedError
+    residents, ats, kinds = (np.asarray(column, np.int64) for column in (resident, at, code))
+    values = np.asarray(value, np.float64)
+    highs, lows = np.asarray(identity_high, np.uint64), np.asarray(identity_low, np.uint64)
+    bits = np.asarray(quality, np.int64)
+    count = len(residents)
+    if any(column.shape != (count,) for column in (ats, kinds, values, highs, lows, bits)):
+        raise errors.InputError("the columns of a timeline must have one length")
+    if count == 0:
+        return Timeline(residents, ats, kinds, values, values, bits)
+    if kinds.min() < 0 or kinds.max() >= len(codes.CODES):
+        raise errors.InputError("a code is not in codes.CODES")
+    order = np.lexsort((values, lows, highs, kinds, ats, residents))
+    residents, ats, kinds, highs, lows = residents[order], ats[order], kinds[order], highs[order], lows[order]
+    values, bits = values[order], bits[order]
+    new = np.ones(count, bool)
+    new[1:] = (residents[1:] != residents[:-1]) | (ats[1:] != ats[:-1]) | (kinds[1:] != kinds[:-1])
+    new[1:] |= (highs[1:] != highs[:-1]) | (lows[1:] != lows[:-1])
+    start = np.flatnonzero(new)
+    least, most = values, values
+    if len(start) < count:
+        least, most = np.fmin.reduceat(values, start), np.fmax.reduceat(values, start)
+        failed: npt.NDArray[np.bool_] = np.logical_or.reduceat(np.isnan(values), start)
+        differ: npt.NDArray[np.bool_] = ((least != most) | failed) & ~np.isnan(least)
+        merged: Integers = np.bitwise_or.reduceat(bits, start)
+        bits = merged | np.where(differ, CONFLICT, 0)
+    return Timeline(residents[start], ats[start], kinds[start], least, most, bits)
 
 
 def from_readings(readings: Iterable[Reading]) -> Timeline:
     """Columns of readings. A code that the engine does not know is left out: no rule can name it."""
-    raise NotImplementedError
+    known = [reading for reading in readings if reading.code in codes.INDEX]
+    return build(
+        [reading.resident for reading in known],
+        [reading.at for reading in known],
+        [codes.INDEX[reading.code] for reading in known],
+        [codes.encode(reading.value, reading.value_code) for reading in known],
+        np.array([reading.identity >> 64 for reading in known], np.uint64),
+        np.array([reading.identity & 0xFFFF_FFFF_FFFF_FFFF for reading in known], np.uint64),
+        [quality_of(reading.marks, reading.flags) for reading in known],
+    )
 
 
 def quality_of(marks: Collection[str], flags: Collection[str]) -> int:
@@ -99,6 +133,3 @@ def quality_of(marks: Collection[str], flags: Collection[str]) -> int:
         bits |= POOR
     return bits
 
-
-__all__ = ["CONFLICT", "EXTREME", "POOR", "UNCERTAIN", "Reading", "Timeline", "build", "from_readings", "quality_of"]
-_ = (Sequence, codes, errors)

@@ -1,0 +1,168 @@
+"""Every reading of every resident against the rules in force at its time, as columns.
+
+This is where the work is done for the great majority of readings, which change nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from alerts import codes, news2, rules, timeline
+from alerts.state import State
+
+Integers = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+
+_SCALES: Floats = np.array([10.0**entry.decimals for entry in codes.TABLE])
+_INPUT_OF_CODE: Integers = np.full(len(codes.CODES), -1)
+for _row, _code in enumerate(news2.INPUT_CODES):
+    _INPUT_OF_CODE[codes.INDEX[_code]] = _row
+_OXYGEN = news2.INPUT_CODES.index("on_oxygen")
+
+
+@dataclass(frozen=True, slots=True)
+class Warnings:
+    """NEWS2 of the rows that complete a moment with an input; `row_of` leads from a reading to its column, or -1."""
+
+    row_of: Integers
+    level: Integers  #: 0 none, 1 single 3, 2 aggregate 5 or 6, 3 aggregate 7 or more; only bands that alert
+    total: Integers
+    points: Integers  #: (7, rows), -1: not scored
+    value: Floats  #: (7, rows), the more dangerous value; NaN: missing
+    at: Integers  #: (7, rows)
+    quality: Integers  #: (7, rows)
+    fresh: Flags  #: (7, rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Columns beside the timeline's. Levels: 0 normal, 1 amber, 2 red."""
+
+    low_level: Integers
+    high_level: Integers
+    low_clears: Flags
+    high_clears: Flags
+    warnings: Warnings | None
+
+
+def rounded(code: Integers, value: Floats) -> Floats:
+    """Values at their resolution, half up."""
+    scale = _SCALES[code]
+    result: Floats = np.floor(value * scale + 0.5 + 1e-9) / scale
+    return result
+
+
+def judge(
+    rows: timeline.Timeline,
+    subject: Integers,
+    segment: Integers,
+    live: Flags,
+    sets: Sequence[rules.RuleSet],
+    set_of_row: Integers,
+    states: Sequence[State | None],
+    seeded_segment: Integers,
+) -> Judged:
+    """Judges sorted rows.
+
+    `segment` numbers stretches of monitored time, ascending, new for every resident; `seeded_segment` (one per
+    subject) is the one that the state's last values belong to, -1 none. `set_of_row` is a position in `sets`.
+    """
+    limits = np.stack([entry.limit_columns for entry in sets])[set_of_row, rows.code]
+    low, high = rounded(rows.code, rows.low), rounded(rows.code, rows.high)
+    red_low, red_high = low < limits[:, 0], high > limits[:, 3]
+    low_level = np.where(red_low, 2, low < limits[:, 1]) * live
+    high_level = np.where(red_high, 2, high > limits[:, 2]) * live
+    warnings = None
+    columns = np.stack([entry.news2_columns for entry in sets])
+    if columns[:, 0].any():
+        warnings = _warnings(rows, subject, segment, live, columns, set_of_row, states, seeded_segment)
+    return Judged(low_level, high_level, low >= limits[:, 4], high <= limits[:, 5], warnings)
+
+
+def _warnings(
+    rows: timeline.Timeline,
+    subject: Integers,
+    segment: Integers,
+    live: Flags,
+    columns: Floats,
+    set_of_row: Integers,
+    states: Sequence[State | None],
+    seeded_segment: Integers,
+) -> Warnings | None:
+    count = len(rows)
+    usable = live & ~np.isnan(rows.low) & (columns[set_of_row, 0] > 0)
+    which = np.where(usable, _INPUT_OF_CODE[rows.code], -1)
+    # A moment is judged once, after all that was taken at it: half a set is not a score.
+    last_of_moment = np.ones(count, bool)
+    last_of_moment[:-1] = (rows.at[1:] != rows.at[:-1]) | (segment[1:] != segment[:-1])
+    moment = np.cumsum(last_of_moment) - last_of_moment
+    has_input = np.bincount(moment, weights=which >= 0) > 0
+    picked = np.flatnonzero(last_of_moment & has_input[moment])
+    if len(picked) == 0:
+        return None
+    row_of = np.full(count, -1)
+    row_of[picked] = np.arange(len(picked))
+    shape = (len(news2.INPUT_CODES), len(picked))
+    low, high = np.empty(shape), np.empty(shape)
+    at, quality = np.empty(shape, np.int64), np.empty(shape, np.int64)
+    _carry_forward(rows, which, subject, segment, picked, states, seeded_segment, (low, high, at, quality))
+    ages = columns[set_of_row[picked], 4:].T
+    fresh = ~np.isnan(low) & (rows.at[picked] - at <= ages)
+    used_low, used_high = np.where(fresh, low, np.nan), np.where(fresh, high, np.nan)
+    scale = columns[set_of_row[picked], 0]
+    points = news2.columns(used_high, used_high[_OXYGEN], scale)
+    value = high
+    differs = (low != high).any(axis=0) & fresh.any(axis=0)
+    if differs.any():
+        least = news2.columns(used_low, used_high[_OXYGEN], scale)
+        value = np.where(least > points, low, high)
+        points = np.maximum(points, least)
+    total = np.where(points > 0, points, 0).sum(axis=0)
+    single = (points == 3).any(axis=0)
+    wanted = columns[set_of_row[picked], 1:4] > 0
+    level = (single & wanted[:, 0]).astype(np.int64)
+    level = np.where((total >= 5) & wanted[:, 1], 2, level)
+    level = np.where((total >= 7) & wanted[:, 2], 3, level)
+    return Warnings(row_of, level, total, points, value, at, quality, fresh)
+
+
+def _carry_forward(
+    rows: timeline.Timeline,
+    which: Integers,
+    subject: Integers,
+    segment: Integers,
+    picked: Integers,
+    states: Sequence[State | None],
+    seeded_segment: Integers,
+    out: tuple[Floats, Floats, Integers, Integers],
+) -> None:
+    """The latest value of each input at each picked row: from the rows before it, else from the state."""
+    low, high, at, quality = out
+    positions = np.arange(len(rows))
+    picked_subject, picked_segment = subject[picked], segment[picked]
+    seeded = picked_segment == seeded_segment[picked_subject]
+    for row, code in enumerate(news2.INPUT_CODES):
+        found = np.maximum.accumulate(np.where(which == row, positions, -1))[picked]
+        inside = (found >= 0) & (segment[found] == picked_segment)
+        seeds = _seeds(states, code)
+        low[row] = np.where(inside, rows.low[found], np.where(seeded, seeds[0][picked_subject], np.nan))
+        high[row] = np.where(inside, rows.high[found], np.where(seeded, seeds[1][picked_subject], np.nan))
+        at[row] = np.where(inside, rows.at[found], seeds[2][picked_subject])
+        quality[row] = np.where(inside, rows.quality[found], seeds[3][picked_subject])
+
+
+def _seeds(states: Sequence[State | None], code: str) -> tuple[Floats, Floats, Integers, Integers]:
+    """(low, high, at, quality) of each subject's last value of a code, NaN where there is none."""
+    count = len(states)
+    low, high = np.full(count, np.nan), np.full(count, np.nan)
+    at, quality = np.zeros(count, np.int64), np.zeros(count, np.int64)
+    for position, state in enumerate(states):
+        sample = None if state is None else state.last.get(code)
+        if sample is not None:
+            at[position], low[position], high[position], quality[position] = sample
+    return low, high, at, quality

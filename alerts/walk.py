@@ -1,0 +1,346 @@
+"""One resident's events in order, where something is out of the ordinary: the sequential part of the fold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from alerts import course, reasons, rules, schedule, timeline, tracks
+from alerts.episodes import RANK, Episode, Priority
+from alerts.state import State
+
+DAY_US = schedule.DAY_US
+_SECOND_US = 1_000_000
+_GAP_US = rules.CONTINUOUS_SECONDS * _SECOND_US
+_NEWS2_PERSISTENCE_US = 60 * _SECOND_US
+_NEWS2_LEVELS = ("", "low-medium", "medium", "high")
+_LEVELS = ("", "amber", "red")
+
+
+class Row(NamedTuple):
+    """A reading with its judgement; `warning` is the NEWS2 sample completed by it, if any."""
+
+    at: int
+    code: str
+    low: float
+    high: float
+    quality: int
+    live: bool
+    low_level: int
+    high_level: int
+    low_clears: bool
+    high_clears: bool
+    warning: tuple[int, list[Any]] | None  #: (level, [at, total, quality, inputs])
+
+
+class Walk:
+    """Applies events of one resident to a state. Rows in order, then `finish`."""
+
+    def __init__(self, resident: int, zone: str, line: course.Course, state: State | None, start: int) -> None:
+        self.resident = resident
+        self.zone = zone
+        self.line = line
+        self.through = start if state is not None else start - 1
+        self.midnight = None if state is None else (start // DAY_US + 1) * DAY_US
+        self.last: dict[str, Any] = {} if state is None else dict(state.last)
+        self.failed: dict[str, int] = {} if state is None else dict(state.failed)
+        self.tracks: dict[str, Any] = {} if state is None else dict(state.tracks)
+        self.episodes: list[Episode] = []
+        self.daily: list[State] = []
+        self.moment: tuple[int, bool, int] = (start - 1, True, _NEWS2_PERSISTENCE_US)
+        self._enter(line.piece(start), start)
+
+    # Where we are ---------------------------------------------------------------------------------
+
+    def _enter(self, piece: int, after: int) -> None:
+        self.piece = piece
+        self.monitored = self.line.monitored[piece]
+        self.rules = self.line.sets[piece]
+        self.cut = self.line.cuts[piece] if piece < len(self.line.cuts) else None
+        self.deadline = (
+            self.monitored.schedule.after(after, self.rules.graces) if self.monitored is not None else None
+        )
+        self._look_ahead()
+
+    def _look_ahead(self) -> None:
+        """When the next event that is no reading comes."""
+        times = [track["timer"] for track in self.tracks.values() if track.get("timer") is not None]
+        if self.cut is not None:
+            times.append(self.cut)
+        if self.deadline is not None:
+            times.append(self.deadline.at)
+        self.next_at = min(times, default=None)
+
+    def _touch(self, at: int) -> None:
+        """An event at this time: the first of a new day leaves the state of the day before."""
+        if self.midnight is None:
+            self.midnight = (at // DAY_US + 1) * DAY_US
+        elif at >= self.midnight:
+            today = at // DAY_US * DAY_US
+            self.daily.append(self.state(today - 1))
+            self.midnight = today + DAY_US
+        self.through = at
+
+    def state(self, through: int | None = None) -> State:
+        at = self.through if through is None else through
+        return State(at, dict(self.last), dict(self.failed), dict(self.tracks))
+
+    # Time -----------------------------------------------------------------------------------------
+
+    def advance(self, at: int, *, inclusive: bool) -> None:
+        """Boundaries up to `at`, and timers and deadlines before it (inclusive: up to it)."""
+        while self.next_at is not None and self.next_at <= at:
+            now = self.next_at
+            if self.cut == now:
+                self._cross(now)
+            elif now == at and not inclusive:
+                return
+            else:
+                self._fire(now)
+
+    def _cross(self, at: int) -> None:
+        before, old = self.monitored, self.rules
+        if self.last or self.failed or self.tracks:
+            new_stay = self.line.monitored[self.piece + 1]
+            new_rules = self.line.sets[self.piece + 1]
+            if new_stay is not before and before is not None:
+                self._touch(at)
+                for key in list(self.tracks):
+                    self._close(key, at, before.ends_in)
+                self.last, self.failed, self.tracks = {}, {}, {}
+            elif new_rules is not old and self.tracks:
+                self._touch(at)
+                for key in list(self.tracks):
+                    if not _has(new_rules, key):
+                        self._close(key, at, "rule_removed")
+        self._enter(self.piece + 1, at - 1)
+
+    def _close(self, key: str, at: int, ending: str) -> None:
+        track = self.tracks.pop(key)
+        if track["open"] is not None:
+            self._done(key, tracks.end(track, at, ending))
+
+    def _fire(self, at: int) -> None:
+        for key in sorted(self.tracks):
+            if self.tracks[key].get("timer") == at:
+                self._touch(at)
+                self._put(key, tracks.expire(self.tracks[key], at, self._manner(key)))
+        while self.deadline is not None and self.deadline.at == at:
+            if self.monitored is not None:
+                self._due(self.monitored, self.deadline)
+                self.deadline = self.monitored.schedule.following(self.deadline, self.rules.graces)
+        self._look_ahead()
+
+    # Readings -------------------------------------------------------------------------------------
+
+    def reading(self, row: Row) -> None:
+        self.advance(row.at, inclusive=False)
+        self._touch(row.at)
+        if not row.live:
+            return
+        changed = False
+        if row.low != row.low:
+            self.failed[row.code] = row.at
+        else:
+            changed = self._measured(row)
+        if row.warning is not None:
+            changed = self._warned(*row.warning) or changed
+        if changed:
+            self._look_ahead()
+
+    def _measured(self, row: Row) -> bool:
+        code, at = row.code, row.at
+        before = self.last.get(code)
+        near = before is not None and at - before[0] <= _GAP_US
+        self.last[code] = [at, row.low, row.high, row.quality]
+        changed = False
+        key = f"silence/{code}"
+        if key in self.tracks:
+            self._close(key, at, "cleared")
+            changed = True
+        rule = self.rules.thresholds.get(code)
+        close = rule is not None and rule.sampling == "continuous" and near
+        persistence = rule.persistence_seconds * _SECOND_US if rule is not None else _NEWS2_PERSISTENCE_US
+        self.moment = (
+            (at, self.moment[1] and close, max(self.moment[2], persistence))
+            if self.moment[0] == at else (at, close, persistence)
+        )
+        if rule is None:
+            return changed
+        proof = _proof(row.quality, lone=rule.sampling == "continuous" and not near)
+        for side, level, clears, value in (
+            ("low", row.low_level, row.low_clears, row.low), ("high", row.high_level, row.high_clears, row.high)
+        ):
+            key = f"threshold/{code}/{side}"
+            if level or key in self.tracks:
+                seen = tracks.Seen(level, clears, close, proof, [at, value, row.quality])
+                self._put(key, tracks.step(self.tracks.get(key), seen, _threshold_manner(rule, side)))
+                changed = True
+        return changed
+
+    def _warned(self, level: int, sample: list[Any]) -> bool:
+        track = self.tracks.get("news2")
+        if track is None and level == 0:
+            return False
+        inputs = {entry[0]: entry for entry in sample[3]}
+        parts = {code for code, entry in inputs.items() if entry[3] > 0} if level else set()
+        known = set(track["parts"]) if track is not None else set()
+        clears = all(inputs[code][5] and not inputs[code][4] & timeline.POOR for code in known)
+        proof = _score_proof([inputs[code] for code in parts], track)
+        seen = tracks.Seen(level, clears, self.moment[1], proof, sample)
+        stepped = tracks.step(track, seen, self._manner("news2"))
+        if stepped is not None:
+            stepped = {**stepped, "parts": sorted(known | parts)}
+        self._put("news2", stepped)
+        return True
+
+    def _due(self, stay: course.Monitored, deadline: schedule.Deadline) -> None:
+        rule = self.rules.silences.get(deadline.code)
+        sample = self.last.get(deadline.code)
+        if rule is None or deadline.due < stay.started_at or (sample is not None and sample[0] >= deadline.counts_from):
+            return
+        self._touch(deadline.at)
+        key = f"silence/{deadline.code}"
+        track = self.tracks.get(key)
+        attempt = self.failed.get(deadline.code)
+        if track is None:
+            track = {
+                "timer": None, "missed": 0, "due": deadline.due,
+                "last": None if sample is None else sample[0],
+                "open": {
+                    "started_at": deadline.at, "priority": rule.priority,
+                    "rule": reasons.silence_rule(self.rules, rule, deadline),
+                },
+            }
+        self.tracks[key] = {
+            **track, "missed": track["missed"] + 1, "missed_at": deadline.at,
+            "failed": attempt if attempt is not None and attempt >= deadline.counts_from else track.get("failed"),
+        }
+
+    # Tracks ---------------------------------------------------------------------------------------
+
+    def _manner(self, key: str) -> tracks.Manner:
+        if key == "news2":
+            return tracks.Manner(0, 1800 * _SECOND_US, max(self.moment[2], _SECOND_US), 1)
+        _, code, side = key.split("/")
+        return _threshold_manner(self.rules.thresholds[code], side)
+
+    def _put(self, key: str, track: tracks.Track | None) -> None:
+        if track is None:
+            self.tracks.pop(key, None)
+            return
+        if track["open"] is not None and "ended_at" in track["open"]:
+            self.tracks.pop(key, None)
+            self._done(key, track)
+            return
+        opened = track["open"]
+        if track.pop("news", False) and opened is not None:
+            track["open"] = self._with_rule(key, opened)
+        self.tracks[key] = track
+
+    def _with_rule(self, key: str, opened: dict[str, Any]) -> dict[str, Any]:
+        level = opened["level"]
+        if key == "news2":
+            rule = self.rules.news2
+            assert rule is not None  # a score is only judged where there is a rule for it
+            told = reasons.news2_rule(self.rules, rule)
+            name = _NEWS2_LEVELS[level]
+            priority = (rule.single_priority, rule.urgent_priority, rule.emergency_priority)[level - 1]
+        else:
+            _, code, side = key.split("/")
+            threshold = self.rules.thresholds[code]
+            told = reasons.threshold_rule(self.rules, threshold, side)
+            name = _LEVELS[level]
+            priority = threshold.red_priority if name == "red" else threshold.amber_priority
+        return {**opened, "rule": told, "level_name": name, "priority": _worse(opened.get("priority"), priority)}
+
+    def _done(self, key: str, track: tracks.Track) -> None:
+        self.episodes.append(reasons.episode(self.resident, key, track, self.zone))
+
+    # The end --------------------------------------------------------------------------------------
+
+    def finish(self, end: int) -> tuple[tuple[Episode, ...], int | None]:
+        """Fires what time alone brings up to `end`; the episodes, and when to look again."""
+        self.advance(end, inclusive=True)
+        for key, track in self.tracks.items():
+            if track["open"] is not None:
+                self._done(key, track)
+        self.episodes.sort(key=lambda episode: (episode.started_at, episode.rule))
+        timers = [track["timer"] for track in self.tracks.values() if track.get("timer") is not None]
+        return tuple(self.episodes), wake(self.monitored, self.rules, self.last, self.cut, timers, end)
+
+
+def wake(
+    stay: course.Monitored | None,
+    rule_set: rules.RuleSet,
+    last: Mapping[str, Any],
+    cut: int | None,
+    timers: list[int],
+    end: int,
+) -> int | None:
+    """The next time after `end` at which something could happen without a reading."""
+    times = list(timers)
+    if cut is not None:
+        times.append(cut)
+    if stay is not None:
+        deadline = next_deadline(stay, rule_set, last, end)
+        if deadline is not None:
+            times.append(deadline.at)
+    return min(times, default=None)
+
+
+def next_deadline(
+    stay: course.Monitored, rule_set: rules.RuleSet, last: Mapping[str, Any], after: int
+) -> schedule.Deadline | None:
+    """The first deadline after a time that no reading has met yet."""
+    deadline = stay.schedule.after(after, rule_set.graces)
+    for _ in range(100):
+        if deadline is None or (deadline.due >= stay.started_at and not _met(last, deadline)):
+            return deadline
+        deadline = stay.schedule.following(deadline, rule_set.graces)
+    return deadline
+
+
+def _met(last: Mapping[str, Any], deadline: schedule.Deadline) -> bool:
+    sample = last.get(deadline.code)
+    return sample is not None and bool(sample[0] >= deadline.counts_from)
+
+
+def _has(rule_set: rules.RuleSet, key: str) -> bool:
+    kind, _, rest = key.partition("/")
+    if kind == "news2":
+        return rule_set.news2 is not None
+    if kind == "silence":
+        return rest in rule_set.silences
+    code, _, side = rest.partition("/")
+    rule = rule_set.thresholds.get(code)
+    return rule is not None and (rule.limit(side, "red") is not None or rule.limit(side, "amber") is not None)
+
+
+def _threshold_manner(rule: rules.Threshold, side: str) -> tracks.Manner:
+    return tracks.Manner(
+        1, rule.repeat_seconds * _SECOND_US, rule.persistence_seconds * _SECOND_US, -1 if side == "low" else 1
+    )
+
+
+def _proof(quality: int, *, lone: bool) -> int:
+    if quality & timeline.POOR:
+        return tracks.POOR
+    return tracks.EXTREME if lone or quality & timeline.EXTREME else tracks.PLAIN
+
+
+def _score_proof(entries: list[list[Any]], track: tracks.Track | None) -> int:
+    """A score is as good as what it scores for; the same extreme reading seen again proves nothing more."""
+    if any(entry[4] & timeline.POOR for entry in entries):
+        return tracks.POOR
+    extreme = [entry for entry in entries if entry[4] & timeline.EXTREME]
+    if not extreme:
+        return tracks.PLAIN
+    again = track is not None and any(entry[2] <= track["first"][0] for entry in extreme)
+    return tracks.POOR if again else tracks.EXTREME
+
+
+def _worse(one: Priority | None, other: Priority | None) -> Priority:
+    if one is None or other is None:
+        return one or other or "low"
+    return one if RANK[one] >= RANK[other] else other
