@@ -39,6 +39,26 @@ class Episode:
     def key(self) -> tuple[int, str, int]:
         return (self.resident, self.rule, self.started_at)
 
+    @classmethod
+    def restore(
+        cls,
+        resident: int,
+        rule: str,
+        started_at: int,
+        ended_at: int | None,
+        peak_at: int,
+        peak_value: float | None,
+        priority: Priority,
+        provisional: bool,
+        evidence: Mapping[str, Any],
+    ) -> Episode:
+        """From a row of the episode table: level, reason and ending are in the evidence."""
+        ended = evidence.get("ended")
+        return cls(
+            resident, rule, started_at, ended_at, None if ended is None else ended["how"], peak_at, peak_value,
+            priority, evidence["level"], provisional, evidence["reason"], evidence,
+        )
+
     def to_json(self) -> dict[str, Any]:
         """JSON form; times stay integers."""
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}

@@ -78,7 +78,7 @@ def silence_rule(rule_set: rules.RuleSet, rule: rules.Silence, deadline: schedul
     return {
         **_origin(rule_set, rule), "grace_seconds": (deadline.at - deadline.due) // 1_000_000,
         "counts_from": instant(deadline.counts_from),
-        "clears_when": f"the next reading of {codes.BY_KEY[rule.code].name}",
+        "clears_when": f"the next {_inner(rule.code)} reading",
     }
 
 
@@ -119,7 +119,7 @@ def episode(resident: int, key: str, track: tracks.Track, zone: str) -> Episode:
         level = opened["level_name"]
     return Episode(
         resident, key, opened["started_at"], opened.get("ended_at"), opened.get("ending"), worst[0], worst[1],
-        opened["priority"], level, opened["provisional"], reason, told,
+        opened["priority"], level, opened["provisional"], reason, {"reason": reason, "level": level, **told},
     )
 
 
@@ -203,9 +203,14 @@ def _news2_reason(opened: dict[str, Any], worst: tracks.Sample, zone: str) -> st
     return told
 
 
+def _inner(code: str) -> str:
+    """The name inside a sentence."""
+    name = codes.BY_KEY[code].name
+    return name if code in ("spo2", "fev1") else name[0].lower() + name[1:]
+
+
 def _named(some: list[str]) -> str:
-    names = [codes.BY_KEY[code].name for code in some]
-    names = [name if name.startswith("Sp") else name.lower() for name in names]
+    names = [_inner(code) for code in some]
     return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
 
 
@@ -235,7 +240,7 @@ def _silence(
 ) -> Episode:
     opened = track["open"]
     started, missed = opened["started_at"], track["missed"]
-    reason = f"No {codes.BY_KEY[code].name} by {clock(started, zone)}, due at {clock(track['due'], zone, started)}"
+    reason = f"No {_inner(code)} reading by {clock(started, zone)}, due at {clock(track['due'], zone, started)}"
     if track["last"] is not None:
         reason += f", last at {clock(track['last'], zone, started)}"
     else:
@@ -251,5 +256,5 @@ def _silence(
     )
     return Episode(
         resident, key, started, opened.get("ended_at"), opened.get("ending"), track["missed_at"], float(missed),
-        opened["priority"], "missing", False, reason, told,
+        opened["priority"], "missing", False, reason, {"reason": reason, "level": "missing", **told},
     )

@@ -1,7 +1,13 @@
 """From folded episodes to alerts: what to store and which events to append, for one (subject, rule).
 
 Episodes are facts of clinical time and are replaced by every refold; alerts are what the service has
-said, and are only ever added to. This module decides how the second follows the first.
+said, and are only ever added to. This module decides how the second follows the first:
+
+- an episode that the refold confirms keeps its alert;
+- one that overlaps an episode that is gone (moved, merged, split) takes over that one's alert;
+- any other joins the open alert of its rule, or raises one;
+- the episode that goes on belongs to the open alert, so that there is never a second open one;
+- an alert left with no episode, or whose episodes were all contradicted by repeats, is withdrawn.
 """
 
 from __future__ import annotations
@@ -10,16 +16,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from alerts import lifecycle
-from alerts.episodes import Episode, Priority
+from alerts import lifecycle, reasons
+from alerts.episodes import RANK, Episode, Priority
 
 #: An alert is late when the service learnt of its episode longer after the onset than this.
 LATE_US = 15 * 60 * 1_000_000
 
+_NEW = -1
+
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """An episode in the database and the alert that it is linked to."""
+    """An episode in the database (see Episode.restore) and the alert that it is linked to."""
 
     episode_id: int
     alert_id: int
@@ -28,35 +36,31 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """An alert in the database: every open one of the (subject, rule), and every one linked to a Stored."""
+    """An alert in the database."""
 
     alert_id: int
     standing: lifecycle.Standing
-    provisional: bool
     raised_at: int
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What becomes of one alert. `alert_id` None: insert it (kind "raised" is its first event).
-
-    `episodes` are the started_at of all its episodes afterwards: rewrite its links to exactly these.
-    """
+    """What becomes of one alert. `alert_id` None: insert it (its first event is "raised")."""
 
     alert_id: int | None
     standing: lifecycle.Standing
     provisional: bool
-    late: bool | None  #: of a new alert; None: leave as it is
-    onset_at: int
-    reason: str | None  #: None: leave as it is (withdrawn: nothing is left to tell)
+    late: bool  #: of a new alert; to be left alone otherwise
+    onset_at: int | None  #: None, like reason and evidence: leave as it is (nothing is left to tell)
+    reason: str | None
     evidence: Mapping[str, Any] | None
-    episodes: tuple[int, ...]
-    events: tuple[tuple[lifecycle.Event, Mapping[str, Any]], ...]  #: with the detail to store; `at` is now
+    link: tuple[int, ...]  #: started_at of the episodes that become this alert's now, new or from another
+    events: tuple[tuple[lifecycle.Event, Mapping[str, Any]], ...]  #: to append, each with its detail; `at` is now
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Apply in this order: remove, update, insert, then the changes (links move with them)."""
+    """Apply in this order: remove, update, insert, then the changes, alerts that close before those that open."""
 
     remove: tuple[int, ...] = ()  #: episode ids that the refold no longer has
     update: tuple[tuple[int, Episode], ...] = ()  #: the same episode, with another end, peak or evidence
@@ -69,10 +73,144 @@ def plan(
 ) -> Plan:
     """What to do after a fold that went on from a state with through = `since_us` (very small: from the beginning).
 
-    `stored`: every stored episode that was open at `since_us` or started or ended after it, with others harmless.
-    `folded`: the fold's episodes of this rule. All of one (subject, rule).
+    All of one (subject, rule). `folded`: the fold's episodes. `stored`: every stored episode that was open at
+    `since_us` or started or ended after it. `alerts`: the open one, if any, and every alert linked to those;
+    `stored` also holds all other episodes of these alerts.
     """
-    raise NotImplementedError
+    by_start = {episode.started_at: episode for episode in folded}
+    matched = {entry.episode.started_at: entry for entry in stored if entry.episode.started_at in by_start}
+    others = [entry for entry in stored if entry.episode.started_at not in by_start]
+    kept = [entry for entry in others if entry.episode.ended_at is not None and entry.episode.ended_at <= since_us]
+    gone = [entry for entry in others if entry not in kept]
+    update = tuple(
+        (entry.episode_id, by_start[start]) for start, entry in matched.items() if by_start[start] != entry.episode
+    )
+    insert = tuple(episode for episode in folded if episode.started_at not in matched)
+    owner = _owners(alerts, matched, gone, folded)
+
+    members: dict[int, list[Episode]] = {alert.alert_id: [] for alert in alerts}
+    for entry in kept:
+        members.setdefault(entry.alert_id, []).append(entry.episode)
+    for episode in folded:
+        members.setdefault(owner[episode.started_at], []).append(episode)
+    linked = {entry.episode.started_at: entry.alert_id for entry in stored}
+    touched = {episode.started_at for _, episode in update} | {episode.started_at for episode in insert}
+    lost = {entry.alert_id for entry in gone}
+    changes = []
+    for alert_id, episodes in members.items():
+        link = tuple(sorted(
+            episode.started_at for episode in episodes
+            if episode.started_at in by_start and linked.get(episode.started_at) != alert_id
+        ))
+        left = any(linked[start] == alert_id and owner[start] != alert_id for start in matched)
+        if link or left or alert_id in lost or any(episode.started_at in touched for episode in episodes):
+            known = next((alert for alert in alerts if alert.alert_id == alert_id), None)
+            inherited = {start for start in link if _overlaps(by_start[start], gone, alert_id)}
+            changes.append(_change(known, sorted(episodes, key=_start), link, inherited, now_us))
+    changes.sort(key=lambda change: change.standing.open)
+    return Plan(tuple(entry.episode_id for entry in gone), update, insert, tuple(changes))
 
 
-__all__ = ["LATE_US", "Alert", "Change", "Plan", "Priority", "Stored", "plan"]
+def _start(episode: Episode) -> int:
+    return episode.started_at
+
+
+def _owners(
+    alerts: Sequence[Alert], matched: Mapping[int, Stored], gone: Sequence[Stored], folded: Sequence[Episode]
+) -> dict[int, int]:
+    """Alert id by started_at; _NEW for an alert to be raised."""
+    rank = {alert.alert_id: (not alert.standing.open, alert.raised_at, alert.alert_id) for alert in alerts}
+    owner: dict[int, int] = {}
+    for episode in folded:
+        entry = matched.get(episode.started_at)
+        if entry is not None:
+            owner[episode.started_at] = entry.alert_id
+            continue
+        heirs = [other.alert_id for other in gone if _meet(episode, other.episode)]
+        if heirs:
+            owner[episode.started_at] = min(heirs, key=lambda alert_id: rank[alert_id])
+    target = next((alert.alert_id for alert in alerts if alert.standing.open), None)
+    going_on = next((episode.started_at for episode in folded if episode.ended_at is None), None)
+    if going_on is not None:
+        if target is None:
+            target = owner.get(going_on)
+        if target is not None:
+            owner[going_on] = target
+    for episode in folded:
+        owner.setdefault(episode.started_at, _NEW if target is None else target)
+    return owner
+
+
+def _meet(one: Episode, other: Episode) -> bool:
+    return (other.ended_at is None or one.started_at <= other.ended_at) and (
+        one.ended_at is None or other.started_at <= one.ended_at
+    )
+
+
+def _overlaps(episode: Episode, gone: Sequence[Stored], alert_id: int) -> bool:
+    return any(entry.alert_id == alert_id and _meet(episode, entry.episode) for entry in gone)
+
+
+def _change(
+    alert: Alert | None, episodes: Sequence[Episode], link: tuple[int, ...], inherited: set[int], now_us: int
+) -> Change:
+    """`episodes` are all of the alert's afterwards; those linked but not inherited are news."""
+    standing = None if alert is None else alert.standing
+    events: list[tuple[lifecycle.Event, Mapping[str, Any]]] = []
+
+    def append(kind: lifecycle.Kind, detail: Mapping[str, Any], priority: Priority | None = None) -> None:
+        nonlocal standing
+        event = lifecycle.Event(kind, priority)
+        standing = lifecycle.step(standing, event)
+        events.append((event, detail))
+
+    worst = max((episode.priority for episode in episodes), key=RANK.__getitem__, default=None)
+    for episode in episodes:
+        if standing is None:
+            append("raised", _told(episode, now_us), worst)
+        elif episode.started_at in link and episode.started_at not in inherited:
+            append("joined", _told(episode, now_us))
+    assert standing is not None  # a new alert has an episode
+    current = next((episode for episode in episodes if episode.ended_at is None), episodes[-1] if episodes else None)
+    told = {} if current is None else _told(current, now_us)
+    wanted = _condition(episodes)
+    if wanted != "withdrawn" and standing.condition == "withdrawn":
+        append("returned", told)
+    if wanted == "active" and standing.condition == "cleared":
+        append("returned", told)
+    elif wanted != "active" and standing.condition != wanted:
+        append(wanted, told)
+    if worst is not None and RANK[worst] > RANK[standing.priority]:
+        append("worsened", told, worst)
+    elif worst is not None and RANK[worst] < RANK[standing.priority]:
+        append("eased", told, worst)
+    onset = episodes[0].started_at if episodes else None
+    return Change(
+        None if alert is None else alert.alert_id,
+        standing,
+        wanted == "active" and current is not None and current.provisional,
+        onset is not None and now_us - onset > LATE_US,
+        onset,
+        None if current is None else current.reason,
+        None if current is None else current.evidence,
+        link,
+        tuple(events),
+    )
+
+
+def _condition(episodes: Sequence[Episode]) -> lifecycle.Condition:
+    if any(episode.ended_at is None for episode in episodes):
+        return "active"
+    return "withdrawn" if all(episode.ending == "withdrawn" for episode in episodes) else "cleared"
+
+
+def _told(episode: Episode, now_us: int) -> dict[str, Any]:
+    """What an event says of an episode."""
+    return {
+        "started_at": reasons.instant(episode.started_at),
+        "ended_at": None if episode.ended_at is None else reasons.instant(episode.ended_at),
+        "ending": episode.ending,
+        "priority": episode.priority,
+        "late": now_us - episode.started_at > LATE_US,
+        "reason": episode.reason,
+    }
