@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -48,7 +48,7 @@ def add(
             raise errors.Invalid("--pathway", f"needs a version: one of {', '.join(pathways.names())}")
         try:
             chosen = pathways.load(pathway_name, version)
-            rules = pathways.compile(chosen, spo2_scale=spo2_scale)
+            rules = pathways.compile(chosen, spo2_scale=_scale(spo2_scale))
         except alert_errors.AlertError as error:
             raise errors.Invalid("--pathway or --spo2-scale", str(error)) from None
         async with terminal.transaction() as connection:
@@ -74,6 +74,14 @@ def add(
         terminal.answer(found, as_json=json, text=f"Resident {resident_id} admitted to {place.name} on {pathway}")
 
     terminal.run(job)
+
+
+def _scale(given: int) -> Literal[1, 2]:
+    if given == 1:
+        return 1
+    if given == 2:
+        return 2
+    raise errors.Invalid("--spo2-scale", "must be 1 or 2")
 
 
 def _schedule(given: str, default: Any) -> Any:
