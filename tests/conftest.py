@@ -7,11 +7,18 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 
 import asyncpg
+import hypothesis
 import pytest
 
 from telehealth.store import migrate
 from telehealth.store.db import Database
 from tests.support import servers
+
+# The same examples on every run, and no test that fails because the machine is busy.
+hypothesis.settings.register_profile(
+    "steady", deadline=None, derandomize=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("steady")
 
 _numbers = itertools.count(1)
 
