@@ -27,7 +27,14 @@ class CredentialsRefused(errors.Refused):
 class Link:
     """An open connection. A new one starts with nothing in flight: what to send again is the outbox's decision."""
 
-    def __init__(self, device_id: str, password: str, will: tuple[str, bytes], on_message: MessageHandler) -> None:
+    def __init__(
+        self,
+        device_id: str,
+        password: str,
+        client_id: str,
+        will: tuple[str, bytes] | None,
+        on_message: MessageHandler,
+    ) -> None:
         self.device_id = device_id
         self.closed = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -37,9 +44,10 @@ class Link:
         self._socket: socket.socket | None = None
         self._attached = False
         self.error: Exception | None = None
-        client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=device_id, clean_session=True)
+        client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=True)
         client.username_pw_set(device_id, password)
-        client.will_set(*will, qos=1, retain=True)
+        if will is not None:
+            client.will_set(*will, qos=1, retain=True)
         # The contract bounds what is unsettled; paho's own limit of 20 would only hold messages back unseen.
         client.max_inflight_messages_set(65535)
         client.on_connect = self._connect_answered
@@ -138,6 +146,8 @@ class Link:
         self._on_message(message.topic, bytes(message.payload))
 
     def _socket_opened(self, _client: Any, _data: Any, opened: Any) -> None:
+        # Small packets one after the other would else wait for each other's acknowledgement, 40 ms each time.
+        opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket = opened
 
     def _socket_closed(self, _client: Any, _data: Any, opened: Any) -> None:
@@ -163,11 +173,12 @@ async def connect(
     password: str,
     *,
     topics: list[str],
-    will: tuple[str, bytes],
     on_message: MessageHandler,
+    will: tuple[str, bytes] | None = None,
+    client_id: str | None = None,
 ) -> AsyncIterator[Link]:
     """A connection for the length of a block; closed properly at its end, dropped if the block fails."""
-    link = Link(device_id, password, will, on_message)
+    link = Link(device_id, password, client_id or device_id, will, on_message)
     try:
         await link.open(broker, topics)
         yield link

@@ -112,8 +112,14 @@ class Unit:
 
 def batches(unit: Unit, moments: Sequence[schedule.Moment], *, most_per_message: int = 1) -> list[Batch]:
     """Messages for the moments: one each, or many readings of a device that uploads now and then."""
+    return packed(unit, moments, unit.measure(moments), most_per_message=most_per_message)
+
+
+def packed(
+    unit: Unit, moments: Sequence[schedule.Moment], groups: Sequence[Sequence[bytes]], *, most_per_message: int = 1
+) -> list[Batch]:
+    """The same for what has been measured already."""
     found: list[Batch] = []
-    groups = unit.measure(moments)
     # One moment per message unless joining is asked for; a joined message leaves when its last reading is taken.
     packs = native.fitting(groups, most_per_message) if most_per_message > 1 else ([group] for group in groups)
     position = 0

@@ -65,7 +65,13 @@ class Publisher:
         on_settled: SettledHandler = lambda _held: None,
         on_command: CommandHandler = lambda _device_id, _command: None,
         retry_seconds: Sequence[float] = (0.5, 1, 2, 5),
+        beside: str | None = None,
+        announced: bool = True,
     ) -> None:
+        """beside: marks the client ids, so that a broker that allows it keeps the device's other connection too.
+
+        announced: whether devices say on their status topic that they are online.
+        """
         self.totals = Totals()
         self._broker = broker
         self._journal = journal
@@ -74,6 +80,9 @@ class Publisher:
         self._on_settled = on_settled
         self._on_command = on_command
         self._retry_seconds = retry_seconds
+        # "." is in no device id: this can never be the name of another device.
+        self._suffix = f".{beside}" if beside else ""
+        self._announced = announced
         #: While history is fed: a message says that it was sent when it would have been, not when it is.
         self.as_planned = False
         self._tasks: list[asyncio.Task[None]] = []
@@ -194,19 +203,21 @@ class Publisher:
             name,
             station.password,
             topics=[native.topic(name, "receipts"), native.topic(name, "commands")],
-            will=(native.topic(name, "status"), status(False)),
+            will=(native.topic(name, "status"), status(False)) if self._announced else None,
+            client_id=name + self._suffix,
             on_message=lambda topic, payload: self._heard(station, topic, payload),
         ) as link:
             station.link, station.trouble, station.refused = link, None, False
             try:
-                link.publish(native.topic(name, "status"), status(True), retain=True)
+                if self._announced:
+                    link.publish(native.topic(name, "status"), status(True), retain=True)
                 for held in station.held.values():
                     held.again_at = 0.0
                 self._pump(station)
                 await link.closed.wait()
             finally:
                 station.link = None
-                if not link.closed.is_set():
+                if self._announced and not link.closed.is_set():
                     link.publish(native.topic(name, "status"), status(False), retain=True)
 
     def _pump(self, station: Station) -> None:

@@ -180,7 +180,9 @@ async def replay(
 
     journal = outbox.Outbox(state)
     try:
-        sender = publisher.Publisher(broker, journal, on_refused=refused, on_settled=settled)
+        sender = publisher.Publisher(
+            broker, journal, on_refused=refused, on_settled=settled, beside="replay", announced=False
+        )
         used = set(persons.values())
         for device in devices:
             if device.device_id in used or sender.left(device.device_id):

@@ -96,6 +96,7 @@ async def run(
             journal,
             now=devices.now,
             on_refused=refused,
+            beside="run",
             on_command=lambda device_id, command: _heard(device_id, command, obey, say),
         )
         _add(sender, units, world_file)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import threading
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
@@ -109,10 +110,11 @@ def service(port: int, username: str | None = None, password: str | None = None)
     """Connected and subscribed."""
     fake = FakeService()
     ready = threading.Event()
-    client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="service")
+    client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=username or "service")
     if username is not None:
         client.username_pw_set(username, password)
     client.max_inflight_messages_set(65535)
+    client.on_socket_open = without_delay
     client.on_connect = lambda c, *_: c.subscribe([(f"telehealth/v1/+/{lane}", 1) for lane in LANES])
     client.on_subscribe = lambda *_: ready.set()
     client.on_message = lambda c, _data, message: fake.take(c, message.topic, bytes(message.payload))
@@ -127,3 +129,7 @@ def service(port: int, username: str | None = None, password: str | None = None)
 
 
 LANES = ("readings", "backlog", "status")
+
+
+def without_delay(_client: object, _data: object, opened: Any) -> None:
+    opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -152,7 +152,6 @@ async def test_a_connection_without_a_broker_is_unreachable() -> None:
         "dev-1",
         "x",
         topics=["t"],
-        will=("w", b"{}"),
         on_message=lambda _topic, _payload: None,
     )
     with pytest.raises(Exception, match="no broker at"):
