@@ -40,7 +40,9 @@ TABLE: tuple[Code, ...] = (
     Code("oxygen_flow", "Oxygen flow", "L/min", 1),
     Code("consciousness", "Consciousness", "", 0),
     Code("fall", "Fall", "", 0),
-    Code("breathlessness", "Breathlessness", "{score}", 0),
+    Code("breathlessness", "Breathlessness", "", 0),
+    Code("pain", "Pain", "", 0),
+    Code("wellbeing", "Wellbeing", "", 0),
 )
 
 #: Position in this tuple is the number used in the columns of a timeline.
@@ -48,7 +50,7 @@ CODES: tuple[str, ...] = tuple(entry.key for entry in TABLE)
 INDEX: dict[str, int] = {key: position for position, key in enumerate(CODES)}
 BY_KEY: dict[str, Code] = {entry.key: entry for entry in TABLE}
 
-_SHOWN_UNITS = {"mm[Hg]": "mmHg", "Cel": "°C", "{score}": "", "{steps}": "", "/min": "/min"}
+_SHOWN_UNITS = {"mm[Hg]": "mmHg", "Cel": "°C", "{steps}": "steps", "/min": "/min"}
 
 
 def encode(value: float | None, value_code: str | None) -> float:

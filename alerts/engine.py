@@ -19,7 +19,7 @@ from alerts.course import Spell
 from alerts.episodes import Episode
 from alerts.state import State
 
-__all__ = ["Result", "Spell", "Subject", "fold"]
+__all__ = ["Episode", "Result", "Spell", "State", "Subject", "fold"]
 
 
 @dataclass(frozen=True, slots=True)

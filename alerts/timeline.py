@@ -19,10 +19,11 @@ EXTREME = 2  #: possible, but so unusual that a repeat decides
 POOR = 4  #: the device itself doubted the measurement
 CONFLICT = 8  #: the same reading came with different values
 
-#: What devices say that makes a measurement doubtful. Flags not named here are carried, not judged.
+#: What devices say that makes a measurement doubtful. Flags not named here are carried, not judged; an
+#: irregular pulse is not here, because in atrial fibrillation every reading has it and none would ever clear.
 POOR_FLAGS = frozenset(
     {"motion", "movement", "poor_signal", "low_perfusion", "weak_signal", "questionable", "invalid", "unstable",
-     "cuff_loose", "cuff_too_loose", "irregular_pulse", "pulse_out_of_range", "position", "improper_position",
+     "cuff_loose", "cuff_too_loose", "position", "improper_position",
      "sensor_fault", "sensor_unplugged", "interference", "ambient_light", "artefact"}
 )
 
