@@ -7,6 +7,8 @@ from typing import Final, NamedTuple
 
 #: A clock that shows a time before this has not been set: devices start at 1970, 2000, 2010 or 2016.
 CLOCK_SET_FROM: Final = datetime(2020, 1, 1, tzinfo=UTC)
+#: The flag by which a device says itself that its clock is not set.
+CLOCK_NOT_SET: Final = "clock_not_set"
 #: How far a clock may be ahead and still be believed.
 TOLERANCE: Final = timedelta(seconds=60)
 

@@ -250,7 +250,8 @@ def _gather(
         theirs = assignments.get(device.pk, ())
         received_at, sent_at = delivery.received_at, message.sent_at
         for reading in readings:
-            effective_at, uncertain = timing.effective(reading.taken_at, sent_at, received_at)
+            clock_set = timing.CLOCK_NOT_SET not in reading.flags
+            effective_at, uncertain = timing.effective(reading.taken_at, sent_at, received_at, clock_set=clock_set)
             resident_id, marks = _attribute(reading, effective_at, uncertain, theirs)
             batch.effective.append(effective_at)
             batch.residents.append(resident_id)
