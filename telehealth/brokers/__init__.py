@@ -1,1 +1,1 @@
-"""Brokers: the embedded one, and configuration for Mosquitto."""
+"""Brokers: the embedded one, the configuration of Mosquitto, and the topic rules that both keep."""
