@@ -398,14 +398,11 @@ CREATE TABLE episode (
     rule text NOT NULL,
     started_at timestamptz NOT NULL,
     ended_at timestamptz,
-    ending text,                           -- why it ended; null while it lasts
     peak_at timestamptz NOT NULL,
     peak_value double precision,
     priority text NOT NULL CHECK (priority IN ('high', 'medium', 'low')),
-    level text NOT NULL,
     provisional boolean NOT NULL DEFAULT false,
-    reason text NOT NULL,
-    evidence jsonb NOT NULL,
+    evidence jsonb NOT NULL,               -- also its level and reason, and how it ended
     CHECK ((resident_id IS NULL) <> (device_pk IS NULL))
 );
 CREATE UNIQUE INDEX episode_resident ON episode (resident_id, rule, started_at) WHERE resident_id IS NOT NULL;

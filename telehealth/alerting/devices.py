@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import NamedTuple
 
-from alerts import codes, rules
+from alerts import codes, reasons, rules
 from alerts.episodes import Episode
 from telehealth.alerting import residents
 from telehealth.alerting.residents import ACTOR, Moment
@@ -94,7 +94,8 @@ def until(episode: Episode, horizon: int) -> Episode:
     """The episode as it is known at the horizon: an end that is still to come is none."""
     if episode.ended_at is not None and episode.ended_at <= horizon:
         return episode
-    return replace(episode, ended_at=None, ending=None)
+    evidence = {key: value for key, value in episode.evidence.items() if key != "ended"}
+    return replace(episode, ended_at=None, ending=None, evidence=evidence)
 
 
 def _wake(found: Sequence[Episode], horizon: int) -> int | None:
@@ -145,6 +146,7 @@ def _episode(device_pk: int, rule: str, run: Sequence[_Sample], ended_at: int) -
     sign = 1 if rule.endswith("/high") else -1
     peak = max(run, key=lambda sample: (sign * sample.value, -sample.at))
     known = rule.startswith("unassigned/")
+    reason = f"{peak.why}; {'from a device without a resident' if known else 'device clock wrong, time unknown'}"
     return Episode(
         resident=device_pk,
         rule=rule,
@@ -156,17 +158,16 @@ def _episode(device_pk: int, rule: str, run: Sequence[_Sample], ended_at: int) -
         priority="high",
         level="red",
         provisional=False,
-        reason=f"{peak.why}; {'from a device without a resident' if known else 'device clock wrong, time unknown'}",
+        reason=reason,
         evidence={
+            "level": "red",
+            "reason": reason,
             "code": peak.code,
             "time_known": known,
             "readings": len(run),
-            "peak": {"at": _iso(peak.at), "shown": codes.shown(peak.code, peak.value)},
-            "last": {"at": _iso(run[-1].at), "shown": codes.shown(peak.code, run[-1].value)},
-            "clears": "a reading within limits, an assignment of the device, or a day without another red one",
+            "peak": {"at": reasons.instant(peak.at), "shown": codes.shown(peak.code, peak.value)},
+            "last": {"at": reasons.instant(run[-1].at), "shown": codes.shown(peak.code, run[-1].value)},
+            "ended": {"at": reasons.instant(ended_at), "how": "cleared"},
+            "clears_when": "a reading within limits, an assignment of the device, or a day without another red one",
         },
     )
-
-
-def _iso(us: int) -> str:
-    return evaluation.moment(us).isoformat(timespec="milliseconds").replace("+00:00", "Z")

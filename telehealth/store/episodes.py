@@ -38,7 +38,8 @@ class _Rows:
     updates: list[dict[str, Any]] = field(default_factory=list)
     inserts: list[dict[str, Any]] = field(default_factory=list)
     new_alerts: list[dict[str, Any]] = field(default_factory=list)
-    alerts: list[dict[str, Any]] = field(default_factory=list)
+    closing: list[dict[str, Any]] = field(default_factory=list)
+    opening: list[dict[str, Any]] = field(default_factory=list)
 
 
 def kind_of(rule: str) -> str:
@@ -67,8 +68,9 @@ async def apply(connection: Connection, planned: Sequence[Planned], *, now: date
             key = (row["resident_id"], row["device_pk"], row["rule"], micros(row["started_at"]))
             episode_ids[key] = row["id"]
     # What closes goes first: only one alert of a subject and rule may be open.
-    if rows.alerts:
-        await connection.execute(sql("evaluation.update_alerts"), rows.alerts, now)
+    for changed in (rows.closing, rows.opening):
+        if changed:
+            await connection.execute(sql("evaluation.update_alerts"), changed, now)
     alert_ids: dict[tuple[int | None, int | None, str], int] = {}
     if rows.new_alerts:
         for row in await connection.fetch(sql("evaluation.insert_alerts"), rows.new_alerts, now):
@@ -89,7 +91,7 @@ def _rows(planned: Sequence[Planned]) -> _Rows:
             if change.alert_id is None:
                 rows.new_alerts.append({**_owner(p), "ward_id": p.subject.ward_id, "kind": kind_of(p.rule), **row})
             else:
-                rows.alerts.append({"id": change.alert_id, **row})
+                (rows.opening if change.standing.open else rows.closing).append({"id": change.alert_id, **row})
     return rows
 
 
@@ -105,13 +107,10 @@ def _owner(p: Planned) -> dict[str, Any]:
 def _episode(episode: Episode) -> dict[str, Any]:
     return {
         "ended_at": None if episode.ended_at is None else moment(episode.ended_at),
-        "ending": episode.ending,
         "peak_at": moment(episode.peak_at),
         "peak_value": episode.peak_value,
         "priority": episode.priority,
-        "level": episode.level,
         "provisional": episode.provisional,
-        "reason": episode.reason,
         "evidence": episode.evidence,
     }
 
@@ -122,8 +121,8 @@ def _alert(change: reconcile.Change) -> dict[str, Any]:
         "condition": change.standing.condition,
         "handling": change.standing.handling,
         "provisional": change.provisional,
-        "late": change.late if change.alert_id is not None else bool(change.late),
-        "onset_at": moment(change.onset_at),
+        "late": change.late,
+        "onset_at": None if change.onset_at is None else moment(change.onset_at),
         "reason": change.reason,
         "evidence": change.evidence,
     }
@@ -143,12 +142,11 @@ async def _link(
         (_alert_id(p, change, alert_ids), episode_ids[(*p.key, start)])
         for p in planned
         for change in p.plan.changes
-        for start in change.episodes
+        for start in change.link
     ]
-    changed = [_alert_id(p, change, alert_ids) for p in planned for change in p.plan.changes]
-    if changed:
+    if links:
         linked = [episode_id for _, episode_id in links]
-        await connection.execute(sql("evaluation.unlink"), changed, linked)
+        await connection.execute(sql("evaluation.unlink"), linked)
         await connection.execute(sql("evaluation.link"), [alert_id for alert_id, _ in links], linked)
 
 

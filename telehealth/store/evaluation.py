@@ -258,7 +258,7 @@ async def history(
         rows = await connection.fetch(sql("evaluation.device_episodes"), ids, moments)
     else:
         rows = await connection.fetch(sql("evaluation.episodes"), ids, moments)
-    linked = sorted({row["alert_id"] for row in rows if row["alert_id"] is not None})
+    linked = sorted({row["alert_id"] for row in rows})
     if lock:
         await connection.execute(sql("evaluation.lock_alerts"), [] if devices else ids, ids if devices else [], linked)
     query = "evaluation.device_alerts" if devices else "evaluation.alerts"
@@ -268,24 +268,21 @@ async def history(
         found.episodes.setdefault((row["subject"], row["rule"]), []).append(stored)
     for row in await connection.fetch(sql(query), ids, linked):
         standing = Standing(row["condition"], row["handling"], row["priority"])
-        alert = reconcile.Alert(row["id"], standing, row["provisional"], micros(row["raised_at"]))
+        alert = reconcile.Alert(row["id"], standing, micros(row["raised_at"]))
         found.alerts.setdefault((row["subject"], row["rule"]), []).append(alert)
     return found
 
 
 def _episode(row: asyncpg.Record) -> Episode:
-    return Episode(
+    return Episode.restore(
         resident=row["subject"],
         rule=row["rule"],
         started_at=micros(row["started_at"]),
         ended_at=_micros(row["ended_at"]),
-        ending=row["ending"],
         peak_at=micros(row["peak_at"]),
         peak_value=row["peak_value"],
         priority=row["priority"],
-        level=row["level"],
         provisional=row["provisional"],
-        reason=row["reason"],
         evidence=row["evidence"],
     )
 

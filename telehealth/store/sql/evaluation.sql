@@ -114,30 +114,51 @@ WHERE r.effective_at IS DISTINCT FROM r.taken_at AND r.effective_at > $4::timest
   AND r.code = ANY ($3::text[]) AND NOT r.struck;
 
 -- name: episodes
--- Episodes of residents that were open at each one's checkpoint or began or ended after it.
-SELECT p.id, p.resident_id AS subject, p.rule, p.started_at, p.ended_at, p.ending, p.peak_at, p.peak_value, p.priority,
-       p.level, p.provisional, p.reason, p.evidence, l.alert_id
-FROM unnest($1::bigint[], $2::timestamptz[]) AS w (resident_id, since)
-JOIN episode p ON p.resident_id = w.resident_id
-    AND (p.ended_at IS NULL OR p.ended_at > w.since OR p.started_at > w.since)
-LEFT JOIN alert_episode l ON l.episode_id = p.id;
+-- Episodes of residents that were open at each one's checkpoint or began or ended after it, or whose alert is open,
+-- and all others of the alerts of these.
+WITH touched AS (
+    SELECT p.id FROM unnest($1::bigint[], $2::timestamptz[]) AS w (resident_id, since)
+    JOIN episode p ON p.resident_id = w.resident_id
+        AND (p.ended_at IS NULL OR p.ended_at > w.since OR p.started_at > w.since)
+), open_ones AS (
+    SELECT a.id FROM alert a WHERE a.resident_id = ANY ($1::bigint[]) AND a.open
+), alerts AS (
+    SELECT l.alert_id FROM alert_episode l WHERE l.episode_id IN (SELECT id FROM touched) UNION SELECT id FROM open_ones
+), wanted AS (
+    SELECT id FROM touched
+    UNION SELECT l.episode_id FROM alert_episode l WHERE l.alert_id IN (SELECT alert_id FROM alerts)
+)
+SELECT p.id, p.resident_id AS subject, p.rule, p.started_at, p.ended_at, p.peak_at, p.peak_value, p.priority,
+       p.provisional, p.evidence, l.alert_id
+FROM wanted JOIN episode p USING (id) JOIN alert_episode l ON l.episode_id = p.id;
 
 -- name: device_episodes
--- Episodes of devices.
-SELECT p.id, p.device_pk AS subject, p.rule, p.started_at, p.ended_at, p.ending, p.peak_at, p.peak_value, p.priority,
-       p.level, p.provisional, p.reason, p.evidence, l.alert_id
-FROM episode p LEFT JOIN alert_episode l ON l.episode_id = p.id
-WHERE p.device_pk = ANY ($1::bigint[]) AND p.started_at >= $2::timestamptz;
+-- As episodes, for devices.
+WITH touched AS (
+    SELECT p.id FROM unnest($1::bigint[], $2::timestamptz[]) AS w (device_pk, since)
+    JOIN episode p ON p.device_pk = w.device_pk
+        AND (p.ended_at IS NULL OR p.ended_at > w.since OR p.started_at > w.since)
+), open_ones AS (
+    SELECT a.id FROM alert a WHERE a.device_pk = ANY ($1::bigint[]) AND a.open
+), alerts AS (
+    SELECT l.alert_id FROM alert_episode l WHERE l.episode_id IN (SELECT id FROM touched) UNION SELECT id FROM open_ones
+), wanted AS (
+    SELECT id FROM touched
+    UNION SELECT l.episode_id FROM alert_episode l WHERE l.alert_id IN (SELECT alert_id FROM alerts)
+)
+SELECT p.id, p.device_pk AS subject, p.rule, p.started_at, p.ended_at, p.peak_at, p.peak_value, p.priority,
+       p.provisional, p.evidence, l.alert_id
+FROM wanted JOIN episode p USING (id) JOIN alert_episode l ON l.episode_id = p.id;
 
 -- name: alerts
 -- Open alerts of residents, and those named.
-SELECT a.id, a.resident_id AS subject, a.rule, a.condition, a.handling, a.priority, a.provisional, a.raised_at
+SELECT a.id, a.resident_id AS subject, a.rule, a.condition, a.handling, a.priority, a.raised_at
 FROM alert a WHERE (a.resident_id = ANY ($1::bigint[]) AND a.open) OR a.id = ANY ($2::bigint[])
 ORDER BY a.id;
 
 -- name: device_alerts
 -- Open alerts of devices, and those named.
-SELECT a.id, a.device_pk AS subject, a.rule, a.condition, a.handling, a.priority, a.provisional, a.raised_at
+SELECT a.id, a.device_pk AS subject, a.rule, a.condition, a.handling, a.priority, a.raised_at
 FROM alert a WHERE (a.device_pk = ANY ($1::bigint[]) AND a.open) OR a.id = ANY ($2::bigint[])
 ORDER BY a.id;
 
@@ -153,21 +174,21 @@ DELETE FROM episode WHERE id = ANY ($1::bigint[]);
 
 -- name: update_episodes
 -- Episodes that go on, or have another end, peak or evidence.
-UPDATE episode p SET ended_at = e.ended_at, ending = e.ending, peak_at = e.peak_at, peak_value = e.peak_value,
-    priority = e.priority, level = e.level, provisional = e.provisional, reason = e.reason, evidence = e.evidence
-FROM jsonb_to_recordset($1::jsonb) AS e (id bigint, ended_at timestamptz, ending text, peak_at timestamptz,
-    peak_value double precision, priority text, level text, provisional boolean, reason text, evidence jsonb)
+UPDATE episode p SET ended_at = e.ended_at, peak_at = e.peak_at, peak_value = e.peak_value, priority = e.priority,
+    provisional = e.provisional, evidence = e.evidence
+FROM jsonb_to_recordset($1::jsonb) AS e (id bigint, ended_at timestamptz, peak_at timestamptz,
+    peak_value double precision, priority text, provisional boolean, evidence jsonb)
 WHERE p.id = e.id;
 
 -- name: insert_episodes
 -- New episodes.
-INSERT INTO episode (organisation_id, resident_id, device_pk, rule, started_at, ended_at, ending, peak_at, peak_value,
-    priority, level, provisional, reason, evidence)
-SELECT e.organisation_id, e.resident_id, e.device_pk, e.rule, e.started_at, e.ended_at, e.ending, e.peak_at,
-    e.peak_value, e.priority, e.level, e.provisional, e.reason, e.evidence
+INSERT INTO episode (organisation_id, resident_id, device_pk, rule, started_at, ended_at, peak_at, peak_value, priority,
+    provisional, evidence)
+SELECT e.organisation_id, e.resident_id, e.device_pk, e.rule, e.started_at, e.ended_at, e.peak_at, e.peak_value,
+    e.priority, e.provisional, e.evidence
 FROM jsonb_to_recordset($1::jsonb) AS e (organisation_id bigint, resident_id bigint, device_pk bigint, rule text,
-    started_at timestamptz, ended_at timestamptz, ending text, peak_at timestamptz, peak_value double precision,
-    priority text, level text, provisional boolean, reason text, evidence jsonb)
+    started_at timestamptz, ended_at timestamptz, peak_at timestamptz, peak_value double precision, priority text,
+    provisional boolean, evidence jsonb)
 RETURNING id, resident_id, device_pk, rule, started_at;
 
 -- name: insert_alerts
@@ -184,10 +205,10 @@ RETURNING id, resident_id, device_pk, rule;
 -- name: update_alerts
 -- What became of alerts; null: as it was.
 UPDATE alert a SET priority = c.priority, condition = c.condition, handling = c.handling, provisional = c.provisional,
-    late = coalesce(c.late, a.late), onset_at = c.onset_at, changed_at = greatest(a.changed_at, $2::timestamptz),
+    onset_at = coalesce(c.onset_at, a.onset_at), changed_at = greatest(a.changed_at, $2::timestamptz),
     reason = coalesce(c.reason, a.reason), evidence = coalesce(c.evidence, a.evidence)
 FROM jsonb_to_recordset($1::jsonb) AS c (id bigint, priority text, condition text, handling text, provisional boolean,
-    late boolean, onset_at timestamptz, reason text, evidence jsonb)
+    onset_at timestamptz, reason text, evidence jsonb)
 WHERE a.id = c.id;
 
 -- name: insert_events
@@ -200,8 +221,8 @@ CROSS JOIN LATERAL jsonb_to_record(raw.item) AS e (organisation_id bigint, alert
 ORDER BY raw.position;
 
 -- name: unlink
--- Forget the links of alerts and of episodes, before they are written anew.
-DELETE FROM alert_episode WHERE alert_id = ANY ($1::bigint[]) OR episode_id = ANY ($2::bigint[]);
+-- Forget the links of episodes that become another alert's.
+DELETE FROM alert_episode WHERE episode_id = ANY ($1::bigint[]);
 
 -- name: link
 -- Which episodes an alert stands for.

@@ -61,8 +61,8 @@ class Service:
     async def episodes(self, of: world.Resident | None = None) -> Sequence[tuple[Any, ...]]:
         """What the fold said, without ids."""
         return await self.rows(
-            "SELECT resident_id, device_pk, rule, started_at, ended_at, ending, peak_at, peak_value, priority, level,"
-            " provisional, reason, evidence::text FROM episode WHERE $1::bigint IS NULL OR resident_id = $1"
+            "SELECT resident_id, device_pk, rule, started_at, ended_at, peak_at, peak_value, priority,"
+            " provisional, evidence::text FROM episode WHERE $1::bigint IS NULL OR resident_id = $1"
             " ORDER BY resident_id, device_pk, rule, started_at",
             of.id if of else None,
         )

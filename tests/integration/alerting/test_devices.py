@@ -1,0 +1,120 @@
+"""Red readings of nobody: technical alerts of the device's ward."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from tests.integration.alerting.conftest import Service
+from tests.support import world
+from tests.support.world import T0, Sample, spo2
+
+MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+
+
+async def _receive(service: Service, device: world.Device, *samples: Sample) -> int:
+    """Store readings of nobody as ingest does, with the due row of their device."""
+    async with service.database.transaction(world.ACTOR) as connection:
+        new = await world.insert_readings(
+            connection, device.ward, samples, device_pk=device.pk, received_at=service.clock.now()
+        )
+        known = [sample.at for sample in samples if sample.known_time]
+        earliest = min([*known, service.clock.now()])
+        await world.due(connection, device.ward, device_pk=device.pk, earliest_at=earliest, cause="reading")
+    await service.evaluator.drain()
+    return new
+
+
+async def test_red_reading_of_an_unassigned_device(service: Service) -> None:
+    """One technical alert on the device's ward, whoever often the reading comes; it names nobody."""
+    ward = await world.ward(service.database)
+    device = await world.device(service.database, ward)
+    for expected in (1, 0, 0):
+        assert await _receive(service, device, spo2(84, T0)) == expected
+        [alert] = await service.alerts()
+    assert (alert.rule, alert.kind, alert.condition) == ("unassigned/spo2/low", "technical", "active")
+    assert (alert.ward_id, alert.device_pk, alert.resident_id) == (ward.id, device.pk, None)
+    assert "84 %" in alert.reason
+    assert await service.events(alert.id) == ["raised"]
+    assert len(await service.episodes()) == 1
+
+
+async def test_normal_reading_of_an_unassigned_device(service: Service) -> None:
+    """Nothing to say; and a failed measurement is no reading."""
+    ward = await world.ward(service.database)
+    device = await world.device(service.database, ward)
+    await _receive(service, device, spo2(97, T0), spo2(None, T0 + MINUTE))
+    assert not await service.alerts()
+
+
+async def test_it_clears_by_a_normal_reading_or_an_assignment_or_time(service: Service) -> None:
+    """Three devices, three ways in which the alert ends."""
+    ward = await world.ward(service.database)
+    devices = [await world.device(service.database, ward) for _ in range(3)]
+    for device in devices:
+        await _receive(service, device, spo2(84, T0))
+    assert [alert.condition for alert in await service.alerts()] == ["active"] * 3
+
+    await service.at(T0 + MINUTE)
+    await _receive(service, devices[0], spo2(97, T0 + MINUTE))
+    resident = await world.resident(service.database, ward)
+    async with service.database.transaction(world.ACTOR) as connection:
+        await connection.execute(
+            "INSERT INTO device_assignment (organisation_id, device_pk, resident_id, during, created_by, created_at)"
+            " VALUES ($1, $2, $3, tstzrange($4, NULL), 'operator:tests', $4)",
+            ward.organisation_id,
+            devices[1].pk,
+            resident.id,
+            T0 + MINUTE,
+        )
+        await world.due(connection, ward, device_pk=devices[1].pk, earliest_at=T0 + MINUTE, cause="assigned")
+    await service.evaluator.drain()
+    assert [alert.condition for alert in await service.alerts()] == ["cleared", "cleared", "active"]
+    await service.at(T0 + 25 * HOUR)
+    assert [alert.condition for alert in await service.alerts()] == ["cleared"] * 3
+    assert not await service.rows("SELECT 1 FROM evaluation_due")
+
+
+async def test_order_of_delivery_does_not_matter(service: Service) -> None:
+    """The same readings in another order, with the later ones first, give the same episodes."""
+    ward = await world.ward(service.database)
+    samples = [spo2(84, T0), spo2(97, T0 + MINUTE), spo2(83, T0 + 2 * MINUTE), spo2(82, T0 + 3 * MINUTE)]
+    await service.at(T0 + 5 * MINUTE)
+    told = []
+    for order in (samples, samples[::-1]):
+        device = await world.device(service.database, ward)
+        for sample in order:
+            await _receive(service, device, sample)
+        told.append([row[2:] for row in await service.episodes() if row[1] == device.pk])
+    assert told[0] == told[1]
+    assert len(told[0]) == 2
+
+
+async def test_red_reading_of_unknown_time(service: Service) -> None:
+    """It reaches no rule of the resident: a technical alert about the clock, by the resident's own limits."""
+    ward = await world.ward(service.database)
+    rules = world.rule_set(world.threshold(red_low=80.0, amber_low=85.0))
+    resident = await world.resident(service.database, ward, rules=rules)
+    device = await world.device(service.database, ward, resident=resident)
+    wrong = T0 - timedelta(days=2000)
+    await _receive(service, device, spo2(84, wrong, known_time=False))
+    assert not await service.alerts()
+    await _receive(service, device, spo2(79, wrong + MINUTE, known_time=False))
+    [alert] = await service.alerts()
+    assert (alert.rule, alert.kind, alert.device_pk) == ("clock/spo2/low", "technical", device.pk)
+    assert alert.onset_at == T0
+    assert "time unknown" in alert.reason
+
+
+async def test_red_reading_of_uncertain_time(service: Service) -> None:
+    """Its time was worked out: it alerts as physiological, and says that the clock was wrong."""
+    ward = await world.ward(service.database)
+    resident = await world.resident(service.database, ward)
+    await world.readings(service.database, resident, spo2(84, T0, marks=["clock_uncertain"]))
+    async with service.database.transaction(world.ACTOR) as connection:
+        moved = await connection.execute("UPDATE reading SET effective_at = taken_at + interval '1 minute'")
+        assert moved == "UPDATE 1"
+    await service.minutes(2)
+    [alert] = await service.alerts(resident)
+    assert (alert.rule, alert.kind, alert.onset_at) == ("threshold/spo2/low", "physiological", T0 + MINUTE)
+    assert "clock" in alert.reason

@@ -1,0 +1,60 @@
+"""The order in which readings are delivered changes nothing but when the service learnt of them."""
+
+from __future__ import annotations
+
+import random
+from datetime import timedelta
+
+import pytest
+
+from tests.integration.alerting.conftest import Service
+from tests.support import world
+from tests.support.world import T0, Sample, spo2
+
+MINUTE = timedelta(minutes=1)
+
+RULES = world.rule_set(
+    world.threshold(),
+    world.threshold("pulse", unit="/min", red_low=40.0, amber_low=50.0, amber_high=110.0, red_high=130.0),
+    {"kind": "news2", "scale": 1, "source": "test", "approval": "draft"},
+    {"kind": "silence", "code": "spo2", "grace_seconds": 3600, "source": "test", "approval": "draft"},
+)
+SCHEDULE = {"spo2": {"times": ["10:00", "16:00"], "grace_minutes": 30}}
+
+
+def _samples(chance: random.Random) -> list[Sample]:
+    """Three days of spot readings, some of them at the same moment, across midnights."""
+    samples: list[Sample] = []
+    at = T0
+    for _ in range(40):
+        at += chance.choice([0, 1, 20, 120, 400]) * MINUTE
+        if chance.random() < 0.7:
+            samples.append(spo2(chance.choice([83, 86, 89, 91, 94, 97]), at, source_id=str(len(samples))))
+        else:
+            samples.append(Sample("pulse", chance.choice([45, 70, 115, 140]), at, "/min", source_id=str(len(samples))))
+    return samples
+
+
+@pytest.mark.parametrize("seed", [11, 12, 13])
+async def test_any_order_gives_the_same_episodes(service: Service, seed: int) -> None:
+    """Readings delivered in order, backwards, and shuffled in batches: one set of episodes."""
+    chance = random.Random(seed)
+    samples = _samples(chance)
+    orders = [list(samples), samples[::-1], *(chance.sample(samples, len(samples)) for _ in range(3))]
+    ward = await world.ward(service.database)
+    told = []
+    await service.at(max(sample.at for sample in samples) + MINUTE)
+    for order in orders:
+        resident = await world.resident(
+            service.database, ward, rules=RULES, schedule=SCHEDULE, admitted_at=T0 - 60 * MINUTE
+        )
+        left = list(order)
+        while left:
+            size = chance.choice([1, 2, 7])
+            await world.readings(service.database, resident, *left[:size])
+            del left[:size]
+            await service.evaluator.drain()
+        told.append([row[1:] for row in await service.episodes(resident)])
+    assert told[0]
+    for other in told[1:]:
+        assert other == told[0]
