@@ -67,6 +67,7 @@ def run(
     with _errors():
         found = world.read(devices)
         chosen = world.choose(found.devices, [name.strip() for name in residents.split(",") if name.strip()])
+        broker = _broker(mqtt, found)
         options = running.Options(
             scenarios.load(scenario),
             seed,
@@ -75,13 +76,12 @@ def run(
             onset_hours,
             None if every == "schedule" else _positive("--every", every),
             continuous_every,
-            state_dir,
+            state_dir or (None if reproducible else running.usual_state(found, broker)),
             truth,
             reproducible,
             url or found.url,
             os.environ.get(TOKEN_VARIABLE),
         )
-        broker = _broker(mqtt, found)
         summary = runtime.execute(lambda stop: running.run(options, found, chosen, broker, stop, _tell))
         _summary(summary, as_json)
         if summary["troubles"] and summary["unsettled_messages"]:

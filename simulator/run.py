@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -57,6 +58,16 @@ class Options:
 def seeded_stream(seed: int) -> Callable[[str], str]:
     """Streams that follow from the seed, for runs that are to be the same to the byte."""
     return lambda device_id: f"s{noise.key('stream', seed, device_id):016x}"
+
+
+def usual_state(found: world.World, broker: world.Broker) -> Path:
+    """Where a run keeps its journal unless told: one folder per user, broker and set of credentials.
+
+    A service that was set up afresh gives other credentials, and so begins with new streams.
+    """
+    home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    known = sorted(f"{device.device_id}:{device.password}" for device in found.devices)
+    return Path(home) / "telehealth-sim" / f"{noise.key(broker.host, broker.port, *known):016x}"
 
 
 async def run(
