@@ -5,7 +5,7 @@ import type { Alert, Board, BoardPage, Column, FromServer, Order, Row } from "./
 import { Live } from "./live";
 import type { Status } from "./live";
 import { LiveBar } from "./livebar";
-import { Age, Chip, Score, Sparkline, Value, handled, since } from "./signs";
+import { Age, Chip, Handled, Score, Sparkline, Value, handled, pathway, since } from "./signs";
 import { Sound } from "./sound";
 import * as times from "./times";
 import { WardState } from "./ward";
@@ -50,7 +50,7 @@ class BoardRow extends Component<RowProps> {
           <span class="th-board__facts">
             {row.nhs_number}
             <br />
-            {row.age}y {row.gender} · {row.pathway.replaceAll("_", " ")}
+            {row.age}y {row.gender} · {pathway(row.pathway)}
           </span>
           {pause && (
             <span class="th-paused">
@@ -65,21 +65,16 @@ class BoardRow extends Component<RowProps> {
             <div>
               <Chip priority={alert.priority} kind={alert.kind} />{" "}
               <span class="th-quiet">
-                since {since(alert.since, now, zone)}
-                {alert.count > 1 && (
-                  <>
-                    , <a href={`/residents/${row.id}#alerts`}>{alert.count - 1} more</a>
-                  </>
-                )}
+                since {since(alert.since, now, zone)}, <Handled alert={alert} />
               </span>
               <a class="th-board__why" href={`/alerts/${alert.id}`}>
                 {alert.reason}
               </a>
-              <span class={`th-quiet ${alert.handling === "new" ? "th-board__new" : ""}`}>
-                {handled(alert)}
-                {alert.provisional && ", provisional"}
-                {alert.late && ", learnt late"}
-              </span>
+              {alert.count > 1 && (
+                <a class="th-board__more" href={`/residents/${row.id}#alerts`}>
+                  and {alert.count - 1} more
+                </a>
+              )}
             </div>
           ) : (
             <span class="th-quiet">none</span>

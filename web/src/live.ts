@@ -113,6 +113,7 @@ export class Live {
       return;
     }
     this.socket = socket;
+    this.snapped = false;
     this.heard.restart();
     socket.onopen = () => {
       this.heard.restart();
@@ -153,7 +154,6 @@ export class Live {
     if (typeof message.seq === "number") this.seq = message.seq;
     switch (message.t) {
       case "hello":
-        if (this.epoch !== message.epoch) this.snapped = false;
         this.epoch = message.epoch;
         this.serverTime = Date.parse(message.server_time);
         if (this.clinical === null) this.clockRead.restart();

@@ -1,1 +1,186 @@
-export {};
+// The resident's page: live bar, latest values, alerts and trends. The forms and the table stay the server's.
+import { Component, createRef, render } from "preact";
+
+import type { Alert, Column, FirstLive, FromServer, Row, Trends, Ward } from "./contract";
+import { Live } from "./live";
+import { LiveBar } from "./livebar";
+import { Age, Chip, Score, Value, handled, since } from "./signs";
+import { TrendsView } from "./trends";
+
+const RELOAD_MS = 4_000;
+
+interface Page {
+  resident: { id: number; name: string };
+  ward: Ward;
+  trends: Trends;
+  alerts: Alert[];
+  row: Row | null;
+  fields: { code: string; name: string }[];
+  now: string;
+  live: FirstLive;
+}
+
+interface State {
+  version: number;
+  urgent: string;
+}
+
+class ResidentIsland extends Component<Page, State> {
+  private view = createRef<TrendsView>();
+  private alerts = new Map(this.props.alerts.map((alert) => [alert.id, alert]));
+  private row: Row | null = this.props.row;
+  private snapped = false;
+  private reloadedAt = 0;
+  private waiting: number | undefined;
+  private live = new Live(
+    this.props.live,
+    { residents: [this.props.resident.id] },
+    (message) => this.take(message),
+    () => {
+      this.drawBar();
+      this.setState((state) => ({ version: state.version + 1 }));
+    },
+  );
+
+  override state: State = { version: 0, urgent: "" };
+
+  override componentDidMount(): void {
+    this.live.start(this.props.now);
+  }
+
+  private take(message: FromServer): void {
+    if ((message.t !== "snap" && message.t !== "d") || !("resident" in message)) return;
+    const changed = this.snapped;
+    this.snapped = true;
+    this.row = message.row ?? this.row;
+    const open = new Set(message.alerts.map((alert) => alert.id));
+    for (const [id, alert] of this.alerts) if (alert.open && !open.has(id)) this.alerts.set(id, { ...alert, open: false });
+    for (const alert of message.alerts) {
+      if (!this.alerts.has(alert.id) && alert.priority === "high") this.setState({ urgent: `High priority alert. ${alert.reason}` });
+      this.alerts.set(alert.id, alert);
+    }
+    if (changed) this.reloadSoon();
+  }
+
+  private drawBar(): void {
+    const bar = document.getElementById("live");
+    if (bar) render(<LiveBar status={this.live.status} now={this.live.serverNow()} zone={this.props.ward.zone} />, bar);
+  }
+
+  private reloadSoon(): void {
+    if (this.waiting !== undefined) return;
+    this.waiting = window.setTimeout(
+      () => {
+        this.waiting = undefined;
+        this.reloadedAt = Date.now();
+        this.view.current?.refresh();
+      },
+      Math.max(0, this.reloadedAt + RELOAD_MS - Date.now()),
+    );
+  }
+
+  private load = async (from: number, to: number): Promise<Trends | null> => {
+    const query = new URLSearchParams({ since: new Date(from).toISOString(), until: new Date(to).toISOString() });
+    try {
+      const answer = await fetch(`/api/v1/residents/${this.props.resident.id}/trends?${query}`, { headers: { Accept: "application/json" } });
+      return answer.ok ? ((await answer.json()) as Trends) : null;
+    } catch {
+      return null;
+    }
+  };
+
+  override render() {
+    const { trends } = this.props;
+    const { zone } = trends;
+    const alerts = [...this.alerts.values()].sort((one, other) => Number(other.open) - Number(one.open) || (one.onset_at < other.onset_at ? 1 : -1));
+    return (
+      <>
+        <div class="nhsuk-u-visually-hidden" role="alert">
+          {this.state.urgent}
+        </div>
+        {this.row && <Latests row={this.row} fields={this.props.fields} now={this.live.now()} />}
+        <section id="alerts" aria-labelledby="alerts-heading" class="th-dims">
+          <h2 class="th-h2" id="alerts-heading">
+            Alerts
+          </h2>
+          <AlertList alerts={alerts} now={this.live.now()} zone={zone} />
+        </section>
+        <TrendsView ref={this.view} trends={trends} now={() => this.live.now()} load={this.load} />
+      </>
+    );
+  }
+}
+
+function Latests({ row, fields, now }: { row: Row; fields: { code: string; name: string }[]; now: number }) {
+  const columns: Column[] = fields.map(({ code, name }) => ({ code, name, short: name.toLowerCase(), unit: "" }));
+  const name = (code: string) => fields.find((field) => field.code === code)?.name ?? code.replaceAll("_", " ");
+  return (
+    <dl class="th-latests th-dims" aria-label="Latest values">
+      {row.news2 && (
+        <div>
+          <dt>NEWS2</dt>
+          <dd>
+            <Score news2={row.news2} columns={columns} />
+          </dd>
+        </div>
+      )}
+      {Object.entries(row.latest).map(([code, latest]) => (
+        <div key={code} data-code={code}>
+          <dt>{name(code)}</dt>
+          <dd>
+            <span class="th-latests__value">
+              <Value latest={latest} />
+            </span>{" "}
+            <span class="th-quiet">{latest.unit}</span>
+            <Age latest={latest} now={now} />
+          </dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+function AlertList({ alerts, now, zone }: { alerts: Alert[]; now: number; zone: string }) {
+  const open = alerts.filter((alert) => alert.open);
+  const closed = alerts.filter((alert) => !alert.open);
+  return (
+    <>
+      {open.length === 0 && <p>No alert is open.</p>}
+      <ul class="th-plain-list">
+        {open.map((alert) => (
+          <AlertLine key={alert.id} alert={alert} now={now} zone={zone} />
+        ))}
+      </ul>
+      {closed.length > 0 && (
+        <details class="th-act">
+          <summary class="th-plain-button">{closed.length} earlier</summary>
+          <ul class="th-plain-list">
+            {closed.map((alert) => (
+              <AlertLine key={alert.id} alert={alert} now={now} zone={zone} />
+            ))}
+          </ul>
+        </details>
+      )}
+    </>
+  );
+}
+
+function AlertLine({ alert, now, zone }: { alert: Alert; now: number; zone: string }) {
+  return (
+    <li>
+      <Chip priority={alert.priority} kind={alert.kind} /> <a href={`/alerts/${alert.id}`}>{alert.reason}</a>{" "}
+      <span class="th-quiet">
+        since {since(alert.onset_at, now, zone)}, {handled(alert)}
+      </span>
+    </li>
+  );
+}
+
+const data = document.getElementById("resident-data");
+const root = document.getElementById("resident");
+if (data && root) {
+  const page = JSON.parse(data.textContent ?? "") as Page;
+  root.replaceChildren();
+  document.getElementById("live")?.replaceChildren();
+  render(<ResidentIsland {...page} />, root);
+}

@@ -34,6 +34,30 @@ export function handled(alert: Pick<Alert | RowAlert, "condition" | "handling">)
   return words;
 }
 
+/** A pathway's id as people say it. */
+export function pathway(id: string): string {
+  return id.length <= 4 ? id.toUpperCase() : id.replaceAll("_", " ").replaceAll("-", " ");
+}
+
+/** The same, with what needs somebody made strong. */
+export function Handled({ alert }: { alert: Pick<Alert | RowAlert, "condition" | "handling" | "provisional" | "late"> }) {
+  const words = handled({ ...alert, handling: "acknowledged" }).replace("acknowledged", "");
+  return (
+    <>
+      {alert.handling === "new" ? (
+        <>
+          {words}
+          <span class="th-board__new">not acknowledged</span>
+        </>
+      ) : (
+        handled(alert)
+      )}
+      {alert.provisional && ", provisional"}
+      {alert.late && ", learnt late"}
+    </>
+  );
+}
+
 export function since(at: string, now: number, zone: string): string {
   const then = times.ms(at);
   return times.date(then, zone) === times.date(now, zone) ? times.time(then, zone) : `${times.shortDate(then, zone)} ${times.time(then, zone)}`;
@@ -108,7 +132,7 @@ const RANGES: Record<string, [number, number]> = {
   temperature: [35, 40],
   glucose: [2, 20],
 };
-const WIDTH = 112;
+const WIDTH = 100;
 const HEIGHT = 26;
 
 export function Sparkline({ spark }: { spark: Spark | null }) {
