@@ -26,6 +26,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 #: Before everything.
 BEGINNING = datetime(1, 1, 2, tzinfo=UTC)
+#: After everything.
+END = datetime(9999, 1, 1, tzinfo=UTC)
 BEGINNING_US = (BEGINNING - _EPOCH) // _MICROSECOND
 
 #: Unsigned halves of a 128-bit identity.
@@ -62,10 +64,10 @@ class Subject:
 
 @dataclass(frozen=True)
 class Work:
-    """One due row. attempts: how often it failed before."""
+    """One due row. earliest_at: null if it touches nothing; attempts: how often it failed before."""
 
     id: int
-    earliest_at: datetime
+    earliest_at: datetime | None
     cause: str
     detail: Mapping[str, Any]
 
@@ -82,8 +84,8 @@ class Taken:
     work: dict[int, list[Work]]
 
     def earliest(self, subject_id: int) -> datetime:
-        """The first clinical moment touched."""
-        return min(work.earliest_at for work in self.work[subject_id])
+        """The first clinical moment touched; after everything if none is."""
+        return min((work.earliest_at for work in self.work[subject_id] if work.earliest_at), default=END)
 
     def rows(self) -> list[int]:
         return [work.id for works in self.work.values() for work in works]

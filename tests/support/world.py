@@ -336,7 +336,7 @@ async def insert_readings(
             " ON CONFLICT DO NOTHING",
             sample.at,
             _identity(resident_id, device_pk, sample),
-            int.from_bytes(hashlib.sha256(json.dumps(sample.value).encode()).digest()[:7]),
+            _value_key(sample),
             of.organisation_id,
             device_pk,
             resident_id,
@@ -367,13 +367,18 @@ def _identity(resident_id: int | None, device_pk: int | None, sample: Sample) ->
     return f"{digest[:8]}-{digest[8:12]}-{digest[12:16]}-{digest[16:20]}-{digest[20:]}"
 
 
+def _value_key(sample: Sample) -> int:
+    return int.from_bytes(hashlib.sha256(json.dumps(sample.value).encode()).digest()[:7])
+
+
 async def strike(database: Database, of: Resident, sample: Sample) -> None:
     """Strike the reading that the sample made, with the due row that it causes."""
     async with database.transaction(ACTOR) as connection:
         done = await connection.execute(
-            "UPDATE reading SET struck = true WHERE taken_at = $1 AND identity = $2",
+            "UPDATE reading SET struck = true WHERE taken_at = $1 AND identity = $2 AND value_key = $3",
             sample.at,
             _identity(of.id, None, sample),
+            _value_key(sample),
         )
         assert done == "UPDATE 1", done
         await due(connection, of.ward, resident_id=of.id, earliest_at=sample.at, cause="strike")

@@ -27,13 +27,13 @@ ORDER BY d.id FOR NO KEY UPDATE SKIP LOCKED;
 
 -- name: take_of_residents
 -- The due rows of residents whom this transaction has locked.
-SELECT id, resident_id AS subject, earliest_at, cause, detail
+SELECT id, resident_id AS subject, CASE WHEN isfinite(earliest_at) THEN earliest_at END AS earliest_at, cause, detail
 FROM evaluation_due WHERE resident_id = ANY ($1::bigint[]) AND due_at <= $2::timestamptz
 ORDER BY id FOR UPDATE;
 
 -- name: take_of_devices
 -- The due rows of devices which this transaction has locked.
-SELECT id, device_pk AS subject, earliest_at, cause, detail
+SELECT id, device_pk AS subject, CASE WHEN isfinite(earliest_at) THEN earliest_at END AS earliest_at, cause, detail
 FROM evaluation_due WHERE device_pk = ANY ($1::bigint[]) AND resident_id IS NULL AND due_at <= $2::timestamptz
 ORDER BY id FOR UPDATE;
 

@@ -24,15 +24,16 @@ SCHEDULE = {"spo2": {"times": ["10:00", "16:00"], "grace_minutes": 30}}
 
 def _samples(chance: random.Random) -> list[Sample]:
     """Three days of spot readings, some of them at the same moment, across midnights."""
-    samples: list[Sample] = []
+    # Of one code and one moment there is one: residents' identities differ, which would order them differently.
+    samples: dict[tuple[str, object], Sample] = {}
     at = T0
     for _ in range(40):
         at += chance.choice([0, 1, 20, 120, 400]) * MINUTE
         if chance.random() < 0.7:
-            samples.append(spo2(chance.choice([83, 86, 89, 91, 94, 97]), at, source_id=str(len(samples))))
+            samples["spo2", at] = spo2(chance.choice([83, 86, 89, 91, 94, 97]), at)
         else:
-            samples.append(Sample("pulse", chance.choice([45, 70, 115, 140]), at, "/min", source_id=str(len(samples))))
-    return samples
+            samples["pulse", at] = Sample("pulse", chance.choice([45, 70, 115, 140]), at, "/min")
+    return list(samples.values())
 
 
 @pytest.mark.parametrize("seed", [11, 12, 13])
