@@ -12,7 +12,7 @@ from aiohttp import web
 from telehealth import clock, errors
 from telehealth.store import audit
 from telehealth.store.db import Connection
-from telehealth.web import keys
+from telehealth.web import auth, keys
 from telehealth.web.auth import Caller
 
 #: A page that refreshes itself leaves one audit row in this time, not one for every refresh.
@@ -61,7 +61,7 @@ async def opened(
 
     refreshes: programs on our own pages ask for this again and again.
     """
-    caller = request[keys.CALLER]
+    caller = request[auth.CALLER]
     try:
         async with request.app[keys.DATABASE].transaction(caller.actor) as connection:
             view = Opened(connection, caller)
@@ -93,7 +93,7 @@ def key(number: int | str) -> int:
 
 async def denied(request: web.Request, action: str, *, kind: str, object_id: object) -> None:
     """Somebody asked for what is not there, or not theirs."""
-    caller = request[keys.CALLER]
+    caller = request[auth.CALLER]
     async with request.app[keys.DATABASE].transaction(caller.actor) as connection:
         await audit.write(
             connection,

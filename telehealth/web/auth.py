@@ -57,6 +57,10 @@ class Caller:
         return db.staff(self.member.id)
 
 
+#: Who is asking; set by the middleware on every route that is not public.
+CALLER = web.RequestKey("caller", Caller)
+
+
 class Doorkeeper:
     """What signing in and access keep in memory: the work of hashing is bounded, for each address apart."""
 
@@ -85,6 +89,9 @@ class Doorkeeper:
                 del self._waiting[address]
 
 
+DOORKEEPER = web.AppKey("doorkeeper", Doorkeeper)
+
+
 def cookie_name(request: web.Request) -> str:
     """The __Host- prefix binds the cookie to this host and to https."""
     return "__Host-telehealth" if origin.secure(request.app[keys.SETTINGS]) else "telehealth"
@@ -108,10 +115,28 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
             if not origin.is_loopback(request):
                 raise web.HTTPNotFound
         case Who.STAFF | Who.CARE as who:
-            await _check_staff(request, who)
+            try:
+                await _check_staff(request, who)
+            except errors.Problem as problem:
+                if not is_socket(request):
+                    raise
+                return await refuse_socket(request, 4401 if problem.status == 401 else 4403)
         case None:
             raise web.HTTPNotFound
     return await handler(request)
+
+
+def is_socket(request: web.Request) -> bool:
+    """Whether a browser asks for the socket."""
+    return request.path == "/ws" and request.headers.get("Upgrade", "").lower() == "websocket"
+
+
+async def refuse_socket(request: web.Request, code: int) -> web.StreamResponse:
+    """A browser is not told the HTTP status of a refused socket, only a close code: so open it to close it."""
+    ws = web.WebSocketResponse(max_msg_size=1)
+    await ws.prepare(request)
+    await ws.close(code=code)
+    return ws
 
 
 def access_of(request: web.Request) -> Who | None:
@@ -120,7 +145,7 @@ def access_of(request: web.Request) -> Who | None:
     if resource is None:
         return None
     method = "GET" if request.method == "HEAD" else request.method
-    return request.app[keys.DOORKEEPER].access.get((method, resource.canonical))
+    return request.app[DOORKEEPER].access.get((method, resource.canonical))
 
 
 async def identify(request: web.Request) -> Caller | None:
@@ -175,7 +200,7 @@ async def _check_staff(request: web.Request, who: Who) -> None:
     caller = await identify(request)
     if caller is None:
         raise _not_signed_in(request)
-    request[keys.CALLER] = caller
+    request[CALLER] = caller
     if caller.via == "session" and (request.method not in _SAFE or request.path == "/ws"):
         await _check_own_page(request)
     if who is Who.CARE and caller.member.role not in ("clinician", "tester"):

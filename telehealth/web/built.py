@@ -8,7 +8,7 @@ import msgspec
 from aiohttp import web
 
 from telehealth import log
-from telehealth.web import errors, keys
+from telehealth.web import errors
 
 _log = log.get("web")
 
@@ -47,9 +47,12 @@ class Built:
         return path in self._hashed or "-" in Path(path).stem
 
 
+BUILT = web.AppKey("built", Built)
+
+
 async def static(request: web.Request) -> web.StreamResponse:
     """One file of the build; only names that were there at the start, so no path can lead elsewhere."""
-    built = request.app[keys.BUILT]
+    built = request.app[BUILT]
     path = request.match_info["path"]
     file = built.files.get(path)
     if file is None:

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
+from aiohttp import web
 
 from telehealth import clock, log, metrics
 from telehealth.clock import ClinicalClock
@@ -367,6 +368,9 @@ class Hub:
     def at(self) -> str | None:
         """Clinical now, as in messages."""
         return formats.iso(self._clock.now())
+
+
+HUB = web.AppKey("hub", Hub)
 
 
 def _concerns(one: Subscriber, message: Json) -> bool:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 from aiohttp import WSMsgType, web
 
-from telehealth import clock, errors, log
+from telehealth import clock, log
+from telehealth.errors import NotFound
 from telehealth.store import board, db, residents_view
-from telehealth.web import access, keys, subscriber
-from telehealth.web.hub import Hub
+from telehealth.web import access, auth, errors, keys, subscriber
+from telehealth.web.hub import HUB, Hub
 from telehealth.web.subscriber import Subscriber
 
 _log = log.get("live")
@@ -41,10 +42,12 @@ _DECODER: msgspec.json.Decoder[Sub | Ack] = msgspec.json.Decoder(Sub | Ack)
 
 async def socket(request: web.Request) -> web.StreamResponse:
     """Serve one connection until it ends. The session, and that the page is ours, were checked before."""
-    hub = request.app[keys.HUB]
+    if not auth.is_socket(request):
+        raise errors.Problem(400, "This is a WebSocket.")
+    hub = request.app[HUB]
     ws = web.WebSocketResponse(heartbeat=20.0, max_msg_size=_MESSAGE_BYTES, compress=False)
     await ws.prepare(request)
-    one = hub.join(request[keys.CALLER])
+    one = hub.join(request[auth.CALLER])
     if one is None:
         await ws.close(code=subscriber.REFUSED)
         return ws
@@ -56,19 +59,6 @@ async def socket(request: web.Request) -> web.StreamResponse:
     finally:
         hub.leave(one)
     return ws
-
-
-async def refuse(request: web.Request, code: Literal[4401, 4403]) -> web.StreamResponse:
-    """A browser is not told the HTTP status of a refused socket, only a close code: so open it to close it."""
-    ws = web.WebSocketResponse(max_msg_size=1)
-    await ws.prepare(request)
-    await ws.close(code=code)
-    return ws
-
-
-def is_socket(request: web.Request) -> bool:
-    """Whether a browser asks for the socket."""
-    return request.path == "/ws" and request.headers.get("Upgrade", "").lower() == "websocket"
 
 
 async def _read(request: web.Request, ws: web.WebSocketResponse, hub: Hub, one: Subscriber) -> None:
@@ -116,7 +106,7 @@ async def _may_see_ward(request: web.Request, ward_id: int) -> bool:
         async with access.opened(request, "live.ward", kind="ward", object_id=ward_id, refreshes=True) as view:
             view.ward_id = ward_id
             await board.ward(view.connection, access.key(ward_id))
-    except errors.NotFound:
+    except NotFound:
         return False
     return True
 
@@ -130,7 +120,7 @@ async def _ward_of(request: web.Request, resident_id: int) -> int | None:
             found = await residents_view.resident(view.connection, access.key(resident_id), now=now)
             view.resident_id, view.ward_id = found["id"], found["ward_id"]
             return int(found["ward_id"])
-    except errors.NotFound:
+    except NotFound:
         return None
 
 
@@ -157,7 +147,7 @@ def _text(message: dict[str, Any]) -> str:
 
 async def serve_hub(app: web.Application) -> Any:
     """The hub runs as long as the application serves (a cleanup context)."""
-    hub = app[keys.HUB]
+    hub = app[HUB]
     # owned by this context: cancelled and awaited below; a TaskGroup cannot span a context's two halves
     running = asyncio.create_task(hub.run(), name="live hub")  # noqa: TID251
     running.add_done_callback(lambda task: _ended(app, task))
@@ -180,5 +170,4 @@ def _ended(app: web.Application, task: asyncio.Task[None]) -> None:
 
 async def say_goodbye(app: web.Application) -> None:
     """On shutdown: browsers reconnect as soon as somebody answers again."""
-    app[keys.HUB].close_all()
-
+    app[HUB].close_all()

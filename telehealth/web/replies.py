@@ -15,7 +15,7 @@ from typing import Any
 from aiohttp import web
 
 from telehealth import clock
-from telehealth.web import errors, keys
+from telehealth.web import auth, errors
 
 _KEPT_SECONDS = 600.0
 _MOST = 2000
@@ -49,6 +49,9 @@ class Replies:
             self._kept.popitem(last=False)
 
 
+REPLIES = web.AppKey("replies", Replies)
+
+
 async def once(request: web.Request, work: Callable[[], Awaitable[Any]]) -> Any:
     """The JSON that work returns, or what it returned when the same caller asked under the same key."""
     key = request.headers.get("Idempotency-Key")
@@ -56,8 +59,8 @@ async def once(request: web.Request, work: Callable[[], Awaitable[Any]]) -> Any:
         return await work()
     if not 1 <= len(key) <= 128 or not key.isprintable():
         raise errors.Problem(422, "must have 1 to 128 printable characters", field="Idempotency-Key")
-    replies = request.app[keys.REPLIES]
-    place = (request[keys.CALLER].member.id, key)
+    replies = request.app[REPLIES]
+    place = (request[auth.CALLER].member.id, key)
     asked = hashlib.sha256(f"{request.method} {request.path}\n".encode() + await request.read()).digest()
     now = clock.monotonic()
     before = replies.find(place, asked, now)

@@ -124,6 +124,29 @@ class Advance(Asked):
     to: AwareDatetime | None = None
 
 
+class DeviceReading(Asked):
+    """One measurement; docs/asyncapi.yaml says the whole of it. value null: it failed, absent says why."""
+
+    code: str
+    value: float | bool | str | None
+    taken_at: AwareDatetime
+    unit: str | None = None
+    absent: str | None = None
+    source_id: str | None = None
+    set: str | None = None
+
+
+class DeviceMessage(Asked):
+    """What a device would publish by MQTT: the native message, at most 256 KiB and 1,000 readings."""
+
+    stream: str | None = None
+    seq: int | None = None
+    oldest: int | None = None
+    id: str | None = None
+    sent_at: AwareDatetime | None = None
+    readings: Annotated[list[DeviceReading], Field(max_length=1000)]
+
+
 # Answers -----------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,52 @@
+"""The web application: pages, /api/v1, the live socket, health."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from telehealth.clock import ClinicalClock
+from telehealth.config import Settings
+from telehealth.model.health import Health
+from telehealth.store.db import Database
+from telehealth.web import access, auth, headers, keys, live, openapi, render, replies, routes
+from telehealth.web.auth import Doorkeeper
+from telehealth.web.built import Built
+from telehealth.web.hub import HUB, Hub
+from telehealth.web.replies import Replies
+
+#: No request may be larger: what a device may send, and is then told to be too much.
+_LARGEST_BYTES = 1024 * 1024 + 1
+
+
+def build(
+    *,
+    settings: Settings,
+    database: Database,
+    clock: ClinicalClock,
+    health: Health,
+    control_token: str | None = None,
+) -> web.Application:
+    """An application for web.AppRunner; its hub runs from start-up to clean-up.
+
+    control_token: lets the simulator that this service started move virtual time; None: nobody may.
+    Run it with access_log=None: the application logs requests itself, without addresses.
+    """
+    app = web.Application(middlewares=[headers.surround, auth.guard], client_max_size=_LARGEST_BYTES)
+    files = Built()
+    app[keys.SETTINGS] = settings
+    app[keys.DATABASE] = database
+    app[keys.CLOCK] = clock
+    app[keys.HEALTH] = health
+    app[HUB] = Hub(database, clock, health)
+    app[built.BUILT] = files
+    app[replies.REPLIES] = Replies()
+    app[keys.OPENAPI] = openapi.text()
+    app[access.VIEWS] = access.Views()
+    if control_token is not None:
+        app[keys.CONTROL_TOKEN] = control_token
+    render.set_up(app, files)
+    app[auth.DOORKEEPER] = Doorkeeper(routes.add(app))
+    app.on_response_prepare.append(headers.on_prepare)
+    app.cleanup_ctx.append(live.serve_hub)
+    app.on_shutdown.append(live.say_goodbye)
+    return app

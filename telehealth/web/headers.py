@@ -1,0 +1,80 @@
+"""What surrounds every request: its id in the logs, errors, and the headers that keep browsers safe."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from telehealth import clock, log
+from telehealth.web import auth, errors, keys, origin
+
+_log = log.get("web")
+
+_ALWAYS = {
+    "X-Content-Type-Options": "nosniff",
+    # not no-referrer: with it browsers say "Origin: null" when our own forms are posted
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
+    "X-Frame-Options": "DENY",
+}
+
+
+def content_security_policy(nonce: str) -> str:
+    """Only our own files; the nonce allows the one inline script of the page template."""
+    return (
+        f"default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self'; connect-src 'self'; "
+        "img-src 'self' data:; font-src 'self'; frame-ancestors 'none'; form-action 'self'; base-uri 'none'"
+    )
+
+
+@web.middleware
+async def surround(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """The outermost: nothing leaves without its headers, nothing fails without an answer of ours."""
+    request[keys.REQUEST_ID] = secrets.token_hex(8)
+    request[keys.NONCE] = secrets.token_urlsafe(16)
+    started = clock.monotonic()
+    with structlog.contextvars.bound_contextvars(request=request[keys.REQUEST_ID]):
+        try:
+            response = await handler(request)
+        except asyncio.CancelledError:
+            raise
+        except web.HTTPException as error:
+            response = errors.answer(request, error)
+        except Exception as error:
+            response = errors.answer(request, error)
+        _log_access(request, response, clock.monotonic() - started)
+    return response
+
+
+async def on_prepare(request: web.Request, response: web.StreamResponse) -> None:
+    """Headers go out with the first byte, whoever sends it."""
+    response.headers.update(_ALWAYS)
+    response.headers["Content-Security-Policy"] = content_security_policy(request.get(keys.NONCE, ""))
+    if keys.REQUEST_ID in request:
+        response.headers["X-Request-Id"] = request[keys.REQUEST_ID]
+    if "Cache-Control" not in response.headers:
+        # nothing about residents stays in a cache, on a disk or in a proxy
+        response.headers["Cache-Control"] = "no-store"
+    if origin.secure(request.app[keys.SETTINGS]):
+        response.headers["Strict-Transport-Security"] = "max-age=31536000"
+    response.headers.popall("Server", None)
+
+
+def _log_access(request: web.Request, response: web.StreamResponse, seconds: float) -> None:
+    """The route's pattern, never the address: that holds ids and whatever somebody typed."""
+    resource = request.match_info.route.resource if request.match_info.http_exception is None else None
+    caller = request.get(auth.CALLER)
+    _log.info(
+        "request",
+        method=request.method if request.method.isalpha() and len(request.method) < 10 else "other",
+        route="none" if resource is None else resource.canonical,
+        status=response.status,
+        milliseconds=round(seconds * 1000, 1),
+        staff=None if caller is None else caller.member.id,
+    )

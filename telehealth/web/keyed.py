@@ -1,0 +1,140 @@
+"""Observations that staff key, and entries that they strike: from a form or the API to the store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from devices import catalogue
+from telehealth import errors
+from telehealth.model import secrets
+from telehealth.web import formats, measures, schemas
+from telehealth.web.access import Opened
+
+Json = dict[str, Any]
+
+#: What the form of a resident's page offers, in the order in which it is measured.
+FIELDS = (
+    *("resp_rate", "spo2", "on_oxygen", "oxygen_flow", "systolic", "diastolic", "pulse", "consciousness"),
+    *("temperature", "weight", "glucose", "peak_flow", "breathlessness", "pain"),
+)
+
+_CONSCIOUSNESS = {
+    "A": "Alert",
+    "C": "New confusion",
+    "V": "Responds to voice",
+    "P": "Responds to pain",
+    "U": "Unresponsive",
+}
+_YES_NO = [{"value": "true", "text": "Yes"}, {"value": "false", "text": "No"}]
+
+
+class WrongForm(Exception):
+    """The form cannot be taken; wrong: as the error summary wants it."""
+
+    def __init__(self, wrong: list[Json]) -> None:
+        super().__init__("the form is wrong")
+        self.wrong = wrong
+
+
+def blank(zone: str, now: datetime) -> Json:
+    """The form as it is offered: dated now, in the resident's zone."""
+    here = now.astimezone(formats.zone_of(zone))
+    return {
+        "entry": secrets.new_token()[:24],
+        "date": here.date().isoformat(),
+        "time": here.strftime("%H:%M"),
+        "fields": [_field(catalogue.ENTRIES[code]) for code in FIELDS],
+    }
+
+
+def _field(entry: catalogue.Entry) -> Json:
+    options: list[Json] = []
+    if entry.kind == "boolean":
+        options = _YES_NO
+    elif entry.kind == "code":
+        options = [{"value": code, "text": _CONSCIOUSNESS.get(code, code)} for code in entry.codes]
+    limited = entry.kind == "number"
+    return {
+        "code": entry.code,
+        "name": entry.display,
+        "unit": measures.shown_unit(entry.unit),
+        "kind": entry.kind,
+        "min": entry.impossible_low if limited else None,
+        "max": entry.impossible_high if limited else None,
+        "step": entry.resolution if limited else None,
+        "options": options,
+    }
+
+
+def from_form(form: Mapping[str, str], zone: str) -> schemas.KeyedSet:
+    """The observation set of a posted form. Raises WrongForm with everything that is wrong."""
+    wrong: list[Json] = []
+    taken_at = _moment(form, zone, wrong)
+    values = []
+    for code in FIELDS:
+        typed = form.get(code, "").strip()
+        if typed:
+            value = _value(catalogue.ENTRIES[code], typed, wrong)
+            if value is not None:
+                values.append(schemas.KeyedValue(code=code, value=value))
+    if not values and not wrong:
+        wrong.append(_wrong(FIELDS[0], "Enter at least one observation"))
+    entry = form.get("entry", "")
+    if not 8 <= len(entry) <= 64 or not entry.replace("-", "").replace("_", "").isalnum() or not entry.isascii():
+        wrong.append(_wrong("date", "This page was too old. Reload it and try again"))
+    if wrong or taken_at is None:
+        raise WrongForm(wrong)
+    return schemas.KeyedSet(entry=entry, taken_at=taken_at, values=values)
+
+
+def _moment(form: Mapping[str, str], zone: str, wrong: list[Json]) -> datetime | None:
+    text = f"{form.get('date', '').strip()}T{form.get('time', '').strip()}"
+    try:
+        found = datetime.fromisoformat(text) if len(text) == 16 else None
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is not None:
+        wrong.append(_wrong("date", "Enter the date and the time at which it was measured"))
+        return None
+    return found.replace(tzinfo=formats.zone_of(zone))
+
+
+def _value(entry: catalogue.Entry, typed: str, wrong: list[Json]) -> bool | float | str | None:
+    if entry.kind == "boolean":
+        if typed in ("true", "false"):
+            return typed == "true"
+        wrong.append(_wrong(entry.code, f"{entry.display}: choose yes or no"))
+        return None
+    if entry.kind == "code":
+        if typed in entry.codes:
+            return typed
+        wrong.append(_wrong(entry.code, f"{entry.display}: choose one of the list"))
+        return None
+    try:
+        number = float(typed) if len(typed) <= 12 and typed.isascii() else None
+    except ValueError:
+        number = None
+    if number is None or not entry.possible(number):
+        limits = f"{formats.number(entry.impossible_low)} to {formats.number(entry.impossible_high)}"
+        unit = measures.shown_unit(entry.unit)
+        wrong.append(_wrong(entry.code, f"{entry.display}: must be a number from {limits}{' ' + unit if unit else ''}"))
+        return None
+    return number
+
+
+def _wrong(field: str, text: str) -> Json:
+    return {"field": field, "text": text, "href": f"#{field}"}
+
+
+async def take_in(view: Opened, asked: schemas.KeyedSet, *, now: datetime) -> dict[str, int]:
+    """Store the set as the caller's. Raises Invalid naming the value that cannot be taken."""
+    raise errors.Unavailable
+
+
+async def strike(view: Opened, asked: schemas.Strike, *, now: datetime) -> None:
+    """Strike one entry of the resident. NotFound if it is not theirs, Conflict if it is struck already."""
+    UUID(asked.identity)
+    raise errors.Unavailable

@@ -1,0 +1,27 @@
+"""The OpenAPI document of /api/v1; docs/schemas/openapi.json is the same, for review.
+
+`python -m telehealth.web.openapi` prints it.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+
+from telehealth.web import device_api, operations, routes, schemas
+from telehealth.web.operations import Operation
+
+operations.OPERATIONS.setdefault(
+    device_api.post_readings, Operation(schemas.Receipt, body=schemas.DeviceMessage, tag="devices")
+)
+
+
+@functools.cache
+def text() -> str:
+    """The document as it is served and committed."""
+    described = (operations.Described(r.method, r.path, r.who, r.handler) for r in routes.API)
+    return json.dumps(operations.document(described), indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+
+
+if __name__ == "__main__":
+    print(text(), end="")  # noqa: T201

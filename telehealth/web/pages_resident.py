@@ -1,0 +1,144 @@
+"""The page of one resident: banner, charts, table, keyed entry, alerts."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from aiohttp import web
+from pydantic import ValidationError
+
+from telehealth import errors
+from telehealth.store import alerts, residents_view
+from telehealth.web import (
+    access,
+    api_residents,
+    auth,
+    formats,
+    keyed,
+    keys,
+    measures,
+    render,
+    residents_json,
+    rows,
+    schemas,
+    trends,
+)
+from telehealth.web.pages import OUTCOMES
+
+Json = dict[str, Any]
+
+_HOURS = (24, 72, 168, 336)
+_TABLE = 500
+_NEWEST_ALERTS = 20
+
+
+async def resident(request: web.Request) -> web.StreamResponse:
+    """The page."""
+    return await resident_page(request)
+
+
+async def resident_page(
+    request: web.Request, *, status: int = 200, wrong: list[Json] | None = None, form: Json | None = None
+) -> web.Response:
+    """The page of a resident, perhaps with what was wrong with a form."""
+    resident_id = request.match_info["resident_id"]
+    asked = request.query.get("hours", "")
+    hours = int(asked) if asked in map(str, _HOURS) else _HOURS[0]
+    async with access.opened(request, "resident.open", kind="resident", object_id=resident_id) as view:
+        content = await _content(request, view, resident_id, hours)
+        context = await render.frame(request, view)
+    if form is not None:
+        # the same entry again, so that sending it twice stores it once
+        content["keyed"]["entry"] = form.get("entry") or content["keyed"]["entry"]
+    more = {"hours": hours, "errors": wrong or [], "form": form or {}, "outcomes": OUTCOMES}
+    return render.page(request, "resident.html", {**context, **content, **more}, status=status)
+
+
+async def _content(request: web.Request, view: access.Opened, resident_id: str, hours: int) -> Json:
+    now = request.app[keys.CLOCK].now()
+    found = await api_residents.opened_resident(view, resident_id, now)
+    row, open_alerts = await api_residents.row_of(view.connection, found, now)
+    closed = await alerts.page(view.connection, resident_id=found["id"], open=False, limit=_NEWEST_ALERTS)
+    since = now - timedelta(hours=hours)
+    history = await residents_view.history(view.connection, found["id"], since=since, until=now)
+    taken = await residents_view.readings(view.connection, found["id"], since=since, limit=_TABLE + 1)
+    return {
+        "resident": residents_json.banner(found, now),
+        "ward": {
+            "id": found["ward_id"],
+            "name": found["ward"],
+            "simulated": found["simulated"],
+            "zone": formats.ZONE,
+        },
+        "row": row,
+        "alerts": [rows.alert(one) for one in [*open_alerts, *closed]],
+        "trends": trends.build(found["id"], found["zone"], history, since=since, until=now, now=now),
+        "table": {"rows": [residents_json.table_row(g) for g in taken[:_TABLE]], "more": len(taken) > _TABLE},
+        "keyed": keyed.blank(found["zone"], now),
+        "schedule": residents_json.schedule(found["schedule"]),
+        "devices": [_device(d) for d in await residents_view.devices(view.connection, found["id"], now=now)],
+        "strikes": [_strike(s) for s in await residents_view.strikes(view.connection, found["id"])],
+        "simulated": found["simulated"],
+    }
+
+
+def _device(d: Any) -> Json:
+    said = residents_json.status(d["status"])
+    return {
+        "device_id": d["device_id"],
+        "model": d["model"],
+        "codes": list(d["codes"]),
+        "seen_at": formats.iso(d["seen_at"]),
+        "battery": said["battery"],
+        "online": said["online"],
+    }
+
+
+def _strike(s: Any) -> Json:
+    code = s["code"] or ""
+    return {
+        "at": formats.iso(s["at"]),
+        "by": s["by"],
+        "reason": s["reason"],
+        "code": s["code"],
+        "name": measures.name(code),
+        "text": measures.text(code, s["value"], s["value_code"]),
+        "unit": measures.shown_unit(s["unit"]),
+        "taken_at": formats.iso(s["taken_at"]),
+    }
+
+
+async def key_readings(request: web.Request) -> web.StreamResponse:
+    """The form for an observation set."""
+    form = await auth.form(request)
+    resident_id = request.match_info["resident_id"]
+    now = request.app[keys.CLOCK].now()
+    try:
+        async with access.opened(request, "reading.key", kind="resident", object_id=resident_id) as view:
+            found = await api_residents.opened_resident(view, resident_id, now)
+            await keyed.take_in(view, keyed.from_form(form, found["zone"]), now=now)
+    except keyed.WrongForm as error:
+        return await resident_page(request, status=422, wrong=error.wrong, form=form)
+    except errors.Invalid as error:
+        wrong = [{"field": error.field, "text": str(error), "href": f"#{error.field}"}]
+        return await resident_page(request, status=422, wrong=wrong, form=form)
+    raise render.then(None, f"/residents/{resident_id}", "keyed")
+
+
+async def strike_reading(request: web.Request) -> web.StreamResponse:
+    """The form that strikes an entry made in error."""
+    form = await auth.form(request)
+    resident_id = request.match_info["resident_id"]
+    now = request.app[keys.CLOCK].now()
+    try:
+        async with access.opened(request, "reading.strike", kind="resident", object_id=resident_id) as view:
+            await api_residents.opened_resident(view, resident_id, now)
+            await keyed.strike(view, schemas.Strike.model_validate(form), now=now)
+    except ValidationError:
+        wrong = [{"field": "reason", "text": "Say why the entry is struck", "href": "#reason"}]
+        return await resident_page(request, status=422, wrong=wrong, form=form)
+    except (errors.Invalid, errors.Conflict) as error:
+        wrong = [{"field": "reason", "text": str(error), "href": "#reason"}]
+        return await resident_page(request, status=422, wrong=wrong, form=form)
+    raise render.then(None, f"/residents/{resident_id}", "struck")

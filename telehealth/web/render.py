@@ -1,0 +1,91 @@
+"""Pages: the template, what every page needs, and where a posted form leads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import aiohttp_jinja2
+import jinja2
+from aiohttp import web
+
+from telehealth import clock
+from telehealth.store import board
+from telehealth.web import access, formats, keys
+from telehealth.web.api_wards import ward_item
+from telehealth.web.built import Built
+from telehealth.web.hub import HUB
+
+#: ?done=... after a form was carried out.
+NOTICES = {
+    "acknowledged": "The alert is acknowledged.",
+    "resolved": "The alert is resolved.",
+    "keyed": "The observations are stored.",
+    "struck": "The entry is struck.",
+}
+
+
+def set_up(app: web.Application, built: Built) -> None:
+    """Templates with our filters. Undefined names are empty, as the NHS macros expect; autoescape is on."""
+    environment = aiohttp_jinja2.setup(
+        app,
+        loader=jinja2.ChoiceLoader(
+            [jinja2.PackageLoader("telehealth.web"), jinja2.PackageLoader("nhsuk_frontend_jinja")]
+        ),
+        undefined=jinja2.ChainableUndefined,
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(formats.FILTERS)
+    environment.globals["asset"] = built.url
+
+
+async def frame(request: web.Request, view: access.Opened) -> dict[str, Any]:
+    """What every page of a signed-in member of staff gets."""
+    now = request.app[keys.CLOCK].now()
+    wards = [ward_item(row) for row in await board.wards(view.connection, now=now)]
+    member = view.caller.member
+    return {
+        **plain_frame(request),
+        "user": {key: getattr(member, key) for key in ("id", "username", "display_name", "role")},
+        "wards": wards,
+        "csrf": request[keys.SESSION].csrf if keys.SESSION in request else "",
+        "simulated": any(ward["simulated"] for ward in wards),
+        "notice": NOTICES.get(request.query.get("done", "")),
+        "live": request.app[HUB].first_live(),
+    }
+
+
+def plain_frame(request: web.Request) -> dict[str, Any]:
+    """What a page gets that knows nobody."""
+    return {
+        "cspNonce": request[keys.NONCE],
+        "now": formats.iso(request.app[keys.CLOCK].now()),
+        "server_time": formats.iso(clock.real_now()),
+        "path": request.path,
+        "pages_nobody": True,
+        "errors": [],
+        "form": {},
+    }
+
+
+def page(request: web.Request, template: str, context: Mapping[str, Any], *, status: int = 200) -> web.Response:
+    """A rendered page, which no cache may keep."""
+    return aiohttp_jinja2.render_template(template, request, context, status=status)
+
+
+def own_path(wanted: str | None, otherwise: str) -> str:
+    """A path of this service to go to, or otherwise: never an address of another."""
+    if wanted is None or len(wanted) > 500 or not wanted.startswith("/") or not wanted.isprintable():
+        return otherwise
+    if wanted.startswith(("//", "/\\")) or "\\" in wanted:
+        return otherwise
+    return wanted
+
+
+def then(wanted: str | None, otherwise: str, done: str) -> web.HTTPSeeOther:
+    """After a form: to the page asked for, which says what was done."""
+    path, _, query = own_path(wanted, otherwise).partition("?")
+    kept = "&".join(part for part in query.split("&") if part and not part.startswith("done="))
+    return web.HTTPSeeOther(f"{path}?{kept + '&' if kept else ''}done={done}")

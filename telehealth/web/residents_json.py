@@ -1,0 +1,183 @@
+"""Residents, readings and devices as JSON. Pure."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from telehealth.model import people
+from telehealth.store.residents_view import ReadingKey
+from telehealth.web import errors, formats, measures, rows
+
+Json = dict[str, Any]
+
+_GENDERS = {"female": "Female", "male": "Male", "other": "Other"}
+
+
+def resident(r: asyncpg.Record, now: datetime) -> Json:
+    """A resident as the API shows them."""
+    ended = r["ended_at"]
+    return {
+        "id": r["id"],
+        "ward_id": r["ward_id"],
+        "ward": r["ward"],
+        "name": people.display_name(r["family_name"], r["given_name"], r["title"]),
+        "family_name": r["family_name"],
+        "given_name": r["given_name"],
+        "title": r["title"],
+        "nhs_number": people.display_nhs_number(r["nhs_number"]),
+        "born": r["born"].isoformat(),
+        "age": formats.years(r["born"], now.astimezone(formats.zone_of(r["zone"])).date()),
+        "gender": r["gender"],
+        "zone": r["zone"],
+        "simulated": r["simulated"],
+        "died_at": formats.iso(r["died_at"]),
+        "pathway": r["pathway"],
+        "pathway_version": r["pathway_version"],
+        "admitted_at": formats.iso(r["admitted_at"]),
+        "discharged_at": formats.iso(ended) if ended is not None and ended <= now else None,
+        "on_ward": bool(r["on_ward"]),
+        "pause": rows.pause(r),
+    }
+
+
+def banner(r: asyncpg.Record, now: datetime) -> Json:
+    """The banner of a resident's page."""
+    found = resident(r, now)
+    return {**found, "gender": _GENDERS.get(r["gender"], "Not Known")}
+
+
+def reading(g: asyncpg.Record) -> Json:
+    """A reading as the API shows it."""
+    return {
+        "taken_at": formats.iso(g["taken_at"]),
+        "identity": str(g["identity"]),
+        "value_key": str(g["value_key"]),
+        "effective_at": formats.iso(g["effective_at"]),
+        "received_at": formats.iso(g["received_at"]),
+        "sent_at": formats.iso(g["sent_at"]),
+        "code": g["code"],
+        "value": measures.plain(g["code"], g["value"], g["value_code"]),
+        "unit": g["unit"],
+        "value_sent": g["value_sent"],
+        "unit_sent": g["unit_sent"],
+        "method": g["method"],
+        "absent": g["absent"],
+        "flags": list(g["flags"] or ()),
+        "marks": list(g["marks"] or ()),
+        "context": g["context"],
+        "struck": g["struck"],
+        "set": g["set_id"],
+        "device_id": g["device_id"],
+    }
+
+
+def table_row(g: asyncpg.Record) -> Json:
+    """A reading as the table of a resident's page shows it."""
+    found = reading(g)
+    marks = [mark.replace("clock_uncertain", "uncertain") for mark in found["marks"]]
+    return {
+        **{key: found[key] for key in ("effective_at", "code", "struck", "identity", "value_key", "absent")},
+        "taken_at": exact(g["taken_at"]),
+        "name": measures.name(g["code"]),
+        "text": measures.text(g["code"], g["value"], g["value_code"]) or f"failed ({g['absent'] or 'no value'})",
+        "unit": measures.shown_unit(g["unit"]),
+        "source": f"device {g['device_id']}" if g["device_id"] is not None else "keyed by staff",
+        "marks": [*marks, *found["flags"], *(["keyed"] if g["method"] == "keyed" else [])],
+        "can_strike": not g["struck"],
+    }
+
+
+def device(d: asyncpg.Record) -> Json:
+    """A device as the API shows it."""
+    said = status(d["status"])
+    return {
+        "device_id": d["device_id"],
+        "ward_id": d["ward_id"],
+        "model": d["model"],
+        "codes": list(d["codes"]),
+        "revoked": d["revoked_at"] is not None,
+        "seen_at": formats.iso(d["seen_at"]),
+        "online": said["online"],
+        "battery": said["battery"],
+        "resident_id": d["resident_id"],
+    }
+
+
+def status(said: Any) -> Json:
+    """online and battery (0 to 1) as the device last said; what it did not say properly is None."""
+    found = said if isinstance(said, Mapping) else {}
+    online, battery = found.get("online"), found.get("battery")
+    usable = isinstance(battery, int | float) and not isinstance(battery, bool) and 0 <= battery <= 1
+    return {
+        "online": online if isinstance(online, bool) else None,
+        "battery": float(battery) if usable and isinstance(battery, int | float) else None,
+    }
+
+
+def schedule(planned: Any) -> list[Json]:
+    """What is expected of a resident, by code."""
+    found = planned if isinstance(planned, Mapping) else {}
+    return [
+        {
+            "code": code,
+            "name": measures.name(code),
+            "times": list(entry.get("times", ())),
+            "grace_minutes": entry.get("grace_minutes"),
+        }
+        for code, entry in sorted(found.items(), key=lambda item: measures.order(item[0]))
+    ]
+
+
+def exact(moment: datetime) -> str:
+    """As formats.iso, with microseconds where there are some: a key must come back as it is."""
+    if moment.microsecond % 1000 == 0:
+        return formats.iso(moment) or ""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+# Places in lists ---------------------------------------------------------------------------------
+
+
+def cursor(*place: Any) -> str:
+    """Where the next page goes on; opaque to clients."""
+    return base64.urlsafe_b64encode(msgspec.json.encode(place)).decode().rstrip("=")
+
+
+def place(text: str | None, kinds: Sequence[type]) -> list[Any] | None:
+    """The place that cursor() made. Problem 422 for anything else."""
+    if text is None:
+        return None
+    try:
+        found = msgspec.json.decode(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=list)
+        if len(found) != len(kinds):
+            raise ValueError
+        return [msgspec.convert(value, kind) for value, kind in zip(found, kinds, strict=True)]
+    except (ValueError, binascii.Error, msgspec.MsgspecError):
+        raise errors.Problem(422, "cursor: is not one of ours", field="cursor") from None
+
+
+def reading_place(text: str | None) -> ReadingKey | None:
+    """The place in a list of readings."""
+    found = place(text, (datetime, UUID, int))
+    if found is None:
+        return None
+    if found[0].tzinfo is None or not -(2**63) <= found[2] < 2**63:
+        raise errors.Problem(422, "cursor: is not one of ours", field="cursor")
+    return ReadingKey(*found)
+
+
+def last_week(since: datetime | None, until: datetime | None, now: datetime) -> tuple[datetime, datetime]:
+    """The time that charts show. Problem 422 if it is empty or longer than a year."""
+    end = until or now
+    start = since or end - timedelta(days=7)
+    if not start < end or end - start > timedelta(days=366):
+        raise errors.Problem(422, "since: must be before until, by at most 366 days", field="since")
+    return start, end

@@ -1,0 +1,96 @@
+"""Every route, and who may use it. What is not listed here does not exist."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from telehealth.web import (
+    api_alerts,
+    api_residents,
+    api_wards,
+    built,
+    device_api,
+    health,
+    live,
+    operations,
+    pages,
+    pages_resident,
+    sign_in,
+)
+from telehealth.web.auth import Who
+
+
+@dataclass(frozen=True)
+class Route:
+    method: str
+    path: str
+    handler: Handler
+    who: Who
+
+
+_WARD = r"{ward_id:[0-9]{1,19}}"
+_RESIDENT = r"{resident_id:[0-9]{1,19}}"
+_ALERT = r"{alert_id:[0-9]{1,19}}"
+_DEVICE = r"{device_id:[A-Za-z0-9_-]{1,64}}"
+
+API = (
+    Route("GET", "/api/v1/me", api_wards.me, Who.STAFF),
+    Route("GET", "/api/v1/wards", api_wards.wards, Who.STAFF),
+    Route("GET", f"/api/v1/wards/{_WARD}/board", api_wards.ward_board, Who.STAFF),
+    Route("GET", "/api/v1/residents", api_residents.residents, Who.STAFF),
+    Route("GET", f"/api/v1/residents/{_RESIDENT}", api_residents.resident, Who.STAFF),
+    Route("GET", f"/api/v1/residents/{_RESIDENT}/readings", api_residents.readings, Who.STAFF),
+    Route("POST", f"/api/v1/residents/{_RESIDENT}/readings", api_residents.key_readings, Who.CARE),
+    Route("POST", f"/api/v1/residents/{_RESIDENT}/strikes", api_residents.strike_reading, Who.CARE),
+    Route("GET", f"/api/v1/residents/{_RESIDENT}/trends", api_residents.resident_trends, Who.STAFF),
+    Route("GET", "/api/v1/alerts", api_alerts.alert_list, Who.STAFF),
+    Route("GET", f"/api/v1/alerts/{_ALERT}", api_alerts.alert, Who.STAFF),
+    Route("POST", f"/api/v1/alerts/{_ALERT}/acknowledge", api_alerts.acknowledge_alert, Who.CARE),
+    Route("POST", f"/api/v1/alerts/{_ALERT}/resolve", api_alerts.resolve_alert, Who.CARE),
+    Route("GET", "/api/v1/devices", api_wards.devices, Who.STAFF),
+    Route("GET", f"/api/v1/devices/{_DEVICE}", api_wards.device, Who.STAFF),
+    Route("POST", f"/api/v1/devices/{_DEVICE}/readings", device_api.post_readings, Who.DEVICE),
+    Route("POST", "/api/v1/clock/advance", api_wards.advance_clock, Who.CONTROL),
+)
+
+PAGES = (
+    Route("GET", "/", pages.home, Who.STAFF),
+    Route("GET", "/sign-in", sign_in.show, Who.PUBLIC),
+    Route("POST", "/sign-in", sign_in.submit, Who.PUBLIC),
+    Route("POST", "/sign-out", sign_in.leave, Who.STAFF),
+    Route("GET", "/about-demo", pages.about_demo, Who.STAFF),
+    Route("GET", f"/wards/{_WARD}", pages.ward_board, Who.STAFF),
+    Route("GET", f"/wards/{_WARD}/alerts", pages.ward_alerts, Who.STAFF),
+    Route("GET", f"/alerts/{_ALERT}", pages.alert, Who.STAFF),
+    Route("POST", f"/alerts/{_ALERT}/acknowledge", pages.acknowledge, Who.CARE),
+    Route("POST", f"/alerts/{_ALERT}/resolve", pages.resolve, Who.CARE),
+    Route("GET", f"/residents/{_RESIDENT}", pages_resident.resident, Who.STAFF),
+    Route("POST", f"/residents/{_RESIDENT}/readings", pages_resident.key_readings, Who.CARE),
+    Route("POST", f"/residents/{_RESIDENT}/strike", pages_resident.strike_reading, Who.CARE),
+)
+
+OTHERS = (
+    Route("GET", "/ws", live.socket, Who.STAFF),
+    Route("GET", "/static/{path:.+}", built.static, Who.PUBLIC),
+    Route("GET", "/api/openapi.json", operations.show, Who.PUBLIC),
+    Route("GET", "/healthz", health.healthz, Who.PUBLIC),
+    Route("GET", "/readyz", health.readyz, Who.PUBLIC),
+    Route("GET", "/metrics", health.show_metrics, Who.MONITOR),
+)
+
+ALL = (*API, *PAGES, *OTHERS)
+
+
+def add(app: web.Application) -> dict[tuple[str, str], Who]:
+    """Add every route; returns who may use it by (method, canonical path)."""
+    access: dict[tuple[str, str], Who] = {}
+    for route in ALL:
+        added = app.router.add_route(route.method, route.path, route.handler)
+        if route.method == "GET":
+            app.router.add_route("HEAD", route.path, route.handler)
+        assert added.resource is not None
+        access[route.method, added.resource.canonical] = route.who
+    return access
