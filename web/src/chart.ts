@@ -192,12 +192,40 @@ export class Plot {
     const { red_low, amber_low, amber_high, red_high } = limits;
     if (amber_high !== null) area(amber_high, red_high ?? high, AMBER_AREA);
     if (red_high !== null) area(red_high, high, RED_AREA);
+    // On one axis with the diastolic, an area below the systolic's low limit would paint healthy diastolic values red.
+    if (this.chart.kind === "pressure") {
+      this.drawLowLimit(plot, left, right, amber_low ?? red_low);
+      edge(red_high, "#cf8d88");
+      edge(amber_high, "#d9bd6b");
+      return;
+    }
     if (amber_low !== null) area(red_low ?? low, amber_low, AMBER_AREA);
     if (red_low !== null) area(low, red_low, RED_AREA);
     edge(red_high, "#cf8d88");
     edge(red_low, "#cf8d88");
     edge(amber_high, "#d9bd6b");
     edge(amber_low, "#d9bd6b");
+  }
+
+  private drawLowLimit(plot: uPlot, left: number, right: number, value: number | null): void {
+    if (value === null) return;
+    const { ctx } = plot;
+    const ratio = devicePixelRatio;
+    const y = Math.round(plot.valToPos(value, "y", true)) + 0.5;
+    ctx.save();
+    ctx.strokeStyle = "#8f4a45";
+    ctx.lineWidth = ratio;
+    ctx.setLineDash([5 * ratio, 4 * ratio]);
+    ctx.beginPath();
+    ctx.moveTo(left, y);
+    ctx.lineTo(right, y);
+    ctx.stroke();
+    ctx.font = `${11 * ratio}px arial, sans-serif`;
+    ctx.fillStyle = INK;
+    ctx.textAlign = "left";
+    ctx.textBaseline = "bottom";
+    ctx.fillText(`systolic low limit ${value}`, left + 4 * ratio, y - 1);
+    ctx.restore();
   }
 
   private drawSilence(plot: uPlot, from: number, to: number, word: string): void {
