@@ -100,13 +100,23 @@ def _plans(
         raise errors.InputError("a resident is named twice")
     lines = [course.lay(subject.versions, subject.spells, subject.pauses) for subject in subjects]
     starts = [_start(subject) for subject in subjects]
-    through = np.array([start if subject.state is not None else _EVER
-                        for subject, start in zip(subjects, starts, strict=True)], np.int64)
+    through = np.array(
+        [start if subject.state is not None else _EVER for subject, start in zip(subjects, starts, strict=True)],
+        np.int64,
+    )
     position = np.minimum(np.searchsorted(ranked, readings.resident), len(ranked) - 1)
     keep = (ranked[position] == readings.resident) & (readings.at > through[order][position])
-    rows = readings if keep.all() else timeline.Timeline(
-        readings.resident[keep], readings.at[keep], readings.code[keep], readings.low[keep], readings.high[keep],
-        readings.quality[keep],
+    rows = (
+        readings
+        if keep.all()
+        else timeline.Timeline(
+            readings.resident[keep],
+            readings.at[keep],
+            readings.code[keep],
+            readings.low[keep],
+            readings.high[keep],
+            readings.quality[keep],
+        )
     )
     first = np.searchsorted(rows.resident, residents, side="left").tolist()
     stop = np.searchsorted(rows.resident, residents, side="right").tolist()
@@ -129,9 +139,7 @@ def _start(subject: Subject) -> int:
     return min((spell.started_at for spell in subject.spells), default=0)
 
 
-def _judge(
-    rows: timeline.Timeline, plans: Sequence[_Plan]
-) -> tuple[judged.Judged, judged.Flags, judged.Integers]:
+def _judge(rows: timeline.Timeline, plans: Sequence[_Plan]) -> tuple[judged.Judged, judged.Flags, judged.Integers]:
     sets: dict[int, int] = {}
     used: list[rules.RuleSet] = []
     subject_of_row, segment, set_of_row = (np.zeros(len(rows), np.int64) for _ in range(3))
@@ -168,9 +176,7 @@ def _runs(plan: _Plan, at: judged.Integers) -> list[tuple[int, int, int]]:
         return [(plan.first, plan.stop, plan.piece)]
     pieces = np.searchsorted(np.array(plan.line.cuts, np.int64), at[plan.first : plan.stop], side="right")
     bounds = [0, *(np.flatnonzero(np.diff(pieces)) + 1).tolist(), len(pieces)]
-    return [
-        (plan.first + low, plan.first + high, int(pieces[low])) for low, high in itertools.pairwise(bounds)
-    ]
+    return [(plan.first + low, plan.first + high, int(pieces[low])) for low, high in itertools.pairwise(bounds)]
 
 
 class _Columns:
@@ -185,8 +191,17 @@ class _Columns:
 
     def plain(self, low: int, high: int) -> list[tuple[int, str, float, float, int, bool]]:
         part = slice(low, high)
-        return list(zip(self.at[part], self.code[part], self.low[part], self.high[part], self.quality[part],
-                        self.live[part], strict=True))
+        return list(
+            zip(
+                self.at[part],
+                self.code[part],
+                self.low[part],
+                self.high[part],
+                self.quality[part],
+                self.live[part],
+                strict=True,
+            )
+        )
 
     def judged(self, low: int, high: int) -> list[walk.Row]:
         part = slice(low, high)
@@ -194,8 +209,12 @@ class _Columns:
         return [
             walk.Row(*plain, low_level, high_level, low_clears, high_clears, None)
             for plain, low_level, high_level, low_clears, high_clears in zip(
-                self.plain(low, high), verdicts.low_level[part].tolist(), verdicts.high_level[part].tolist(),
-                verdicts.low_clears[part].tolist(), verdicts.high_clears[part].tolist(), strict=True,
+                self.plain(low, high),
+                verdicts.low_level[part].tolist(),
+                verdicts.high_level[part].tolist(),
+                verdicts.low_clears[part].tolist(),
+                verdicts.high_clears[part].tolist(),
+                strict=True,
             )
         ]
 
@@ -210,9 +229,13 @@ class _Columns:
         inputs = [
             [code, value if value == value else None, at, points, quality, fresh]
             for code, value, at, points, quality, fresh in zip(
-                news2.INPUT_CODES, scores.value[:, column].tolist(), scores.at[:, column].tolist(),
-                scores.points[:, column].tolist(), scores.quality[:, column].tolist(),
-                scores.fresh[:, column].tolist(), strict=True,
+                news2.INPUT_CODES,
+                scores.value[:, column].tolist(),
+                scores.at[:, column].tolist(),
+                scores.points[:, column].tolist(),
+                scores.quality[:, column].tolist(),
+                scores.fresh[:, column].tolist(),
+                strict=True,
             )
         ]
         quality = 0

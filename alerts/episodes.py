@@ -55,8 +55,18 @@ class Episode:
         """From a row of the episode table: level, reason and ending are in the evidence."""
         ended = evidence.get("ended")
         return cls(
-            resident, rule, started_at, ended_at, None if ended is None else ended["how"], peak_at, peak_value,
-            priority, evidence["level"], provisional, evidence["reason"], evidence,
+            resident,
+            rule,
+            started_at,
+            ended_at,
+            None if ended is None else ended["how"],
+            peak_at,
+            peak_value,
+            priority,
+            evidence["level"],
+            provisional,
+            evidence["reason"],
+            evidence,
         )
 
     def to_json(self) -> dict[str, Any]:

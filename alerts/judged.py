@@ -95,14 +95,14 @@ def _warnings(
     seeded_segment: Integers,
 ) -> Warnings | None:
     count = len(rows)
-    usable = live & ~np.isnan(rows.low) & (columns[set_of_row, 0] > 0)
+    usable = live & ~np.isnan(rows.low)
     which = np.where(usable, _INPUT_OF_CODE[rows.code], -1)
     # A moment is judged once, after all that was taken at it: half a set is not a score.
     last_of_moment = np.ones(count, bool)
     last_of_moment[:-1] = (rows.at[1:] != rows.at[:-1]) | (segment[1:] != segment[:-1])
     moment = np.cumsum(last_of_moment) - last_of_moment
     has_input = np.bincount(moment, weights=which >= 0) > 0
-    picked = np.flatnonzero(last_of_moment & has_input[moment])
+    picked = np.flatnonzero(last_of_moment & has_input[moment] & (columns[set_of_row, 0] > 0))
     if len(picked) == 0:
         return None
     row_of = np.full(count, -1)
@@ -152,8 +152,8 @@ def _carry_forward(
         seeds = _seeds(states, code)
         low[row] = np.where(inside, rows.low[found], np.where(seeded, seeds[0][picked_subject], np.nan))
         high[row] = np.where(inside, rows.high[found], np.where(seeded, seeds[1][picked_subject], np.nan))
-        at[row] = np.where(inside, rows.at[found], seeds[2][picked_subject])
-        quality[row] = np.where(inside, rows.quality[found], seeds[3][picked_subject])
+        at[row] = np.where(inside, rows.at[found], np.where(seeded, seeds[2][picked_subject], 0))
+        quality[row] = np.where(inside, rows.quality[found], np.where(seeded, seeds[3][picked_subject], 0))
 
 
 def _seeds(states: Sequence[State | None], code: str) -> tuple[Floats, Floats, Integers, Integers]:

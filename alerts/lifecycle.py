@@ -31,8 +31,18 @@ from alerts.episodes import Priority
 Condition = Literal["active", "cleared", "withdrawn"]
 Handling = Literal["new", "acknowledged", "snoozed", "escalated", "resolved"]
 Kind = Literal[
-    "raised", "joined", "worsened", "eased", "cleared", "returned", "withdrawn",
-    "acknowledged", "resolved", "snoozed", "escalated", "reopened",
+    "raised",
+    "joined",
+    "worsened",
+    "eased",
+    "cleared",
+    "returned",
+    "withdrawn",
+    "acknowledged",
+    "resolved",
+    "snoozed",
+    "escalated",
+    "reopened",
 ]
 
 #: How a resolved alert turned out; the precision of a rule is computed from these.
@@ -138,7 +148,11 @@ def _check(standing: Standing, event: Event) -> None:
         raise errors.NotAllowed(event.kind, f"the alert's condition is {standing.condition}")
     needs = _HANDLING_NEEDS.get(event.kind)
     if needs is not None and standing.handling not in needs:
-        raise errors.NotAllowed(event.kind, f"the alert is already {standing.handling}"
-                                if standing.handling != "new" else "nobody has acknowledged or resolved it")
+        raise errors.NotAllowed(
+            event.kind,
+            f"the alert is already {standing.handling}"
+            if standing.handling != "new"
+            else "nobody has acknowledged or resolved it",
+        )
     if event.kind == "resolved" and not event.outcome:
         raise errors.NotAllowed("resolved", "an outcome is needed")

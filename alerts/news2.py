@@ -28,9 +28,7 @@ NAME_OF_CODE = dict(zip(INPUT_CODES, INPUT_NAMES, strict=True))
 
 #: Greatest age of each input, in seconds. Spot vitals of a home ward: 12 hours; consciousness and oxygen,
 #: which change with an event and are asked less often: 24 hours. Needs local approval.
-DEFAULT_MAX_AGE_SECONDS = {
-    code: 86_400 if code in ("on_oxygen", "consciousness") else 43_200 for code in INPUT_CODES
-}
+DEFAULT_MAX_AGE_SECONDS = {code: 86_400 if code in ("on_oxygen", "consciousness") else 43_200 for code in INPUT_CODES}
 
 # A value at or above an edge belongs to the next band. Edges in units of the resolution (0.1 for temperature).
 _EDGES: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {

@@ -11,7 +11,12 @@ from alerts import codes, errors, news2
 
 # What cannot come from a living person, or is in another unit; scored by nobody.
 _RANGES = {
-    "rr": (0, 200), "spo2": (1, 100), "sbp": (0, 400), "pulse": (0, 400), "temp": (15, 50), "age_years": (0, 150),
+    "rr": (0, 200),
+    "spo2": (1, 100),
+    "sbp": (0, 400),
+    "pulse": (0, 400),
+    "temp": (15, 50),
+    "age_years": (0, 150),
 }
 _FIELDS = (*news2.INPUT_NAMES, "spo2_scale", "age_years", "pregnant")
 

@@ -62,21 +62,29 @@ def threshold_rule(rule_set: rules.RuleSet, rule: rules.Threshold, side: str) ->
     if rule.sampling == "continuous":
         clears += f" for {rule.persistence_seconds} s"
     return {
-        **_origin(rule_set, rule), "side": side, "amber": amber, "red": red, "hysteresis": rule.hysteresis,
-        "sampling": rule.sampling, "clears_when": clears,
+        **_origin(rule_set, rule),
+        "side": side,
+        "amber": amber,
+        "red": red,
+        "hysteresis": rule.hysteresis,
+        "sampling": rule.sampling,
+        "clears_when": clears,
     }
 
 
 def news2_rule(rule_set: rules.RuleSet, rule: rules.News2) -> dict[str, Any]:
     return {
-        **_origin(rule_set, rule), "scale": rule.scale, "max_age_seconds": dict(rule.max_age_seconds),
+        **_origin(rule_set, rule),
+        "scale": rule.scale,
+        "max_age_seconds": dict(rule.max_age_seconds),
         "clears_when": "the score is below every alerting band again, with a fresh value of everything that scored",
     }
 
 
 def silence_rule(rule_set: rules.RuleSet, rule: rules.Silence, deadline: schedule.Deadline) -> dict[str, Any]:
     return {
-        **_origin(rule_set, rule), "grace_seconds": (deadline.at - deadline.due) // 1_000_000,
+        **_origin(rule_set, rule),
+        "grace_seconds": (deadline.at - deadline.due) // 1_000_000,
         "counts_from": instant(deadline.counts_from),
         "clears_when": f"the next {_inner(rule.code)} reading",
     }
@@ -84,7 +92,10 @@ def silence_rule(rule_set: rules.RuleSet, rule: rules.Silence, deadline: schedul
 
 def _origin(rule_set: rules.RuleSet, rule: rules.Rule) -> dict[str, Any]:
     return {
-        "pathway": rule_set.pathway, "version": rule_set.version, "source": rule.source, "approval": rule.approval,
+        "pathway": rule_set.pathway,
+        "version": rule_set.version,
+        "source": rule.source,
+        "approval": rule.approval,
     }
 
 
@@ -99,7 +110,9 @@ def episode(resident: int, key: str, track: tracks.Track, zone: str) -> Episode:
     told: dict[str, Any] = {"clears_when": rule.pop("clears_when"), "rule": rule}
     if opened.get("ended_at") is not None:
         told["ended"] = {
-            "at": instant(opened["ended_at"]), "how": opened["ending"], "text": _ENDINGS[opened["ending"]],
+            "at": instant(opened["ended_at"]),
+            "how": opened["ending"],
+            "text": _ENDINGS[opened["ending"]],
         }
     if kind == "silence":
         return _silence(resident, key, rest, track, zone, told)
@@ -118,8 +131,18 @@ def episode(resident: int, key: str, track: tracks.Track, zone: str) -> Episode:
         told["worst"] = _input(code, worst, opened["level_at"])
         level = opened["level_name"]
     return Episode(
-        resident, key, opened["started_at"], opened.get("ended_at"), opened.get("ending"), worst[0], worst[1],
-        opened["priority"], level, opened["provisional"], reason, {"reason": reason, "level": level, **told},
+        resident,
+        key,
+        opened["started_at"],
+        opened.get("ended_at"),
+        opened.get("ending"),
+        worst[0],
+        worst[1],
+        opened["priority"],
+        level,
+        opened["provisional"],
+        reason,
+        {"reason": reason, "level": level, **told},
     )
 
 
@@ -130,7 +153,10 @@ def _distinct(*samples: tracks.Sample) -> list[tracks.Sample]:
 def _input(code: str, sample: tracks.Sample, seen_at: int) -> dict[str, Any]:
     at, value, quality = sample[:3]
     return {
-        "code": code, "value": value, "unit": codes.BY_KEY[code].unit, "at": instant(at),
+        "code": code,
+        "value": value,
+        "unit": codes.BY_KEY[code].unit,
+        "at": instant(at),
         "age_seconds": max(0, seen_at - at) // 1_000_000,
         "marks": [name for bit, name in _QUALITY if quality & bit],
     }
@@ -181,8 +207,9 @@ def _news2_reason(opened: dict[str, Any], worst: tracks.Sample, zone: str) -> st
     at, total = trigger[:2]
     missing, stale = _gaps(trigger)
     scored = sorted((entry for entry in trigger[3] if entry[3] > 0), key=lambda entry: -entry[3])
-    parts = ", ".join(f"{codes.BY_KEY[entry[0]].name} {codes.shown(entry[0], entry[1])} scores {entry[3]}"
-                      for entry in scored)
+    parts = ", ".join(
+        f"{codes.BY_KEY[entry[0]].name} {codes.shown(entry[0], entry[1])} scores {entry[3]}" for entry in scored
+    )
     if missing or stale:
         gaps = []
         if missing:
@@ -219,14 +246,21 @@ def _news2_evidence(opened: dict[str, Any], worst: tracks.Sample) -> dict[str, A
     missing, stale = _gaps(trigger)
     return {
         "score": {
-            "total": trigger[1], "complete": not missing and not stale, "band": opened["level_name"],
-            "at": instant(trigger[0]), "missing": [news2.NAME_OF_CODE[code] for code in missing],
+            "total": trigger[1],
+            "complete": not missing and not stale,
+            "band": opened["level_name"],
+            "at": instant(trigger[0]),
+            "missing": [news2.NAME_OF_CODE[code] for code in missing],
             "stale": [news2.NAME_OF_CODE[code] for code in stale],
         },
         "inputs": [
-            {**_input(entry[0], [entry[2], entry[1], entry[4]], opened["level_at"]),
-             "points": entry[3] if entry[3] >= 0 else None, "fresh": bool(entry[5])}
-            for entry in trigger[3] if entry[1] is not None
+            {
+                **_input(entry[0], [entry[2], entry[1], entry[4]], opened["level_at"]),
+                "points": entry[3] if entry[3] >= 0 else None,
+                "fresh": bool(entry[5]),
+            }
+            for entry in trigger[3]
+            if entry[1] is not None
         ],
         "worst": {"total": worst[1], "complete": not any(_gaps(worst)), "at": instant(worst[0])},
     }
@@ -235,9 +269,7 @@ def _news2_evidence(opened: dict[str, Any], worst: tracks.Sample) -> dict[str, A
 # Silence ------------------------------------------------------------------------------------------
 
 
-def _silence(
-    resident: int, key: str, code: str, track: tracks.Track, zone: str, told: dict[str, Any]
-) -> Episode:
+def _silence(resident: int, key: str, code: str, track: tracks.Track, zone: str, told: dict[str, Any]) -> Episode:
     opened = track["open"]
     started, missed = opened["started_at"], track["missed"]
     reason = f"No {_inner(code)} reading by {clock(started, zone)}, due at {clock(track['due'], zone, started)}"
@@ -250,11 +282,22 @@ def _silence(
     if missed > 1:
         reason += f"; {missed} due times missed by {clock(track['missed_at'], zone, started)}"
     told.update(
-        due=instant(track["due"]), missed=missed,
+        due=instant(track["due"]),
+        missed=missed,
         last=None if track["last"] is None else instant(track["last"]),
         failed_attempt=None if track["failed"] is None else instant(track["failed"]),
     )
     return Episode(
-        resident, key, started, opened.get("ended_at"), opened.get("ending"), track["missed_at"], float(missed),
-        opened["priority"], "missing", False, reason, {"reason": reason, "level": "missing", **told},
+        resident,
+        key,
+        started,
+        opened.get("ended_at"),
+        opened.get("ending"),
+        track["missed_at"],
+        float(missed),
+        opened["priority"],
+        "missing",
+        False,
+        reason,
+        {"reason": reason, "level": "missing", **told},
     )

@@ -98,10 +98,13 @@ def plan(
     lost = {entry.alert_id for entry in gone}
     changes = []
     for alert_id, episodes in members.items():
-        link = tuple(sorted(
-            episode.started_at for episode in episodes
-            if episode.started_at in by_start and linked.get(episode.started_at) != alert_id
-        ))
+        link = tuple(
+            sorted(
+                episode.started_at
+                for episode in episodes
+                if episode.started_at in by_start and linked.get(episode.started_at) != alert_id
+            )
+        )
         left = any(linked[start] == alert_id and owner[start] != alert_id for start in matched)
         if link or left or alert_id in lost or any(episode.started_at in touched for episode in episodes):
             known = next((alert for alert in alerts if alert.alert_id == alert_id), None)

@@ -199,9 +199,26 @@ def _parse(entry: object, where: str) -> Rule:
 
 
 def _threshold(entry: Mapping[str, Any], where: str) -> Threshold:
-    limits.known(entry, where, (
-        "kind", "code", "unit", "red_low", "amber_low", "amber_high", "red_high", "hysteresis", "sampling",
-        "persistence_seconds", "repeat_seconds", "priority", "source", "approval"))
+    limits.known(
+        entry,
+        where,
+        (
+            "kind",
+            "code",
+            "unit",
+            "red_low",
+            "amber_low",
+            "amber_high",
+            "red_high",
+            "hysteresis",
+            "sampling",
+            "persistence_seconds",
+            "repeat_seconds",
+            "priority",
+            "source",
+            "approval",
+        ),
+    )
     code = limits.code(entry, where)
     unit = entry.get("unit", codes.BY_KEY[code].unit)
     if unit != codes.BY_KEY[code].unit:
@@ -217,12 +234,20 @@ def _threshold(entry: Mapping[str, Any], where: str) -> Threshold:
         raise errors.RuleError(f"{where}.priority", "must be an object with red and amber")
     limits.known(priority, f"{where}.priority", ("red", "amber"))
     return Threshold(
-        code, unit, four[0], four[1], four[2], four[3], hysteresis=hysteresis, sampling=sampling,
+        code,
+        unit,
+        four[0],
+        four[1],
+        four[2],
+        four[3],
+        hysteresis=hysteresis,
+        sampling=sampling,
         persistence_seconds=limits.seconds(entry, "persistence_seconds", where, 60, 0, CONTINUOUS_SECONDS),
         repeat_seconds=limits.seconds(entry, "repeat_seconds", where, 1800, 60, 86_400),
         red_priority=limits.priority(priority, "red", f"{where}.priority", "high"),
         amber_priority=limits.priority(priority, "amber", f"{where}.priority", "medium"),
-        source=limits.note(entry, "source", where, ""), approval=limits.note(entry, "approval", where, APPROVAL),
+        source=limits.note(entry, "source", where, ""),
+        approval=limits.note(entry, "approval", where, APPROVAL),
     )
 
 
@@ -245,11 +270,13 @@ def _news2(entry: Mapping[str, Any], where: str) -> News2:
         raise errors.RuleError(f"{where}.priority", "must be an object with emergency, urgent and single")
     limits.known(priority, f"{where}.priority", ("emergency", "urgent", "single"))
     return News2(
-        scale, ages,
+        scale,
+        ages,
         limits.optional_priority(priority, "emergency", f"{where}.priority", "high"),
         limits.optional_priority(priority, "urgent", f"{where}.priority", "medium"),
         limits.optional_priority(priority, "single", f"{where}.priority", "medium"),
-        limits.note(entry, "source", where, ""), limits.note(entry, "approval", where, APPROVAL),
+        limits.note(entry, "source", where, ""),
+        limits.note(entry, "approval", where, APPROVAL),
     )
 
 
@@ -259,7 +286,8 @@ def _silence(entry: Mapping[str, Any], where: str) -> Silence:
         limits.code(entry, where),
         limits.seconds(entry, "grace_seconds", where, 7200, 60, 86_400),
         limits.priority(entry, "priority", where, "low"),
-        limits.note(entry, "source", where, ""), limits.note(entry, "approval", where, APPROVAL),
+        limits.note(entry, "source", where, ""),
+        limits.note(entry, "approval", where, APPROVAL),
     )
 
 
@@ -267,20 +295,40 @@ def _dump(rule: Rule) -> dict[str, Any]:
     match rule:
         case Threshold():
             return {
-                "kind": "threshold", "code": rule.code, "unit": rule.unit, "red_low": rule.red_low,
-                "amber_low": rule.amber_low, "amber_high": rule.amber_high, "red_high": rule.red_high,
-                "hysteresis": rule.hysteresis, "sampling": rule.sampling,
-                "persistence_seconds": rule.persistence_seconds, "repeat_seconds": rule.repeat_seconds,
+                "kind": "threshold",
+                "code": rule.code,
+                "unit": rule.unit,
+                "red_low": rule.red_low,
+                "amber_low": rule.amber_low,
+                "amber_high": rule.amber_high,
+                "red_high": rule.red_high,
+                "hysteresis": rule.hysteresis,
+                "sampling": rule.sampling,
+                "persistence_seconds": rule.persistence_seconds,
+                "repeat_seconds": rule.repeat_seconds,
                 "priority": {"red": rule.red_priority, "amber": rule.amber_priority},
-                "source": rule.source, "approval": rule.approval,
+                "source": rule.source,
+                "approval": rule.approval,
             }
         case News2():
             return {
-                "kind": "news2", "scale": rule.scale, "max_age_seconds": dict(rule.max_age_seconds),
-                "priority": {"emergency": rule.emergency_priority, "urgent": rule.urgent_priority,
-                             "single": rule.single_priority},
-                "source": rule.source, "approval": rule.approval,
+                "kind": "news2",
+                "scale": rule.scale,
+                "max_age_seconds": dict(rule.max_age_seconds),
+                "priority": {
+                    "emergency": rule.emergency_priority,
+                    "urgent": rule.urgent_priority,
+                    "single": rule.single_priority,
+                },
+                "source": rule.source,
+                "approval": rule.approval,
             }
         case Silence():
-            return {"kind": "silence", "code": rule.code, "grace_seconds": rule.grace_seconds,
-                    "priority": rule.priority, "source": rule.source, "approval": rule.approval}
+            return {
+                "kind": "silence",
+                "code": rule.code,
+                "grace_seconds": rule.grace_seconds,
+                "priority": rule.priority,
+                "source": rule.source,
+                "approval": rule.approval,
+            }

@@ -130,8 +130,14 @@ def _reading(entry: object, where: str, position: int, resident: int) -> timelin
     if not isinstance(identity, int) or isinstance(identity, bool) or not 0 <= identity < 2**63:
         raise errors.InputError(f"{where}.id must be a whole number; the same id is the same reading")
     return timeline.Reading(
-        resident, moment(entry.get("at"), f"{where}.at"), code, number, letter, identity,
-        _words(entry, "marks", where), _words(entry, "flags", where),
+        resident,
+        moment(entry.get("at"), f"{where}.at"),
+        code,
+        number,
+        letter,
+        identity,
+        _words(entry, "marks", where),
+        _words(entry, "flags", where),
     )
 
 

@@ -22,9 +22,25 @@ CONFLICT = 8  #: the same reading came with different values
 #: What devices say that makes a measurement doubtful. Flags not named here are carried, not judged; an
 #: irregular pulse is not here, because in atrial fibrillation every reading has it and none would ever clear.
 POOR_FLAGS = frozenset(
-    {"motion", "movement", "poor_signal", "low_perfusion", "weak_signal", "questionable", "invalid", "unstable",
-     "cuff_loose", "cuff_too_loose", "position", "improper_position",
-     "sensor_fault", "sensor_unplugged", "interference", "ambient_light", "artefact"}
+    {
+        "motion",
+        "movement",
+        "poor_signal",
+        "low_perfusion",
+        "weak_signal",
+        "questionable",
+        "invalid",
+        "unstable",
+        "cuff_loose",
+        "cuff_too_loose",
+        "position",
+        "improper_position",
+        "sensor_fault",
+        "sensor_unplugged",
+        "interference",
+        "ambient_light",
+        "artefact",
+    }
 )
 
 
@@ -133,4 +149,3 @@ def quality_of(marks: Collection[str], flags: Collection[str]) -> int:
     if flags and not POOR_FLAGS.isdisjoint(flags):
         bits |= POOR
     return bits
-

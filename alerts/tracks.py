@@ -55,8 +55,11 @@ def step(track: Track | None, seen: Seen, manner: Manner) -> Track | None:
     if seen.level == 0:
         return None if track is None else _normal(track, seen, manner)
     at = seen.sample[0]
-    track = dict(track) if track is not None else {"runs": [], "good": 0, "plain": 0, "first": seen.sample,
-                                                   "worst": seen.sample, "open": None}
+    track = (
+        dict(track)
+        if track is not None
+        else {"runs": [], "good": 0, "plain": 0, "first": seen.sample, "worst": seen.sample, "open": None}
+    )
     if not track["runs"] and track["open"] is None:
         track.update(good=0, plain=0, first=seen.sample, worst=seen.sample)
     track["good"] += seen.proof != POOR
@@ -83,7 +86,8 @@ def expire(track: Track, at: int, manner: Manner) -> Track:
     track = dict(track)
     opened = track["open"]
     waiting = [
-        level for level in range((opened["level"] if opened else 0) + 1, len(track["runs"]) + 1)
+        level
+        for level in range((opened["level"] if opened else 0) + 1, len(track["runs"]) + 1)
         if _waits_until(track, level, track["close"], manner) <= at
     ]
     unproved = track["plain"] == 0 and track["good"] < 2

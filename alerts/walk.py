@@ -57,9 +57,7 @@ class Walk:
         self.monitored = self.line.monitored[piece]
         self.rules = self.line.sets[piece]
         self.cut = self.line.cuts[piece] if piece < len(self.line.cuts) else None
-        self.deadline = (
-            self.monitored.schedule.after(after, self.rules.graces) if self.monitored is not None else None
-        )
+        self.deadline = self.monitored.schedule.after(after, self.rules.graces) if self.monitored is not None else None
         self._look_ahead()
 
     def _look_ahead(self) -> None:
@@ -163,13 +161,15 @@ class Walk:
         persistence = rule.persistence_seconds * _SECOND_US if rule is not None else _NEWS2_PERSISTENCE_US
         self.moment = (
             (at, self.moment[1] and close, max(self.moment[2], persistence))
-            if self.moment[0] == at else (at, close, persistence)
+            if self.moment[0] == at
+            else (at, close, persistence)
         )
         if rule is None:
             return changed
         proof = _proof(row.quality, lone=rule.sampling == "continuous" and not near)
         for side, level, clears, value in (
-            ("low", row.low_level, row.low_clears, row.low), ("high", row.high_level, row.high_clears, row.high)
+            ("low", row.low_level, row.low_clears, row.low),
+            ("high", row.high_level, row.high_clears, row.high),
         ):
             key = f"threshold/{code}/{side}"
             if level or key in self.tracks:
@@ -205,15 +205,20 @@ class Walk:
         attempt = self.failed.get(deadline.code)
         if track is None:
             track = {
-                "timer": None, "missed": 0, "due": deadline.due,
+                "timer": None,
+                "missed": 0,
+                "due": deadline.due,
                 "last": None if sample is None else sample[0],
                 "open": {
-                    "started_at": deadline.at, "priority": rule.priority,
+                    "started_at": deadline.at,
+                    "priority": rule.priority,
                     "rule": reasons.silence_rule(self.rules, rule, deadline),
                 },
             }
         self.tracks[key] = {
-            **track, "missed": track["missed"] + 1, "missed_at": deadline.at,
+            **track,
+            "missed": track["missed"] + 1,
+            "missed_at": deadline.at,
             "failed": attempt if attempt is not None and attempt >= deadline.counts_from else track.get("failed"),
         }
 

@@ -13,9 +13,7 @@ from hypothesis import strategies as st
 from alerts import engine, reasons, timeline
 from tests.unit.alerts import worlds
 
-few = settings(
-    max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
-)
+few = settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 
 
 def through_json(state: engine.State) -> engine.State:
@@ -80,8 +78,10 @@ def test_whole_weeks_later_the_same(world: worlds.World) -> None:
     moved = worlds.World(
         [replace(r, at=r.at + shift) for r in world.readings],
         [(at + shift, rules) for at, rules in world.versions],
-        [engine.Spell(s.started_at + shift, None if s.ended_at is None else s.ended_at + shift, s.schedule)
-         for s in world.spells],
+        [
+            engine.Spell(s.started_at + shift, None if s.ended_at is None else s.ended_at + shift, s.schedule)
+            for s in world.spells
+        ],
         [(a + shift, None if b is None else b + shift) for a, b in world.pauses],
         world.now + shift,
     )

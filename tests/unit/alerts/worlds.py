@@ -16,23 +16,47 @@ START = 1_792_800_000_000_000 // DAY * DAY
 LENGTH = 3 * DAY
 
 _LIMITS = {
-    "kind": "threshold", "red_low": 88, "amber_low": 92, "amber_high": 97, "red_high": 99, "hysteresis": 1,
+    "kind": "threshold",
+    "red_low": 88,
+    "amber_low": 92,
+    "amber_high": 97,
+    "red_high": 99,
+    "hysteresis": 1,
 }
 SCHEDULE = schedule.parse(
     {"spo2": {"times": ["08:00", "20:00"], "grace_minutes": 60}, "pulse": {"times": ["09:00"]}}, "Europe/London"
 )
-SPOT = rules.RuleSet.from_json({"pathway": "world", "version": "1", "rules": [
-    {**_LIMITS, "code": "spo2"}, {"kind": "news2", "scale": 2, "max_age_seconds": {"spo2": 7200}},
-    {"kind": "silence", "code": "spo2", "grace_seconds": 600}, {"kind": "silence", "code": "pulse", "grace_seconds": 600},
-]})
-CONTINUOUS = rules.RuleSet.from_json({"pathway": "world", "version": "2", "rules": [
-    {**_LIMITS, "code": "spo2", "amber_high": None, "red_high": None, "sampling": "continuous"},
-    {"kind": "threshold", "code": "pulse", "red_high": 120, "hysteresis": 5, "sampling": "continuous"},
-    {"kind": "news2", "scale": 1}, {"kind": "silence", "code": "spo2", "grace_seconds": 600},
-]})
+SPOT = rules.RuleSet.from_json(
+    {
+        "pathway": "world",
+        "version": "1",
+        "rules": [
+            {**_LIMITS, "code": "spo2"},
+            {"kind": "news2", "scale": 2, "max_age_seconds": {"spo2": 7200}},
+            {"kind": "silence", "code": "spo2", "grace_seconds": 600},
+            {"kind": "silence", "code": "pulse", "grace_seconds": 600},
+        ],
+    }
+)
+CONTINUOUS = rules.RuleSet.from_json(
+    {
+        "pathway": "world",
+        "version": "2",
+        "rules": [
+            {**_LIMITS, "code": "spo2", "amber_high": None, "red_high": None, "sampling": "continuous"},
+            {"kind": "threshold", "code": "pulse", "red_high": 120, "hysteresis": 5, "sampling": "continuous"},
+            {"kind": "news2", "scale": 1},
+            {"kind": "silence", "code": "spo2", "grace_seconds": 600},
+        ],
+    }
+)
 BARE = rules.RuleSet.from_json({"pathway": "world", "version": "3", "rules": [{"kind": "news2", "scale": 1}]})
+#: No NEWS2: what is measured under it still counts when a later version has it.
+PLAIN = rules.RuleSet.from_json(
+    {"pathway": "world", "version": "4", "rules": [{"kind": "threshold", "code": "spo2", "red_low": 85}]}
+)
 COPD = pathways.compile(pathways.load("copd"), spo2_scale=2)
-SETS = (SPOT, CONTINUOUS, BARE, COPD)
+SETS = (SPOT, CONTINUOUS, BARE, PLAIN, COPD)
 
 
 @dataclass(frozen=True)
@@ -71,7 +95,12 @@ def _reading(draw: st.DrawFn) -> timeline.Reading:
     near = draw(st.booleans())
     minutes = st.integers(600, 640) if near else st.integers(-60, LENGTH // MINUTE)
     return timeline.Reading(
-        7, START + draw(minutes) * MINUTE, code, draw(_values(code)), None, draw(st.integers(0, 2**70)),
+        7,
+        START + draw(minutes) * MINUTE,
+        code,
+        draw(_values(code)),
+        None,
+        draw(st.integers(0, 2**70)),
         draw(st.sampled_from([(), (), (), ("extreme",), ("clock_uncertain",)])),
         draw(st.sampled_from([(), (), (), ("motion",)])),
     )
