@@ -10,7 +10,7 @@ from telehealth.model.health import Health
 from telehealth.store.db import Database
 from telehealth.web import access, auth, headers, keys, live, openapi, render, replies, routes
 from telehealth.web.auth import Doorkeeper
-from telehealth.web.built import Built
+from telehealth.web.built import BUILT, Built
 from telehealth.web.hub import HUB, Hub
 from telehealth.web.replies import Replies
 
@@ -32,19 +32,19 @@ def build(
     Run it with access_log=None: the application logs requests itself, without addresses.
     """
     app = web.Application(middlewares=[headers.surround, auth.guard], client_max_size=_LARGEST_BYTES)
-    files = Built()
+    built = Built()
     app[keys.SETTINGS] = settings
     app[keys.DATABASE] = database
     app[keys.CLOCK] = clock
     app[keys.HEALTH] = health
     app[HUB] = Hub(database, clock, health)
-    app[built.BUILT] = files
+    app[BUILT] = built
     app[replies.REPLIES] = Replies()
     app[keys.OPENAPI] = openapi.text()
     app[access.VIEWS] = access.Views()
     if control_token is not None:
         app[keys.CONTROL_TOKEN] = control_token
-    render.set_up(app, files)
+    render.set_up(app, built)
     app[auth.DOORKEEPER] = Doorkeeper(routes.add(app))
     app.on_response_prepare.append(headers.on_prepare)
     app.cleanup_ctx.append(live.serve_hub)

@@ -82,14 +82,15 @@ def problem_of(error: BaseException) -> Problem:
 
 
 def wants_json(request: web.Request) -> bool:
-    """Programs get problem+json: all of /api, and whoever does not ask for a page."""
-    return request.path.startswith("/api/") or "text/html" not in request.headers.get("Accept", "text/html")
+    """Programs get problem+json: all of /api, and whoever asks for JSON and not for a page."""
+    accepted = request.headers.get("Accept", "")
+    return request.path.startswith("/api/") or ("json" in accepted and "text/html" not in accepted)
 
 
 def answer(request: web.Request, error: BaseException) -> web.StreamResponse:
     """The response for an error."""
     if isinstance(error, web.HTTPException) and error.status < 400:
-        return error
+        return web.Response(status=error.status, headers={"Location": error.headers.get("Location", "/")})
     problem = problem_of(error)
     if problem.status >= 500:
         _log.error("request failed", error=type(error).__name__, status=problem.status, at=_where(error))

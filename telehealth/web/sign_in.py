@@ -108,7 +108,7 @@ async def _enter(request: web.Request, member: staff.Staff, path: str) -> web.St
             organisation_id=member.organisation_id,
             detail={"address": origin.address(request)},
         )
-    response = web.HTTPSeeOther(path)
+    response = web.Response(status=303, headers={"Location": path})
     _set_cookie(request, response, auth.cookie_name(request), token, samesite="Lax")
     response.del_cookie(_FORM_COOKIE, path="/")
     _log.info("signed in", staff=member.id)
@@ -129,7 +129,7 @@ async def leave(request: web.Request) -> web.StreamResponse:
             organisation_id=caller.member.organisation_id,
         )
     request.app[HUB].session_over(session.token_hash)
-    response = web.HTTPSeeOther("/sign-in")
+    response = web.Response(status=303, headers={"Location": "/sign-in"})
     response.del_cookie(auth.cookie_name(request), path="/", secure=origin.secure(request.app[keys.SETTINGS]))
     return response
 
