@@ -14,14 +14,8 @@ from telehealth.clock import ClinicalClock
 from telehealth.store import alerts as alert_store
 from telehealth.store import clock
 from telehealth.store.db import Database
-from tests.support import servers, world
+from tests.support import world
 from tests.support.world import T0
-
-
-@pytest.fixture(params=["postgres_18", "postgres_15"])
-def postgres(request: pytest.FixtureRequest) -> servers.Postgres:
-    server: servers.Postgres = request.getfixturevalue(request.param)
-    return server
 
 
 @dataclass

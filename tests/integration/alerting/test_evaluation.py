@@ -10,11 +10,18 @@ import pytest
 from telehealth.alerting.evaluator import Evaluator
 from telehealth.store import alerts, db, evaluation
 from tests.integration.alerting.conftest import Service
-from tests.support import world
+from tests.support import servers, world
 from tests.support.world import T0, spo2
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
+
+
+@pytest.fixture(params=["postgres_18", "postgres_15"])
+def postgres(request: pytest.FixtureRequest) -> servers.Postgres:
+    server: servers.Postgres = request.getfixturevalue(request.param)
+    return server
+
 
 SILENCE = {"kind": "silence", "code": "spo2", "grace_seconds": 3600, "source": "test", "approval": "draft"}
 
