@@ -226,4 +226,5 @@ async def stepped_live(
         await deliver(sender, _no_later(taken(units, clock.to_ms(at), clock.to_ms(following)), following))
         at = following
         due += 1.0
-        await asyncio.sleep(max(0.0, due - clock.monotonic()))
+        if at != until:
+            await asyncio.sleep(max(0.0, due - clock.monotonic()))

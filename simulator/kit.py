@@ -157,6 +157,7 @@ def units(
             pathway=person.pathway,
             zone=person.zone,
             calm=person.calm,
+            usual=person.ranges,
         )
         unit = Unit(device, made, schedule.Cadence(own, every))
         unknown = sorted(set(device.codes) - set(unit.codes))

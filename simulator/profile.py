@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from simulator import noise
@@ -19,8 +20,8 @@ _CALM: dict[str, Range] = {
     "systolic": (116, 131), "diastolic": (66, 80), "glucose": (5.2, 7.6), "peak_flow": (330, 430),
 }  # fmt: skip
 _PATHWAY: dict[tuple[str, bool], dict[str, Range]] = {
-    ("copd", False): {"spo2": (90, 94), "resp_rate": (14, 20), "pulse": (60, 90), "peak_flow": (180, 300)},
-    ("copd", True): {"spo2": (91, 93), "resp_rate": (15, 19), "pulse": (64, 84), "peak_flow": (210, 280)},
+    ("copd", False): {"spo2": (92, 95), "resp_rate": (14, 20), "pulse": (60, 90), "peak_flow": (180, 300)},
+    ("copd", True): {"spo2": (93, 95), "resp_rate": (15, 19), "pulse": (64, 84), "peak_flow": (210, 280)},
     ("heart_failure", False): {"systolic": (111, 134), "pulse": (58, 88)},
     ("hypertension", False): {"systolic": (118, 140), "diastolic": (68, 86)},
 }
@@ -56,6 +57,7 @@ def build(
     pathway: str | None = None,
     zone: str = "Europe/London",
     calm: bool = False,
+    usual: Mapping[str, Range] | None = None,
 ) -> Profile:
     """A profile; what is not given is drawn from the seed. An unknown pathway counts as frailty."""
     source = noise.key("profile", seed, key)
@@ -63,7 +65,7 @@ def build(
     chosen = next((known for known in PATHWAYS if pathway is not None and pathway.startswith(known)), "frailty")
     years = age if age is not None else 62 + int(drawn[0] * 30)
     gender = sex if sex is not None else ("female" if drawn[1] < 0.55 else "male")
-    ranges = (_CALM if calm else _USUAL) | _PATHWAY.get((chosen, calm), {})
+    ranges = (_CALM if calm else _USUAL) | _PATHWAY.get((chosen, calm), {}) | dict(usual or {})
     baselines = {
         code: low + (high - low) * (0.4 + 0.2 * drawn[2 + index % 14])
         for index, (code, (low, high)) in enumerate(sorted(ranges.items()))

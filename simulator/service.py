@@ -33,25 +33,25 @@ class Service:
 
     async def virtual_now(self) -> datetime:
         """Raises ClockNotVirtual or Unreachable."""
-        answer = await self._ask("GET", "clock", None)
-        if answer.get("mode") != "virtual" or not isinstance(answer.get("at"), str):
+        # A step to nowhere only settles the present moment, and answers with it.
+        answer = await self._advance(None)
+        if not isinstance(answer.get("at"), str):
             raise ClockNotVirtual("it runs in real time")
         return datetime.fromisoformat(answer["at"])
 
     async def advance(self, to: datetime) -> None:
         """Steps to a time; returns when every time-driven rule up to there has fired."""
-        await self._ask("POST", "clock/advance", {"to": clock.text(to)})
+        await self._advance(clock.text(to))
 
     async def go_real(self) -> None:
         """Virtual time ends; from here the service runs in real time."""
-        await self._ask("POST", "clock/advance", {"to": "real"})
+        await self._advance("real")
 
-    async def _ask(self, method: str, path: str, body: object) -> dict[str, Any]:
+    async def _advance(self, to: str | None) -> dict[str, Any]:
         try:
-            async with self._session.request(
-                method,
-                f"{self._url}/api/v1/{path}",
-                json=body,
+            async with self._session.post(
+                f"{self._url}/api/v1/clock/advance",
+                json={"to": to},
                 headers=self._headers,
                 timeout=aiohttp.ClientTimeout(ADVANCE_SECONDS),
             ) as response:

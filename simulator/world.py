@@ -51,6 +51,8 @@ class Resident(msgspec.Struct, frozen=True):
     calm: bool = False
     adherence: Annotated[float, msgspec.Meta(ge=0, le=1)] = 1.0
     scenario: Illness | None = None
+    #: Instead of the pathway's: within what a stable resident's values stay, canonical units.
+    ranges: dict[Code, tuple[float, float]] = {}
     #: All of this resident's devices fell silent this long before the feeding starts.
     silent_hours_ago: Annotated[float, msgspec.Meta(ge=0, le=24 * 60)] | None = None
 
@@ -159,6 +161,8 @@ def _check(devices: list[Device]) -> None:
             ZoneInfo(person.zone)
         except (ZoneInfoNotFoundError, ValueError):
             raise errors.BadInput(f"device {device.device_id}: zone is not an IANA time zone") from None
+        if any(not low < high for low, high in person.ranges.values()):
+            raise errors.BadInput(f"device {device.device_id}: a range does not rise")
         for times in person.schedule.values():
             for text in times.times:
                 try:

@@ -43,6 +43,9 @@ class FakeService:
     virtual: datetime | None = None
     advanced: list[datetime] = field(default_factory=list)
 
+    def time_is_real(self) -> bool:
+        return self.virtual is None
+
     def take(self, client: mqtt.Client, topic: str, payload: bytes) -> None:
         _, _, device_id, lane = topic.split("/")[:4]
         if lane == "status":
@@ -68,13 +71,6 @@ class FakeService:
         self.came.set()
 
     def application(self) -> web.Application:
-        async def read(request: web.Request) -> web.Response:
-            if request.headers.get("Authorization") != f"Bearer {TOKEN}":
-                return web.Response(status=401)
-            if self.virtual is None:
-                return web.json_response({"mode": "real"})
-            return web.json_response({"mode": "virtual", "at": self.virtual.isoformat()})
-
         async def advance(request: web.Request) -> web.Response:
             if request.headers.get("Authorization") != f"Bearer {TOKEN}":
                 return web.Response(status=401)
@@ -83,13 +79,13 @@ class FakeService:
                 return web.Response(status=409)
             if to == "real":
                 self.virtual = None
-            else:
+                return web.json_response({})
+            if to is not None:
                 self.virtual = datetime.fromisoformat(to)
                 self.advanced.append(self.virtual)
-            return web.json_response({"mode": "real" if self.virtual is None else "virtual"})
+            return web.json_response({"at": self.virtual.isoformat()})
 
         app = web.Application()
-        app.router.add_get("/api/v1/clock", read)
         app.router.add_post("/api/v1/clock/advance", advance)
         return app
 
