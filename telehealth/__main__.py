@@ -1,0 +1,13 @@
+"""The command telehealth."""
+
+from __future__ import annotations
+
+from telehealth.cli import app
+
+
+def main() -> None:
+    app.app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,135 @@
+"""Acting checks: each does what the service will do, and says which setting is wrong if it cannot."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import ssl
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from telehealth import clock
+from telehealth.config import Settings
+from telehealth.errors import TelehealthError
+from telehealth.ingest import address
+from telehealth.store import audit, db, schema
+from telehealth.store.db import Database
+
+_SECONDS = 10.0
+_LARGEST_DIFFERENCE = timedelta(seconds=2)
+
+
+@dataclass(frozen=True)
+class Result:
+    name: str
+    #: What is wrong and which setting to look at; None: it works.
+    trouble: str | None
+
+
+async def everything(settings: Settings) -> list[Result]:
+    """Every check, in the order in which one needs the other. Never raises for what it checks."""
+    return [
+        await _tried("database: connect, role and schema", lambda: _schema(settings)),
+        await _tried("database: write and roll back", lambda: _write(settings)),
+        await _tried("database: its clock and ours agree", lambda: _clocks(settings)),
+        await _tried("broker: publish and receive", lambda: _round_trip(settings)),
+    ]
+
+
+async def _tried(name: str, check: Callable[[], Awaitable[None]]) -> Result:
+    try:
+        async with asyncio.timeout(_SECONDS):
+            await check()
+    except TelehealthError as error:
+        return Result(name, str(error))
+    except TimeoutError:
+        return Result(name, f"no answer within {_SECONDS:.0f} s")
+    except db.AWAY as error:
+        return Result(name, f"DATABASE_URL: {type(error).__name__}")
+    return Result(name, None)
+
+
+async def _schema(settings: Settings) -> None:
+    async with Database.open(settings.needed("database_url"), size=2) as database:
+        await schema.check(database)
+
+
+class _RolledBack(Exception):  # not an error: the way out of the transaction
+    pass
+
+
+async def _write(settings: Settings) -> None:
+    actor = db.service("check")
+    async with Database.open(settings.needed("database_url"), size=2) as database:
+        try:
+            async with database.transaction(actor) as connection:
+                await audit.write(connection, actor, "check")
+                raise _RolledBack
+        except _RolledBack:
+            pass
+
+
+async def _clocks(settings: Settings) -> None:
+    async with Database.open(settings.needed("database_url"), size=2) as database:
+        before = clock.real_now()
+        there = await schema.database_now(database)
+        after = clock.real_now()
+    if not before - _LARGEST_DIFFERENCE <= there <= after + _LARGEST_DIFFERENCE:
+        raise TelehealthError(f"the clocks differ by {abs(there - after).total_seconds():.0f} s: set both by NTP")
+
+
+async def _round_trip(settings: Settings) -> None:
+    where = address.parse(settings.needed("mqtt_url"))
+    trouble = await asyncio.to_thread(_publish_and_receive, where)
+    if trouble is not None:
+        raise TelehealthError(f"MQTT_URL: {trouble}")
+
+
+def _publish_and_receive(where: address.Address) -> str | None:
+    """On a topic of the service's own. Returns what went wrong."""
+    topic, token = f"telehealth/check/{secrets.token_hex(8)}", secrets.token_bytes(16)
+    outcome: list[str | None] = []
+    client = paho.Client(CallbackAPIVersion.VERSION2, protocol=paho.MQTTv311)
+    if where.username is not None:
+        client.username_pw_set(where.username, where.password)
+    if where.tls:
+        client.tls_set_context(ssl.create_default_context())
+
+    def connected(
+        c: paho.Client, _data: object, _flags: object, reason: ReasonCode, _properties: Properties | None
+    ) -> None:
+        if reason.is_failure:
+            outcome.append(f"the broker refused the connection ({reason})")
+        else:
+            c.subscribe(topic, qos=1)
+
+    def subscribed(
+        c: paho.Client, _data: object, _mid: int, reasons: list[ReasonCode], _properties: Properties | None
+    ) -> None:
+        if any(reason.is_failure for reason in reasons):
+            outcome.append("the broker refused the subscription: see its topic rules")
+        else:
+            c.publish(topic, token, qos=1)
+
+    def received(_client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
+        if message.payload == token:
+            outcome.append(None)
+
+    client.on_connect = connected
+    client.on_subscribe = subscribed
+    client.on_message = received
+    try:
+        client.connect(where.host, where.port, keepalive=30)
+    except OSError as error:
+        return f"cannot connect ({type(error).__name__})"
+    deadline = clock.monotonic() + _SECONDS - 1
+    while not outcome and clock.monotonic() < deadline:
+        client.loop(0.2)
+    client.disconnect()
+    return outcome[0] if outcome else "published, but nothing came back: see the broker's topic rules"

@@ -1,0 +1,45 @@
+"""telehealth: every command. Data goes to standard output, logs and progress to standard error.
+
+Exit status 0: done; 1: refused or failed, one line says why; 2: a setting or an option is wrong.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from telehealth.cli import devices, export, residents, serve, users, wards
+
+app = typer.Typer(
+    help="Remote monitoring and telehealth for virtual wards.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from telehealth import __version__
+
+        typer.echo(f"telehealth {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show it.")] = False,
+) -> None:
+    pass
+
+
+app.command("serve")(serve.serve)
+app.command("migrate")(serve.migrate)
+app.command("check")(serve.check)
+app.add_typer(wards.app, name="ward")
+app.add_typer(residents.app, name="resident")
+app.add_typer(devices.app, name="device")
+app.add_typer(users.app, name="user")
+app.add_typer(users.token_app, name="token")
+app.add_typer(export.app, name="export")

@@ -1,0 +1,167 @@
+"""The composition root: opens what the roles of this process need, runs them, stops them in order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import ssl
+from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+
+from telehealth import log
+from telehealth.alerting import evaluator
+from telehealth.clock import ClinicalClock
+from telehealth.config import Settings
+from telehealth.errors import SettingError, TelehealthError
+from telehealth.ingest import service as ingest
+from telehealth.model.health import Health
+from telehealth.store import clock as clock_row
+from telehealth.store import db, schema
+from telehealth.store.db import Database
+from telehealth.web import app as web_app
+
+_log = log.get("main")
+
+ROLES = ("ingest", "alerting", "web")
+#: Each part has so long to finish what it has in hand; the whole stop stays within 5 s.
+_STOP_SECONDS = 1.5
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the roles of one process share."""
+
+    settings: Settings
+    database: Database
+    clock: ClinicalClock
+    health: Health
+    #: With it the simulator that this process started may move a virtual clock.
+    control_token: str | None = None
+
+
+def roles(settings: Settings) -> frozenset[str]:
+    """The roles of this process. Raises SettingError for one that does not exist."""
+    wanted = frozenset(settings.roles.split(","))
+    if wanted - set(ROLES):
+        raise SettingError("TELEHEALTH_ROLES", f"must be some of {','.join(ROLES)}")
+    return wanted
+
+
+@contextlib.asynccontextmanager
+async def opened(
+    settings: Settings, health: Health, *, virtual: bool = False, control_token: str | None = None
+) -> AsyncIterator[Parts]:
+    """Open the database and the clock. virtual: a virtual clock is allowed (demo and tests only)."""
+    async with Database.open(settings.needed("database_url"), size=settings.database_connections) as database:
+        await schema.check(database)
+        async with database.transaction(db.service("main"), read_only=True) as connection:
+            step = await clock_row.read(connection)
+        if step is not None and not virtual:
+            raise SettingError("DATABASE_URL", "is a demo's or a test's database: its clock is virtual")
+        yield Parts(settings, database, ClinicalClock(step), health, control_token)
+
+
+async def run(
+    parts: Parts, wanted: frozenset[str], stop: asyncio.Event, *, listening: Callable[[int], None] | None = None
+) -> None:
+    """Run the roles until stop is set or one of them fails; the failure is raised.
+
+    listening is called with the port once the web role answers.
+    """
+    jobs: dict[str, Coroutine[Any, Any, None]] = {
+        "clock": clock_row.follow(parts.database, parts.clock),
+    }
+    # In the order in which they stop: nothing new comes in, what came in is judged, screens go last.
+    if "ingest" in wanted:
+        jobs = {"ingest": _ingest(parts)} | jobs
+    if "alerting" in wanted:
+        jobs["alerting"] = evaluator.run(database=parts.database, clock=parts.clock, health=parts.health)
+    if "web" in wanted:
+        jobs["web"] = _web(parts, listening)
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(job, name=name) for name, job in jobs.items()]
+            stopper = group.create_task(_stop_in_order(stop, tasks), name="stopper")
+            for task in tasks:
+                task.add_done_callback(lambda done: None if done.cancelled() or stop.is_set() else stopper.cancel())
+    except* TelehealthError as failed:
+        raise failed.exceptions[0] from None
+
+
+async def _stop_in_order(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:
+    await stop.wait()
+    for task in tasks:
+        task.cancel()
+        _, late = await asyncio.wait([task], timeout=_STOP_SECONDS)
+        if late:
+            _log.warning("a part did not stop in time", part_name=task.get_name())
+
+
+async def _ingest(parts: Parts) -> None:
+    await ingest.run(settings=parts.settings, database=parts.database, clock=parts.clock, health=parts.health)
+
+
+async def _web(parts: Parts, listening: Callable[[int], None] | None) -> None:
+    settings = parts.settings
+    application = web_app.build(
+        settings=settings,
+        database=parts.database,
+        clock=parts.clock,
+        health=parts.health,
+        control_token=parts.control_token,
+    )
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, settings.host, settings.port, ssl_context=_tls(settings))
+        try:
+            await site.start()
+        except OSError:
+            raise SettingError("TELEHEALTH_PORT", f"port {settings.port} of {settings.host} cannot be used") from None
+        if listening is not None:
+            listening(int(runner.addresses[0][1]))
+        await asyncio.Event().wait()
+    finally:
+        await runner.cleanup()
+
+
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    if settings.tls_certificate is None and settings.tls_key is None:
+        return None
+    if settings.tls_certificate is None or settings.tls_key is None:
+        raise SettingError("TELEHEALTH_TLS_KEY", "and TELEHEALTH_TLS_CERTIFICATE go together")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(settings.tls_certificate, settings.tls_key)
+    except (OSError, ssl.SSLError):
+        raise SettingError("TELEHEALTH_TLS_CERTIFICATE", "or its key cannot be read") from None
+    return context
+
+
+@contextlib.contextmanager
+def stop_by_signal(stop: asyncio.Event) -> Any:
+    """Set stop on SIGINT or SIGTERM while the block runs."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+async def serve(settings: Settings) -> None:
+    """Production: run the configured roles until a signal. Raises SettingError before anything is opened."""
+    wanted = roles(settings)
+    settings.needed("database_url")
+    if "ingest" in wanted:
+        settings.needed("mqtt_url")
+    stop = asyncio.Event()
+    with stop_by_signal(stop):
+        async with opened(settings, Health()) as parts:
+            await run(parts, wanted, stop, listening=lambda port: _log.info("web listens", port=port))
