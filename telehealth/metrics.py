@@ -24,6 +24,10 @@ BATCH_MESSAGES = Histogram(
 UNSETTLED = Gauge(
     "telehealth_unsettled_messages", "Taken from the broker, not yet committed", ["lane"], registry=REGISTRY
 )
+RECEIPTS = Counter("telehealth_receipts", "Receipts published to devices", ["lane"], registry=REGISTRY)
+RECEIPTS_WAITING = Gauge(
+    "telehealth_receipts_waiting", "Receipts that the broker has not taken yet", ["lane"], registry=REGISTRY
+)
 DUE_ROWS = Gauge("telehealth_due_rows", "Evaluation work waiting", registry=REGISTRY)
 DUE_AGE_SECONDS = Gauge("telehealth_due_age_seconds", "Age of the oldest evaluation work", registry=REGISTRY)
 EVALUATION_SECONDS = Histogram("telehealth_evaluation_seconds", "One evaluation transaction", registry=REGISTRY)

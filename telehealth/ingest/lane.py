@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import msgspec
-from paho.mqtt.client import MQTTMessage
 from paho.mqtt.enums import MQTTProtocolVersion
 
 from devices import topics
@@ -86,6 +85,8 @@ class Worker:
         self._receipts = Receipts(self._publish, clock.now, at_once=lambda: clock.virtual)
         self._unsettled = metrics.UNSETTLED.labels(plan.name)
         self._messages = metrics.MESSAGES.labels(plan.name)
+        self._published = metrics.RECEIPTS.labels(plan.name)
+        metrics.RECEIPTS_WAITING.labels(plan.name).set_function(self._receipts_waiting)
 
     async def run(self) -> None:
         """Until stop(): then the batch under way is committed, acknowledged and answered."""
@@ -148,12 +149,14 @@ class Worker:
         self._bytes = 0
         self._unsettled.set(0)
 
-    def _on_message(self, connection: mqtt.Connection, message: MQTTMessage) -> None:
+    def _on_message(
+        self, connection: mqtt.Connection, topic: bytes, payload: bytes, mid: int, qos: int, retain: bool
+    ) -> None:
         if not self._waiting:
             self._first_at = clock.monotonic()
-        what = reading.read(self._plan.name, message, self._clock.now())
-        size = len(message.payload)
-        self._waiting.append(Held(connection, message.mid, message.qos, size, what))
+        what = reading.read(self._plan.name, topic, payload, self._clock.now(), retain=retain)
+        size = len(payload)
+        self._waiting.append(Held(connection, mid, qos, size, what))
         self._bytes += size
         if self._bytes > _HELD_BYTES:
             connection.shut()
@@ -164,14 +167,18 @@ class Worker:
         if connection is None or not connection.may_publish:
             return False
         connection.publish(topic, payload)
+        self._published.inc()
         return True
+
+    def _receipts_waiting(self) -> int:
+        connection = self._connection
+        return self._receipts.pending + (connection.unconfirmed if connection is not None else 0)
 
     async def _send_last(self) -> None:
         self._receipts.flush()
         deadline = clock.monotonic() + _LAST_RECEIPTS_SECONDS
         while clock.monotonic() < deadline:
-            connection = self._connection
-            if connection is None or (not connection.unconfirmed and not self._receipts.pending):
+            if self._connection is None or not self._receipts_waiting():
                 break
             await asyncio.sleep(0.01)
         self._receipts.close()

@@ -1,4 +1,4 @@
-"""One MQTT session on the event loop: paho-mqtt, persistent session, acknowledged by hand.
+"""One MQTT session on the event loop: paho-mqtt over a wire of ours, persistent, acknowledged by hand.
 
 MQTT 5 where the broker speaks it: its receive maximum bounds what is under way. A broker that only
 speaks 3.1.1 may send its whole backlog at once, so the socket is held shut while the window is full.
@@ -28,12 +28,15 @@ _CONNECT_SECONDS = 10.0
 #: How long the broker keeps our session, and with it what devices send, while we are away.
 _SESSION_SECONDS = 7 * 24 * 3600
 #: Packets handled before other work of the loop gets its turn.
-_PACKETS_A_TURN = 100
+_PACKETS_A_TURN = 200
+#: Larger ones the broker should not even send; ours are refused from 256 KiB on.
+_PACKET_BYTES = 2 * 1024 * 1024
 #: Receipts under way unless the broker says otherwise; Mosquitto's default.
 _PUBLISHABLE = 20
 _MOST_PUBLISHABLE = 200
 
-Received = Callable[["Connection", paho.MQTTMessage], None]
+#: received(connection, topic, payload, mid, qos, retain)
+Received = Callable[["Connection", bytes, bytes, int, int, bool], None]
 
 
 class WrongProtocol(Unavailable):
@@ -44,14 +47,15 @@ class _Client(paho.Client):
     """paho over a Wire."""
 
     wire: Wire
+    wrap: Callable[[Any], Wire]
 
     def _create_socket(self) -> Any:
-        self.wire = Wire(super()._create_socket())
+        self.wire = self.wrap(super()._create_socket())
         return self.wire
 
 
 class Connection:
-    """A live session. received(connection, message) is called for every message, in order, on the loop."""
+    """A live session. received() is called for every message, in order, on the loop, and must not raise."""
 
     def __init__(
         self,
@@ -93,9 +97,9 @@ class Connection:
             client_id=client_id,
             clean_session=None if five else False,
             protocol=self.protocol,
-            manual_ack=True,
             reconnect_on_failure=False,
         )
+        client.wrap = lambda socket: Wire(socket, self._on_message, five=five)
         if address.username is not None:
             client.username_pw_set(address.username, address.password)
         if address.tls:
@@ -104,7 +108,6 @@ class Connection:
         client.max_inflight_messages_set(0)  # Receipts bounds its own
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
-        client.on_message = self._on_message
         client.on_publish = self._on_publish
         client.on_disconnect = self._on_disconnect
         client.on_socket_close = self._on_socket_close
@@ -132,6 +135,7 @@ class Connection:
             properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho has no types here
             properties.SessionExpiryInterval = _SESSION_SECONDS
             properties.ReceiveMaximum = self._window
+            properties.MaximumPacketSize = _PACKET_BYTES
         address, five = self._address, properties is not None
         self._client.connect(
             address.host,
@@ -184,7 +188,8 @@ class Connection:
         """The message is settled: the broker may forget it."""
         self.unacknowledged -= 1
         if qos:
-            self._client.ack(mid, qos)
+            self._client.wire.acknowledge(mid)
+            self._on_wants_write()
 
     def resume(self) -> None:
         """Read on, if the window allows it; call after acknowledging."""
@@ -210,14 +215,12 @@ class Connection:
         return not self.lost.done() and self.unconfirmed < self._publishable
 
     def _read(self) -> None:
-        client = self._client
-        for _ in range(_PACKETS_A_TURN):
-            # paho reads a packet, or finds that there is not a whole one yet
-            if client.loop_read() != paho.MQTT_ERR_SUCCESS or self.lost.done():
-                return
-            if self._client.wire.shut or not client.wire.waiting:
-                return
-        self._again()
+        wire = self._client.wire
+        more = wire.read(_PACKETS_A_TURN)
+        while wire.for_paho and not self.lost.done():
+            self._client.loop_read()
+        if more and not wire.shut:
+            self._again()
 
     def _again(self) -> None:
         if self._turn is None:
@@ -228,7 +231,7 @@ class Connection:
         if not self._client.wire.shut and not self.lost.done():
             self._read()
 
-    def _on_wants_write(self, _client: object, _userdata: object, _socket: object) -> None:
+    def _on_wants_write(self, *_: object) -> None:
         if self._flush is None:
             self._flush = self._loop.call_soon(self._write)
 
@@ -273,11 +276,11 @@ class Connection:
         else:
             self._subscribed.set_result(None)
 
-    def _on_message(self, _client: object, _userdata: object, message: paho.MQTTMessage) -> None:
+    def _on_message(self, topic: bytes, payload: bytes, mid: int, qos: int, retain: bool) -> None:
         self.unacknowledged += 1
         if self.unacknowledged >= self._limit:
             self.shut()
-        self._received(self, message)
+        self._received(self, topic, payload, mid, qos, retain)
 
     def _on_publish(self, _client: object, _userdata: object, _mid: int, _reason: object, _properties: object) -> None:
         self.unconfirmed -= 1

@@ -6,15 +6,16 @@ WITH asked AS (
     SELECT * FROM unnest($1::text[], $2::timestamptz[], $3::bigint[], $4::text[], $5::timestamptz[])
         AS a (device_id, seen_at, clock_offset_ms, status, status_at)
 ), known AS (
-    SELECT d.id, d.organisation_id, d.ward_id, a.*
-    FROM asked a JOIN device d ON d.device_id = a.device_id
+    SELECT d.id, d.organisation_id, d.ward_id, a.device_id, a.clock_offset_ms, a.status, a.status_at,
+           coalesce(a.seen_at, c.seen_at, a.status_at, $6::timestamptz) AS seen_at
+    FROM asked a JOIN device d ON d.device_id = a.device_id LEFT JOIN device_contact c ON c.device_pk = d.id
     WHERE d.revoked_at IS NULL
 ), touched AS (
     INSERT INTO device_contact AS c (device_pk, organisation_id, seen_at, clock_offset_ms, status, status_at)
-    SELECT id, organisation_id, coalesce(seen_at, status_at, $6::timestamptz), clock_offset_ms, status::jsonb, status_at
+    SELECT id, organisation_id, seen_at, clock_offset_ms, status::jsonb, status_at
     FROM known ORDER BY id
     ON CONFLICT (device_pk) DO UPDATE SET
-        seen_at = greatest(c.seen_at, (SELECT k.seen_at FROM known k WHERE k.id = c.device_pk)),
+        seen_at = greatest(c.seen_at, excluded.seen_at),
         clock_offset_ms = coalesce(excluded.clock_offset_ms, c.clock_offset_ms),
         status = coalesce(excluded.status, c.status),
         status_at = CASE WHEN excluded.status IS NULL OR excluded.status = c.status THEN c.status_at

@@ -1,0 +1,189 @@
+"""Bare and durable drains of the same preload, in turn."""
+
+from __future__ import annotations
+
+import asyncio
+import asyncio.subprocess
+import os
+import statistics
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import msgspec
+from paho.mqtt.enums import MQTTProtocolVersion
+
+from telehealth import clock
+from telehealth.bench import bare, load, publisher, servers
+from telehealth.bench.durable import Result
+from telehealth.errors import Unavailable
+from telehealth.ingest import address, lane, mqtt
+from telehealth.store import db
+from telehealth.store.db import Database
+
+#: Unacknowledged messages, of both drains.
+WINDOW = 4000
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much to do. messages: of two readings each."""
+
+    messages: int = 100_000
+    devices: int = 1000
+    runs: int = 5
+
+
+class Drains(msgspec.Struct):
+    """Messages a second of each run and what follows from them."""
+
+    messages: int
+    devices: int
+    readings_per_message: int
+    receive_maximum: int
+    bare: list[float]
+    durable: list[float]
+    #: Until the last receipt, before the last episode.
+    durable_receipts: list[float]
+    bare_median: float
+    durable_median: float
+    ratio: float
+    settings: dict[str, str]
+    mosquitto: str
+    mosquitto_conf: str
+
+
+async def measure(plan: Plan) -> Drains:
+    """Run bare and durable alternately. Raises Unavailable when a drain does not end as it must."""
+    with tempfile.TemporaryDirectory(prefix="telehealth-bench-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        async with servers.postgres(folder / "data") as url, servers.mosquitto(folder) as broker:
+            async with Database.open(url, size=4) as database:
+                settings = await _settings(database)
+                fleet = await load.fleet(database, plan.devices)
+                await _settle_down(url)
+                bare_rates, durable_rates, receipt_rates = [], [], []
+                for n in range(plan.runs):
+                    messages = _messages(plan, fleet.device_ids, n)
+                    bare_rates.append(len(messages) / await _bare(broker.port, messages))
+                    result = await _durable(url, broker, messages)
+                    durable_rates.append(len(messages) / result.episodes)
+                    receipt_rates.append(len(messages) / result.receipts)
+                    print(
+                        f"run {n + 1}: bare {bare_rates[-1]:,.0f} messages/s, durable {durable_rates[-1]:,.0f}",
+                        file=sys.stderr,
+                    )
+                await _check(database, plan)
+    bare_median, durable_median = statistics.median(bare_rates), statistics.median(durable_rates)
+    return Drains(
+        plan.messages,
+        plan.devices,
+        2,
+        WINDOW,
+        bare_rates,
+        durable_rates,
+        receipt_rates,
+        bare_median,
+        durable_median,
+        durable_median / bare_median,
+        settings,
+        broker.version,
+        servers.MOSQUITTO,
+    )
+
+
+def _messages(plan: Plan, device_ids: Sequence[str], run: int) -> list[tuple[str, bytes]]:
+    """Runs follow each other in clinical time, each with a stream of its own."""
+    per_device = max(1, plan.messages // plan.devices)
+    last_at = clock.real_now() - timedelta(minutes=1) - timedelta(hours=2) * (plan.runs - 1 - run)
+    return list(load.messages(device_ids, per_device, stream=f"run{run}", last_at=last_at))
+
+
+async def _settings(database: Database) -> dict[str, str]:
+    async with database.transaction(db.operator("bench"), read_only=True) as connection:
+        return {
+            name: str(await connection.fetchval(f"SHOW {name}"))
+            for name in ("server_version", "fsync", "synchronous_commit", "full_page_writes", "wal_sync_method")
+        }
+
+
+async def _bare(port: int, messages: Sequence[tuple[str, bytes]]) -> float:
+    await _process("telehealth.bench.bare", str(port), "0", str(WINDOW))
+    await publisher.publish(port, messages)
+    said = await _process("telehealth.bench.bare", str(port), str(len(messages)), str(WINDOW))
+    await _forget(port, bare.CLIENT_ID)
+    return float(said)
+
+
+async def _durable(url: str, broker: servers.Mosquitto, messages: Sequence[tuple[str, bytes]]) -> Result:
+    live, backlog = lane.plans("", WINDOW, 200)
+    for plan in (live, backlog):
+        await _subscribe(broker, plan)
+    await publisher.publish(broker.port, messages)
+    said = await _process(
+        "telehealth.bench.durable",
+        str(len(messages)),
+        environment={"DATABASE_URL": url, "MQTT_URL": broker.url, "TELEHEALTH_INGEST_WINDOW": str(WINDOW)},
+    )
+    for plan in (live, backlog):
+        await _forget(broker.port, plan.client_id)
+    return msgspec.json.decode(said, type=Result)
+
+
+async def _settle_down(url: str) -> None:
+    """Let the admissions be evaluated before anything is measured."""
+    await _process(
+        "telehealth.bench.durable", "0", environment={"DATABASE_URL": url, "MQTT_URL": "mqtt://127.0.0.1:1"}
+    )
+
+
+async def _subscribe(broker: servers.Mosquitto, plan: lane.Plan) -> None:
+    """Make the session that the service will find."""
+    async with mqtt.connect(
+        address.parse(broker.url),
+        plan.topics,
+        client_id=plan.client_id,
+        window=plan.window,
+        protocol=MQTTProtocolVersion.MQTTv5,
+        received=lambda *_: None,
+        sent=lambda: None,
+    ):
+        pass
+
+
+async def _forget(port: int, client_id: str) -> None:
+    """End a session at the broker, so that the other drain's preload is not kept for it as well."""
+    await publisher.publish(port, (), client_id=client_id)
+
+
+async def _process(module: str, *arguments: str, environment: dict[str, str] | None = None) -> bytes:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        module,
+        *arguments,
+        env=os.environ | (environment or {}),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
+        said, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode != 0:
+        raise Unavailable(f"{module} ended with status {process.returncode}")
+    return said
+
+
+async def _check(database: Database, plan: Plan) -> None:
+    """Every reading is there, or the figures mean nothing."""
+    wanted = plan.runs * 2 * (plan.messages // plan.devices) * plan.devices
+    async with database.transaction(db.operator("bench"), read_only=True) as connection:
+        found = await connection.fetchval("SELECT count(*) FROM reading")
+    if found != wanted:
+        raise Unavailable(f"{found} readings are stored, {wanted} were sent")
