@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -78,7 +79,7 @@ class Evaluator:
         except Exception as error:
             if _away(error) or not found:
                 raise
-            _log.warning("evaluating one by one", error=type(error).__name__)
+            _log.warning("evaluating one by one", error=type(error).__name__, where=_where(error))
             alone = [(sort, i) for sort in found for i in sort.ids]
         for sort, subject_id in alone:
             done += await self._one(sort, subject_id)
@@ -134,7 +135,9 @@ class Evaluator:
         except Exception as error:
             if _away(error):
                 raise
-            _log.error("cannot evaluate", sort=sort.name, subject=subject_id, error=type(error).__name__, exc_info=True)
+            _log.error(
+                "cannot evaluate", sort=sort.name, subject=subject_id, error=type(error).__name__, where=_where(error)
+            )
             return await self._put_off(sort, subject_id, failed=True)
         if done:
             self._suspects.pop(key, None)
@@ -173,7 +176,7 @@ async def run(*, database: Database, clock: ClinicalClock, health: Health, wake:
                 await _evaluate(evaluator, health, hint, lost)
         except Exception as error:
             if not _away(error):
-                _log.error("evaluation failed", error=type(error).__name__, exc_info=True)
+                _log.error("evaluation failed", error=type(error).__name__, where=_where(error))
             else:
                 _log.warning("the database is away", error=type(error).__name__)
             health.bad("alerting", "the database is away" if _away(error) else "evaluation fails: see the log")
@@ -202,3 +205,9 @@ async def _evaluate(evaluator: Evaluator, health: Health, hint: asyncio.Event, l
 def _away(error: Exception) -> bool:
     """Whether the database is gone, rather than unable to do this work."""
     return isinstance(error, db.AWAY) and not isinstance(error, db.REFUSED_WORK)
+
+
+def _where(error: Exception) -> str:
+    """Where it was raised: what an error says of itself may hold a resident's values, its place does not."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return " ".join(f"{frame.name}:{frame.lineno}" for frame in frames[-3:])

@@ -16,7 +16,7 @@ from telehealth.store.library import Library
 ACTOR = db.service("alerting")
 
 #: Residents in one transaction who must be folded anew from an older state, which may mean many readings.
-MOST_REFOLDS = 25
+MOST_REFOLDS = 50
 
 
 @dataclass(frozen=True)

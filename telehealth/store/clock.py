@@ -46,8 +46,8 @@ async def follow(database: Database, clock: ClinicalClock, *, every_seconds: flo
     while True:
         try:
             moved = asyncio.Event()
-            async with database.listen("clock", lambda _payload: moved.set()):  # noqa: B023
-                while True:
+            async with database.listen("clock", lambda _payload: moved.set()) as lost:  # noqa: B023
+                while not lost.is_set():
                     moved.clear()
                     async with database.transaction(_ACTOR, read_only=True) as connection:
                         keep_in_step(clock, await read(connection))

@@ -7,6 +7,7 @@ A query is found as ``sql("readings.window")``: file, then name. Parameters are 
 from __future__ import annotations
 
 import functools
+import logging
 from importlib import resources
 from typing import Any
 
@@ -15,6 +16,8 @@ import aiosql
 
 @functools.cache
 def _load() -> dict[str, str]:
+    # It guesses which queries return rows, and warns; we ask for texts only.
+    logging.getLogger("aiosql").setLevel(logging.ERROR)
     found: dict[str, str] = {}
     for file in sorted(resources.files("telehealth.store").joinpath("sql").iterdir(), key=lambda f: f.name):
         if not file.name.endswith(".sql"):
