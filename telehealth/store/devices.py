@@ -11,7 +11,7 @@ import asyncpg
 from devices import catalogue
 from telehealth.errors import Conflict, Invalid, NotFound
 from telehealth.model import people, secrets
-from telehealth.store import audit, residents
+from telehealth.store import audit, residents, unattributed
 from telehealth.store.db import Actor, Connection
 from telehealth.store.queries import sql
 
@@ -132,6 +132,7 @@ async def reattribute(
 ) -> None:
     """Derive anew whose the device's readings are from a time on, and have those residents judged again."""
     rows = await connection.fetch(sql("devices.reattribute"), device.id, list(residents_touched), since)
+    await unattributed.ask(connection, device.id, since, now)
     if not rows:
         return
     await residents.recompute_latest(connection, [int(row["resident_id"]) for row in rows])

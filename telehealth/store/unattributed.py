@@ -37,6 +37,11 @@ class Given:
     assigned: dict[int, list[int]]
 
 
+async def ask(connection: Connection, device_pk: int, since: datetime, now: datetime) -> None:
+    """Have a device's readings of nobody decided anew from a clinical time on: whose they are has changed."""
+    await connection.execute(sql("unattributed.ask"), device_pk, since, now)
+
+
 async def since(connection: Connection, taken: Taken) -> dict[int, datetime]:
     """From when on to decide anew, by device: what was touched, and the episodes that reach into it."""
     ids = list(taken.subjects)

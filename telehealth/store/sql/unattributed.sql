@@ -46,3 +46,8 @@ INSERT INTO evaluation_due (organisation_id, device_pk, due_at, earliest_at, cau
 SELECT w.organisation_id, w.device_pk, w.due_at, 'infinity', 'time', $4::timestamptz FROM wanted w
 WHERE w.due_at IS NOT NULL AND NOT EXISTS (
     SELECT FROM evaluation_due e WHERE e.device_pk = w.device_pk AND e.cause = 'time' AND e.due_at = w.due_at);
+
+-- name: ask
+-- Have a device's readings of nobody decided anew from a clinical time on.
+INSERT INTO evaluation_due (organisation_id, device_pk, earliest_at, cause, written_at)
+SELECT d.organisation_id, d.id, $2::timestamptz, 'attribution', $3::timestamptz FROM device d WHERE d.id = $1::bigint;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from telehealth.store import devices, residents
 from tests.integration.alerting.conftest import Service
 from tests.support import world
 from tests.support.world import T0, Sample, spo2
@@ -50,29 +51,51 @@ async def test_normal_reading_of_an_unassigned_device(service: Service) -> None:
 async def test_it_clears_by_a_normal_reading_or_an_assignment_or_time(service: Service) -> None:
     """Three devices, three ways in which the alert ends."""
     ward = await world.ward(service.database)
-    devices = [await world.device(service.database, ward) for _ in range(3)]
-    for device in devices:
+    given = [await world.device(service.database, ward) for _ in range(3)]
+    for device in given:
         await _receive(service, device, spo2(84, T0))
     assert [alert.condition for alert in await service.alerts()] == ["active"] * 3
 
     await service.at(T0 + MINUTE)
-    await _receive(service, devices[0], spo2(97, T0 + MINUTE))
+    await _receive(service, given[0], spo2(97, T0 + MINUTE))
     resident = await world.resident(service.database, ward)
     async with service.database.transaction(world.ACTOR) as connection:
-        await connection.execute(
-            "INSERT INTO device_assignment (organisation_id, device_pk, resident_id, during, created_by, created_at)"
-            " VALUES ($1, $2, $3, tstzrange($4, NULL), 'operator:tests', $4)",
-            ward.organisation_id,
-            devices[1].pk,
-            resident.id,
-            T0 + MINUTE,
+        await devices.assign(
+            connection,
+            await devices.find(connection, given[1].device_id),
+            await residents.find(connection, resident.nhs_number),
+            since=T0 + MINUTE,
+            until=None,
+            actor=world.ACTOR,
+            now=T0 + MINUTE,
         )
-        await world.due(connection, ward, device_pk=devices[1].pk, earliest_at=T0 + MINUTE, cause="assigned")
     await service.evaluator.drain()
     assert [alert.condition for alert in await service.alerts()] == ["cleared", "cleared", "active"]
     await service.at(T0 + 25 * HOUR)
     assert [alert.condition for alert in await service.alerts()] == ["cleared"] * 3
     assert not await service.rows("SELECT 1 FROM evaluation_due")
+
+
+async def test_readings_that_turn_out_to_be_somebodys(service: Service) -> None:
+    """Assigned for a time that has passed: the device's alert is withdrawn, and the resident's is raised."""
+    ward = await world.ward(service.database)
+    device = await world.device(service.database, ward)
+    await _receive(service, device, spo2(84, T0))
+    resident = await world.resident(service.database, ward)
+    async with service.database.transaction(world.ACTOR) as connection:
+        await devices.assign(
+            connection,
+            await devices.find(connection, device.device_id),
+            await residents.find(connection, resident.nhs_number),
+            since=T0 - HOUR,
+            until=None,
+            actor=world.ACTOR,
+            now=T0 + MINUTE,
+        )
+    await service.minutes(1)
+    technical, red = await service.alerts()
+    assert (technical.device_pk, technical.condition) == (device.pk, "withdrawn")
+    assert (red.resident_id, red.rule, red.condition) == (resident.id, "threshold/spo2/low", "active")
 
 
 async def test_order_of_delivery_does_not_matter(service: Service) -> None:
