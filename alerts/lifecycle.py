@@ -8,7 +8,7 @@ must look again: it worsened, it returned, it was reopened.
 |---|---|---|
 | raised | to be the first | active, new |
 | joined | | a further episode of its rule |
-| worsened, eased | | priority; worsened: handling new, unless escalated |
+| worsened, eased | | priority; worsened while active: handling new, unless escalated |
 | cleared | active | cleared |
 | returned | cleared or withdrawn | active; handling new, unless escalated |
 | withdrawn | active or cleared | withdrawn: nothing in the record supports it any more |
@@ -108,7 +108,8 @@ def step(standing: Standing | None, event: Event) -> Standing:
         case "eased":
             return replace(standing, priority=priority)
         case "worsened":
-            return replace(standing, priority=priority, handling=_look_again(standing.handling))
+            again = standing.condition == "active"
+            return replace(standing, priority=priority, handling=_look_again(standing.handling, again=again))
         case "returned":
             return Standing("active", _look_again(standing.handling), priority)
         case "cleared" | "withdrawn":
@@ -138,8 +139,8 @@ def allowed(standing: Standing, kind: Kind) -> bool:
     return True
 
 
-def _look_again(handling: Handling) -> Handling:
-    return "escalated" if handling == "escalated" else "new"
+def _look_again(handling: Handling, *, again: bool = True) -> Handling:
+    return handling if handling == "escalated" or not again else "new"
 
 
 def _check(standing: Standing, event: Event) -> None:

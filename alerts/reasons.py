@@ -115,6 +115,8 @@ def episode(resident: int, key: str, track: tracks.Track, zone: str) -> Episode:
             "text": _ENDINGS[opened["ending"]],
         }
     if kind == "silence":
+        if opened.get("ending") == "cleared":
+            told["ended"]["text"] = "a reading came"
         return _silence(resident, key, rest, track, zone, told)
     worst, trigger = track["worst"], opened["trigger"]
     told["how"] = opened["how"]

@@ -13,7 +13,7 @@ said, and are only ever added to. This module decides how the second follows the
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from alerts import lifecycle, reasons
@@ -86,7 +86,8 @@ def plan(
         (entry.episode_id, by_start[start]) for start, entry in matched.items() if by_start[start] != entry.episode
     )
     insert = tuple(episode for episode in folded if episode.started_at not in matched)
-    owner = _owners(alerts, matched, gone, folded)
+    before = [_Extent.of(entry, since_us) for entry in (*matched.values(), *gone)]
+    owner = _owners(alerts, matched, before, folded)
 
     members: dict[int, list[Episode]] = {alert.alert_id: [] for alert in alerts}
     for entry in kept:
@@ -108,8 +109,9 @@ def plan(
         left = any(linked[start] == alert_id and owner[start] != alert_id for start in matched)
         if link or left or alert_id in lost or any(episode.started_at in touched for episode in episodes):
             known = next((alert for alert in alerts if alert.alert_id == alert_id), None)
-            inherited = {start for start in link if _overlaps(by_start[start], gone, alert_id)}
+            inherited = {start for start in link if _heirs(by_start[start], before).count(alert_id)}
             changes.append(_change(known, sorted(episodes, key=_start), link, inherited, now_us))
+    _reopen(alerts, changes)
     changes.sort(key=lambda change: change.standing.open)
     return Plan(tuple(entry.episode_id for entry in gone), update, insert, tuple(changes))
 
@@ -118,8 +120,38 @@ def _start(episode: Episode) -> int:
     return episode.started_at
 
 
+@dataclass(frozen=True, slots=True)
+class _Extent:
+    """What was known of a stored episode before this fold; an open one reached at least to the fold's start."""
+
+    alert_id: int
+    start: int
+    end: int
+
+    @classmethod
+    def of(cls, entry: Stored, since_us: int) -> _Extent:
+        start, end = entry.episode.started_at, entry.episode.ended_at
+        return cls(entry.alert_id, start, max(start, since_us) if end is None else end)
+
+
+def _reopen(alerts: Sequence[Alert], changes: list[Change]) -> None:
+    """A closed alert that turns out to have been worse is looked at again, unless another one is open already."""
+    still = {alert.alert_id: alert.standing.open for alert in alerts}
+    still.update({change.alert_id or _NEW: change.standing.open for change in changes})
+    if any(still.values()):
+        return
+    for position in reversed(range(len(changes))):
+        change = changes[position]
+        if any(event.kind == "worsened" for event, _ in change.events):
+            event = lifecycle.Event("reopened")
+            standing = lifecycle.step(change.standing, event)
+            told = {"reason": change.reason}
+            changes[position] = replace(change, standing=standing, events=(*change.events, (event, told)))
+            return
+
+
 def _owners(
-    alerts: Sequence[Alert], matched: Mapping[int, Stored], gone: Sequence[Stored], folded: Sequence[Episode]
+    alerts: Sequence[Alert], matched: Mapping[int, Stored], before: Sequence[_Extent], folded: Sequence[Episode]
 ) -> dict[int, int]:
     """Alert id by started_at; _NEW for an alert to be raised."""
     rank = {alert.alert_id: (not alert.standing.open, alert.raised_at, alert.alert_id) for alert in alerts}
@@ -129,7 +161,7 @@ def _owners(
         if entry is not None:
             owner[episode.started_at] = entry.alert_id
             continue
-        heirs = [other.alert_id for other in gone if _meet(episode, other.episode)]
+        heirs = _heirs(episode, before)
         if heirs:
             owner[episode.started_at] = min(heirs, key=lambda alert_id: rank[alert_id])
     target = next((alert.alert_id for alert in alerts if alert.standing.open), None)
@@ -144,14 +176,13 @@ def _owners(
     return owner
 
 
-def _meet(one: Episode, other: Episode) -> bool:
-    return (other.ended_at is None or one.started_at <= other.ended_at) and (
-        one.ended_at is None or other.started_at <= one.ended_at
-    )
-
-
-def _overlaps(episode: Episode, gone: Sequence[Stored], alert_id: int) -> bool:
-    return any(entry.alert_id == alert_id and _meet(episode, entry.episode) for entry in gone)
+def _heirs(episode: Episode, before: Sequence[_Extent]) -> list[int]:
+    """Alerts of the stored episodes that it overlaps."""
+    return [
+        extent.alert_id
+        for extent in before
+        if episode.started_at <= extent.end and (episode.ended_at is None or extent.start <= episode.ended_at)
+    ]
 
 
 def _change(
@@ -177,12 +208,12 @@ def _change(
     current = next((episode for episode in episodes if episode.ended_at is None), episodes[-1] if episodes else None)
     told = {} if current is None else _told(current, now_us)
     wanted = _condition(episodes)
-    if wanted != "withdrawn" and standing.condition == "withdrawn":
+    if wanted == "active" and standing.condition != "active":
         append("returned", told)
-    if wanted == "active" and standing.condition == "cleared":
-        append("returned", told)
-    elif wanted != "active" and standing.condition != wanted:
-        append(wanted, told)
+    elif wanted == "cleared" and standing.condition == "active":
+        append("cleared", told)
+    elif wanted == "withdrawn" and standing.condition != "withdrawn":
+        append("withdrawn", told)
     if worst is not None and RANK[worst] > RANK[standing.priority]:
         append("worsened", told, worst)
     elif worst is not None and RANK[worst] < RANK[standing.priority]:

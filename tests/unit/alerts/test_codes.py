@@ -46,7 +46,7 @@ def test_shown(code: str, value: float, shown: str) -> None:
 
 
 def test_conflicting_values_become_one_row() -> None:
-    """The least and the greatest of one identity are kept, for the two sides of a rule; the failed one is not a value."""
+    """The least and the greatest of one identity are kept, for the two sides of a rule."""
     rows = timeline.from_readings(
         [
             timeline.Reading(1, 5, "spo2", 96, identity=2**100 + 1),

@@ -1,0 +1,175 @@
+"""Rule sets, pathways and schedules: what is accepted, and that every number says where it comes from."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from alerts import errors, news2, pathways, reasons, rules, scenario, schedule
+
+SPO2: dict[str, Any] = {"kind": "threshold", "code": "spo2", "red_low": 88, "amber_low": 92, "hysteresis": 1}
+RULES_PAGE = Path(__file__).parents[3] / "docs" / "clinical" / "rules.md"
+
+
+def rule_set(*entries: Any) -> rules.RuleSet:
+    return rules.RuleSet.from_json({"pathway": "test", "version": "1", "rules": list(entries)})
+
+
+@pytest.mark.parametrize(
+    ("entry", "field"),
+    [
+        ({**SPO2, "red_low": 93}, "rules[0].red_low"),
+        ({**SPO2, "amber_high": 99, "red_high": 98}, "rules[0].red_high"),
+        ({**SPO2, "amber_high": 92}, "rules[0]"),
+        ({**SPO2, "amber_high": 93, "hysteresis": 2}, "rules[0].hysteresis"),
+        ({**SPO2, "red_low": None, "amber_low": None}, "rules[0]"),
+        ({**SPO2, "red_low": "88"}, "rules[0].red_low"),
+        ({**SPO2, "red_low": True}, "rules[0].red_low"),
+        ({**SPO2, "red_low": float("nan")}, "rules[0].red_low"),
+        ({**SPO2, "redlow": 80}, "rules[0]"),
+        ({**SPO2, "unit": "1"}, "rules[0].unit"),
+        ({**SPO2, "code": "mood"}, "rules[0].code"),
+        ({**SPO2, "sampling": "often"}, "rules[0].sampling"),
+        ({**SPO2, "persistence_seconds": 301}, "rules[0].persistence_seconds"),
+        ({**SPO2, "priority": {"red": "urgent"}}, "rules[0].priority.red"),
+        ({"kind": "news2"}, "rules[0].scale"),
+        ({"kind": "news2", "scale": True}, "rules[0].scale"),
+        ({"kind": "news2", "scale": 1, "max_age_seconds": {"weight": 60}}, "rules[0].max_age_seconds"),
+        ({"kind": "silence", "code": "spo2", "grace_seconds": 0}, "rules[0].grace_seconds"),
+        ({"kind": "trend"}, "rules[0].kind"),
+        ("spo2", "rules[0]"),
+    ],
+)
+def test_refused_with_the_field_named(entry: Any, field: str) -> None:
+    with pytest.raises(errors.RuleError) as caught:
+        rule_set(entry)
+    assert caught.value.field == field
+
+
+def test_one_rule_of_a_kind_per_code() -> None:
+    with pytest.raises(errors.RuleError, match="already"):
+        rule_set(SPO2, SPO2)
+
+
+def test_red_of_a_value_without_time() -> None:
+    """The same strict limits, after rounding; amber is not red."""
+    limits = rule_set(SPO2)
+    assert limits.red("spo2", 87.4) == ("low", "SpO2 87 %, below 88 % (red)")
+    assert limits.red("spo2", 88) is None
+    assert limits.red("spo2", float("nan")) is None
+    assert limits.red("pulse", 10) is None
+
+
+@pytest.mark.parametrize(
+    ("code", "value", "side"),
+    [("spo2", 91, "low"), ("spo2", 92, None), ("pulse", 131, "high"), ("pulse", 40, "low"), ("resp_rate", 25, "high"),
+     ("systolic", 220, "high"), ("temperature", 35.04, "low"), ("temperature", 41, None), ("consciousness", 1, "high")],
+)  # fmt: skip
+def test_unassigned_is_red_where_one_parameter_scores_3(code: str, value: float, side: str | None) -> None:
+    found = pathways.unassigned().red(code, value)
+    assert (found and found[0]) == side
+
+
+@pytest.mark.parametrize("name", pathways.names())
+@pytest.mark.parametrize("scale", [1, 2])
+def test_pathways(name: str, scale: Any) -> None:
+    """Every pathway compiles for both scales, survives JSON, and its usual schedule is one."""
+    pathway = pathways.load(name)
+    compiled = pathways.compile(pathway, spo2_scale=scale)
+    assert rules.RuleSet.from_json(json.loads(json.dumps(compiled.to_json()))) == compiled
+    assert compiled.news2 is None or compiled.news2.scale == scale
+    assert schedule.parse(pathway.schedule, "Europe/London").expected
+    assert set(compiled.silences) <= set(pathway.schedule)
+    assert pathways.load(name, pathway.version) == pathway
+
+
+def test_no_number_without_source_and_approval() -> None:
+    """Each default number says where it comes from and that it needs approval."""
+    for name in (*pathways.names(), "unassigned"):
+        pathway = pathways.load(name)
+        assert all(len(number.source) > 10 and number.approval for number in pathway.numbers)
+        plain = [value for rule in pathway.rules for value in _numbers({**rule, "scale": None})]
+        assert len(plain) == len(pathway.numbers)
+
+
+def _numbers(value: Any) -> list[float]:
+    if isinstance(value, dict):
+        return [number for inner in value.values() for number in _numbers(inner)]
+    return [value] if isinstance(value, int | float) and not isinstance(value, bool) else []
+
+
+def test_overrides() -> None:
+    """Personal limits replace the pathway's, say so, and can leave a rule out."""
+    pathway = pathways.load("copd")
+    compiled = pathways.compile(pathway, {"threshold/spo2": {"red_low": 85, "amber_low": 88}, "silence/pulse": None}, 2)
+    spo2 = compiled.threshold("spo2")
+    assert spo2 is not None
+    assert (spo2.red_low, spo2.amber_low, spo2.source) == (85, 88, "personal limits of this resident")
+    assert "pulse" not in compiled.silences
+    with pytest.raises(errors.RuleError, match="above amber_low"):
+        pathways.compile(pathway, {"threshold/spo2": {"red_low": 95}})
+
+
+@pytest.mark.parametrize(("name", "version"), [("measles", None), ("copd", "99"), ("../copd", None)])
+def test_unknown_pathway(name: str, version: str | None) -> None:
+    with pytest.raises(errors.RuleError):
+        pathways.load(name, version)
+
+
+def due_times(zone: str, after: str, count: int) -> list[str]:
+    plan = schedule.parse({"spo2": {"times": ["01:30", "12:00"], "grace_minutes": 30}}, zone)
+    graces = (("spo2", 7200),)
+    found = []
+    deadline = plan.after(scenario.moment(after, "after"), graces)
+    for _ in range(count):
+        assert deadline is not None
+        assert deadline.at == deadline.due + 30 * 60_000_000
+        found.append(reasons.instant(deadline.due)[:16])
+        deadline = plan.following(deadline, graces)
+    return found
+
+
+def test_due_times_are_local_across_clock_changes() -> None:
+    """A doubled hour is due once, the first time; a skipped one an hour later on the clock."""
+    assert due_times("Europe/London", "2026-10-24T20:00:00Z", 4) == [
+        "2026-10-25T00:30", "2026-10-25T12:00", "2026-10-26T01:30", "2026-10-26T12:00",
+    ]  # fmt: skip
+    assert due_times("Europe/London", "2026-03-28T20:00:00Z", 3) == [
+        "2026-03-29T01:30", "2026-03-29T11:00", "2026-03-30T00:30",
+    ]  # fmt: skip
+    assert due_times("Pacific/Kiritimati", "2026-11-20T20:00:00Z", 2) == ["2026-11-20T22:00", "2026-11-21T11:30"]
+
+
+@pytest.mark.parametrize(
+    "document",
+    [{"mood": {"times": ["08:00"]}}, {"spo2": {"times": ["8:00"]}}, {"spo2": {"times": []}}, {"spo2": {"times": ["24:00"]}},
+     {"spo2": {"times": ["08:00"], "grace": 5}}, {"spo2": ["08:00"]}],
+)  # fmt: skip
+def test_schedules_refused(document: Any) -> None:
+    with pytest.raises(errors.RuleError):
+        schedule.parse(document, "Europe/London")
+    with pytest.raises(errors.RuleError):
+        schedule.parse({}, "Europe/Nowhere")
+
+
+def test_the_page_of_rules_has_every_number() -> None:
+    """docs/clinical/rules.md lists exactly the numbers of the packaged pathways, with source and approval."""
+    page = RULES_PAGE.read_text(encoding="utf-8")
+    rows = {line for line in page.splitlines() if line.startswith("| ") and " | " in line}
+    for name in (*pathways.names(), "unassigned"):
+        for number in pathways.load(name).numbers:
+            row = (
+                f"| {name} | {number.rule} | {number.field} | {number.value:g} | {number.source} | {number.approval} |"
+            )
+            assert row in rows
+    listed = [row for row in rows if row.split(" | ")[0][2:] in (*pathways.names(), "unassigned")]
+    assert len(listed) == sum(len(pathways.load(n).numbers) for n in (*pathways.names(), "unassigned"))
+
+
+def test_default_ages_are_those_of_the_pathways() -> None:
+    compiled = pathways.compile(pathways.load("copd")).news2
+    assert compiled is not None
+    assert compiled.max_age_seconds == news2.DEFAULT_MAX_AGE_SECONDS
