@@ -13,7 +13,7 @@ from simulator import clock, errors, kit, outbox, scenario
 #: What happens in a world whose file does not say: (scenario, hours since onset at the start, pathways it suits).
 USUAL = (
     ("copd_exacerbation", 40.0, ("copd",)),
-    ("sepsis", 11.0, ("post_acute_infection", "frailty", "heart_failure")),
+    ("sepsis", 16.0, ("post_acute_infection", "frailty", "heart_failure")),
 )
 USUAL_SILENCE_HOURS = 26.0
 _NOTE = "courses"

@@ -18,7 +18,7 @@ from devices import commands
 from simulator import cast, clock, errors, feed, kit, outbox, publisher, run, runtime, scenario, service, world
 
 #: Wearables of the history and of the live feed, seconds between readings.
-HISTORY_SECONDS = 300.0
+HISTORY_SECONDS = 600.0
 LIVE_SECONDS = 15.0
 NOTED_SECONDS = 5.0
 _FED = "fed to"
