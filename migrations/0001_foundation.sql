@@ -213,7 +213,7 @@ CREATE TABLE device_contact (
     clock_offset_ms bigint,                -- sent_at minus received_at of its last live message
     status jsonb,
     status_at timestamptz
-);
+) WITH (fillfactor = 50);                  -- updated all the time: room for it on the same page
 
 CREATE TABLE device_assignment (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -257,7 +257,7 @@ CREATE TABLE device_stream (
     lost int8multirange NOT NULL DEFAULT '{}',     -- given up by the device below its "oldest"
     updated_at timestamptz NOT NULL,
     PRIMARY KEY (device_pk, stream)
-);
+) WITH (fillfactor = 50);
 
 -- Readings ----------------------------------------------------------------------------------------
 -- identity: 128-bit hash of (device, asserted subject, code, taken_at in ms, source); value_key:
@@ -360,7 +360,7 @@ CREATE TABLE latest (
     method text NOT NULL,
     marks text[],
     PRIMARY KEY (resident_id, code)
-);
+) WITH (fillfactor = 50);
 
 -- What was refused (final) or is held for a person, with its bytes, bounded. A redelivery of the
 -- same bytes counts up instead of adding a row.
