@@ -29,6 +29,8 @@ NOBODY = "nobody"
 _NO_FILTER = "#/#"
 
 _FILTERS_PER_CLIENT = 64
+#: Messages of one client that the broker may have acknowledged and not yet passed on.
+_PENDING = 20
 _OPEN_QOS2 = 16
 #: Bytes that may wait for a client that does not read.
 _UNREAD_BYTES = 4_000_000
@@ -81,7 +83,7 @@ class Inward(adapters.ReaderAdapter):  # type: ignore[misc]  # amqtt ships no ty
         user: str,
         *,
         retained: Retained,
-        ready: Callable[[], Awaitable[None]],
+        ready: Callable[[int], Awaitable[None]],
         ended: Callable[[str], None],
     ) -> None:
         self._reader = reader
@@ -122,25 +124,33 @@ class Inward(adapters.ReaderAdapter):  # type: ignore[misc]  # amqtt ships no ty
         """The next packet for the broker; nothing at the end, whatever kind of end it is."""
         if self._over:
             return b""
-        # What came before is on its way, and there is room: only then the next, DISCONNECT included.
-        await self._ready()
+        await self._ready(_PENDING)
+        packet, last = await self._one()
+        if last:
+            self._over = True
+            # What the client sent before it left must be on its way before the broker hears of it.
+            await self._ready(0)
+        return packet
+
+    async def _one(self) -> tuple[bytes, bool]:
+        """A packet, and whether it is the last one."""
         try:
             async with asyncio.timeout(self._patience):
                 first, body, whole = await read_packet(self._reader)
-            return self._checked(packets.check(first, body), first, body, whole)
+            kind = packets.check(first, body)
+            return self._checked(kind, first, body, whole), kind is Kind.DISCONNECT
         except Malformed as problem:
             self._leave(str(problem))
         except TimeoutError:
             self._leave("silent for longer than its keepalive")
         except (asyncio.IncompleteReadError, OSError):
             self._leave("connection lost")
-        return b""
+        return b"", True
 
     def _leave(self, why: str) -> None:
         if self._will is not None and self._will.retain:
             self._retained.keep(self._will.topic, self._will.message)
         self._will = None
-        self._over = True
         self._ended(why)
 
     def _checked(self, kind: Kind, first: int, body: bytes, whole: bytes) -> bytes:
