@@ -145,7 +145,8 @@ def test_due_times_are_local_across_clock_changes() -> None:
 
 @pytest.mark.parametrize(
     "document",
-    [{"mood": {"times": ["08:00"]}}, {"spo2": {"times": ["8:00"]}}, {"spo2": {"times": []}}, {"spo2": {"times": ["24:00"]}},
+    [{"mood": {"times": ["08:00"]}}, {"spo2": {"times": ["8:00"]}}, {"spo2": {"times": []}},
+     {"spo2": {"times": ["24:00"]}},
      {"spo2": {"times": ["08:00"], "grace": 5}}, {"spo2": ["08:00"]}],
 )  # fmt: skip
 def test_schedules_refused(document: Any) -> None:
