@@ -406,6 +406,8 @@ CREATE TABLE episode (
     CHECK ((resident_id IS NULL) <> (device_pk IS NULL))
 );
 CREATE UNIQUE INDEX episode_resident ON episode (resident_id, rule, started_at) WHERE resident_id IS NOT NULL;
+CREATE INDEX episode_lasting ON episode (resident_id, (coalesce(ended_at, 'infinity'::timestamptz)))
+    WHERE resident_id IS NOT NULL;
 CREATE UNIQUE INDEX episode_device ON episode (device_pk, rule, started_at) WHERE device_pk IS NOT NULL;
 
 -- When the service learnt of episodes, and what people did about it. condition and handling are

@@ -70,8 +70,8 @@ async def evaluate(connection: Connection, device_pks: Sequence[int], moment: Mo
     known = {i: [until(episode, horizon) for episode in found] for i, found in folded.items()}
     # One microsecond before: what began exactly then is part of what is decided anew.
     before = {i: evaluation.micros(at) - 1 for i, at in since.items()}
-    stored = await evaluation.history(connection, before, devices=True, lock=True)
-    await troubles.over(connection, taken.subjects, stored, now=moment.now, actor=ACTOR)
+    stored = await evaluation.history(connection, before, devices=True)
+    await troubles.over(connection, taken.subjects, now=moment.now, actor=ACTOR)
     planned = residents.plan(taken.subjects, known, stored, before, moment.now)
     await episodes.apply(connection, planned, now=moment.now, actor=ACTOR)
     await unattributed.finish(connection, taken, {i: _wake(found, horizon) for i, found in folded.items()}, moment.real)

@@ -55,16 +55,18 @@ async def _follow(
 ) -> None:
     since = {i: states[i].through if i in states else evaluation.BEGINNING_US for i in taken.subjects}
     folded = {result.resident: result.episodes for result in results}
-    stored = await evaluation.history(connection, since)
-    await troubles.over(connection, taken.subjects, stored, now=moment.now, actor=ACTOR)
-    planned = plan(taken.subjects, folded, stored, since, moment.now)
-    if not planned:
+    await troubles.over(connection, taken.subjects, now=moment.now, actor=ACTOR)
+    stored = await evaluation.touched(connection, since)
+    changing = {
+        i: since[i]
+        for i, found in folded.items()
+        if {(episode.rule, episode.started_at): episode for episode in found} != stored.get(i, {})
+    }
+    if not changing:
         return
-    # People handle alerts at any time: decide again about those that change, with their rows held.
-    changing = {p.subject.id: since[p.subject.id] for p in planned}
-    held = await evaluation.history(connection, changing, lock=True)
-    subjects = {i: taken.subjects[i] for i in changing}
-    await episodes.apply(connection, plan(subjects, folded, held, changing, moment.now), now=moment.now, actor=ACTOR)
+    history = await evaluation.history(connection, changing)
+    planned = plan(taken.subjects, {i: folded[i] for i in changing}, history, changing, moment.now)
+    await episodes.apply(connection, planned, now=moment.now, actor=ACTOR)
 
 
 def plan(
@@ -77,9 +79,8 @@ def plan(
     """What to write, by (subject, rule); what needs nothing is left out."""
     by_rule: dict[evaluation.Key, list[Episode]] = {}
     for subject_id, found in folded.items():
-        if subject_id in subjects:
-            for episode in found:
-                by_rule.setdefault((subject_id, episode.rule), []).append(episode)
+        for episode in found:
+            by_rule.setdefault((subject_id, episode.rule), []).append(episode)
     now_us = evaluation.micros(now)
     planned = []
     for key in sorted(by_rule.keys() | stored.episodes.keys()):

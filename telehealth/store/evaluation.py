@@ -240,34 +240,31 @@ class History:
     episodes: dict[Key, list[reconcile.Stored]] = field(default_factory=dict)
     alerts: dict[Key, list[reconcile.Alert]] = field(default_factory=dict)
 
-    def rules_of(self) -> dict[int, set[str]]:
-        """Subject -> rules that have something stored."""
-        found: dict[int, set[str]] = {}
-        for subject, rule in [*self.episodes, *self.alerts]:
-            found.setdefault(subject, set()).add(rule)
-        return found
+
+async def touched(connection: Connection, since: Mapping[int, int]) -> dict[int, dict[tuple[str, int], Episode]]:
+    """Stored episodes that a fold of residents from `since` (microseconds, by id) says again, by (rule, started_at)."""
+    found: dict[int, dict[tuple[str, int], Episode]] = {}
+    moments = [moment(us) for us in since.values()]
+    for row in await connection.fetch(sql("evaluation.touched"), list(since), moments):
+        episode = _episode(row)
+        found.setdefault(episode.resident, {})[episode.rule, episode.started_at] = episode
+    return found
 
 
-async def history(
-    connection: Connection, since: Mapping[int, int], *, devices: bool = False, lock: bool = False
-) -> History:
-    """Episodes of subjects that a fold from `since` (microseconds, by subject id) may change, with their alerts.
+async def history(connection: Connection, since: Mapping[int, int], *, devices: bool = False) -> History:
+    """All that decides about the alerts of subjects whose episodes change from `since` on (microseconds, by id).
 
-    lock: keep people from handling the alerts until the transaction ends.
+    People handle alerts at any time: these are held until the transaction ends.
     """
     ids, moments = list(since), [moment(us) for us in since.values()]
-    if devices:
-        rows = await connection.fetch(sql("evaluation.device_episodes"), ids, moments)
-    else:
-        rows = await connection.fetch(sql("evaluation.episodes"), ids, moments)
+    rows = await connection.fetch(sql("evaluation.device_episodes" if devices else "evaluation.episodes"), ids, moments)
     linked = sorted({row["alert_id"] for row in rows})
-    if lock:
-        await connection.execute(sql("evaluation.lock_alerts"), [] if devices else ids, ids if devices else [], linked)
-    query = "evaluation.device_alerts" if devices else "evaluation.alerts"
+    await connection.execute(sql("evaluation.lock_alerts"), [] if devices else ids, ids if devices else [], linked)
     found = History()
     for row in rows:
         stored = reconcile.Stored(row["id"], row["alert_id"], _episode(row))
         found.episodes.setdefault((row["subject"], row["rule"]), []).append(stored)
+    query = "evaluation.device_alerts" if devices else "evaluation.alerts"
     for row in await connection.fetch(sql(query), ids, linked):
         standing = Standing(row["condition"], row["handling"], row["priority"])
         alert = reconcile.Alert(row["id"], standing, micros(row["raised_at"]))

@@ -9,13 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from alerts import lifecycle
 from telehealth.store import alerts as alert_store
 from telehealth.store import evaluation
 from telehealth.store.db import Actor, Connection
 from telehealth.store.queries import sql
-
-RULE = "evaluation"
 
 _REASON = (
     "Readings could not be evaluated, so alerts may be missing. Look at the readings themselves, and tell the operator."
@@ -54,21 +51,13 @@ async def failed(
 
 
 async def over(
-    connection: Connection,
-    subjects: Mapping[int, evaluation.Subject],
-    stored: evaluation.History,
-    *,
-    now: datetime,
-    actor: Actor,
+    connection: Connection, subjects: Mapping[int, evaluation.Subject], *, now: datetime, actor: Actor
 ) -> None:
-    """Clear the alerts of subjects that can be evaluated again."""
-    for subject_id, subject in subjects.items():
-        for alert in stored.alerts.get((subject_id, RULE), []):
-            if alert.standing.condition != "active":
-                continue
-            lifecycle.step(alert.standing, lifecycle.Event("cleared"))
-            await connection.execute(sql("troubles.clear_alert"), alert.alert_id, now, actor)
-            await _changed(connection, subject, alert.alert_id)
+    """Clear the alerts of subjects, all of one sort, that can be evaluated again."""
+    residents = [subject.id for subject in subjects.values() if subject.resident_id is not None]
+    devices = [subject.id for subject in subjects.values() if subject.device_pk is not None]
+    for row in await connection.fetch(sql("troubles.clear_alerts"), residents, devices, now, actor):
+        await _changed(connection, subjects[row["subject"]], row["id"])
 
 
 async def _changed(connection: Connection, subject: evaluation.Subject, alert_id: int) -> None:

@@ -113,13 +113,19 @@ FROM reading r JOIN unnest($1::bigint[], $2::timestamptz[]) AS w (resident_id, s
 WHERE r.effective_at IS DISTINCT FROM r.taken_at AND r.effective_at > $4::timestamptz AND r.effective_at > w.since
   AND r.code = ANY ($3::text[]) AND NOT r.struck;
 
+-- name: touched
+-- Episodes of residents that were open at each one's checkpoint or began or ended after it: what a fold from there says
+-- again. Usually it says the same, and nothing else has to be read.
+SELECT p.resident_id AS subject, p.rule, p.started_at, p.ended_at, p.peak_at, p.peak_value, p.priority, p.provisional,
+       p.evidence
+FROM unnest($1::bigint[], $2::timestamptz[]) AS w (resident_id, since)
+JOIN episode p ON p.resident_id = w.resident_id AND coalesce(p.ended_at, 'infinity'::timestamptz) > w.since;
+
 -- name: episodes
--- Episodes of residents that were open at each one's checkpoint or began or ended after it, or whose alert is open,
--- and all others of the alerts of these.
+-- The touched episodes of residents, those whose alert is open, and all others of the alerts of these.
 WITH touched AS (
     SELECT p.id FROM unnest($1::bigint[], $2::timestamptz[]) AS w (resident_id, since)
-    JOIN episode p ON p.resident_id = w.resident_id
-        AND (p.ended_at IS NULL OR p.ended_at > w.since OR p.started_at > w.since)
+    JOIN episode p ON p.resident_id = w.resident_id AND coalesce(p.ended_at, 'infinity'::timestamptz) > w.since
 ), open_ones AS (
     SELECT a.id FROM alert a WHERE a.resident_id = ANY ($1::bigint[]) AND a.open
 ), alerts AS (
@@ -136,8 +142,7 @@ FROM wanted JOIN episode p USING (id) JOIN alert_episode l ON l.episode_id = p.i
 -- As episodes, for devices.
 WITH touched AS (
     SELECT p.id FROM unnest($1::bigint[], $2::timestamptz[]) AS w (device_pk, since)
-    JOIN episode p ON p.device_pk = w.device_pk
-        AND (p.ended_at IS NULL OR p.ended_at > w.since OR p.started_at > w.since)
+    JOIN episode p ON p.device_pk = w.device_pk AND coalesce(p.ended_at, 'infinity'::timestamptz) > w.since
 ), open_ones AS (
     SELECT a.id FROM alert a WHERE a.device_pk = ANY ($1::bigint[]) AND a.open
 ), alerts AS (

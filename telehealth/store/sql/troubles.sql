@@ -20,11 +20,15 @@ WITH returned AS (
 )
 SELECT id FROM news;
 
--- name: clear_alert
--- The subject can be evaluated again.
+-- name: clear_alerts
+-- Subjects that can be evaluated again.
 WITH cleared AS (
-    UPDATE alert SET condition = 'cleared', changed_at = greatest(changed_at, $2::timestamptz)
-    WHERE id = $1::bigint AND condition = 'active' RETURNING id, organisation_id
+    UPDATE alert SET condition = 'cleared', changed_at = greatest(changed_at, $3::timestamptz)
+    WHERE open AND rule = 'evaluation' AND condition = 'active'
+        AND (resident_id = ANY ($1::bigint[]) OR device_pk = ANY ($2::bigint[]))
+    RETURNING id, organisation_id, coalesce(resident_id, device_pk) AS subject
+), told AS (
+    INSERT INTO alert_event (organisation_id, alert_id, at, event, actor)
+    SELECT organisation_id, id, $3::timestamptz, 'cleared', $4::text FROM cleared
 )
-INSERT INTO alert_event (organisation_id, alert_id, at, event, actor)
-SELECT organisation_id, id, $2::timestamptz, 'cleared', $3::text FROM cleared;
+SELECT id, subject FROM cleared;
