@@ -29,14 +29,13 @@ _ENDINGS = {
 
 def instant(at: int) -> str:
     """ISO 8601, UTC, milliseconds."""
-    moment = _EPOCH + timedelta(microseconds=at)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+    return (_EPOCH + timedelta(microseconds=at)).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 def clock(at: int, zone: str, day_of: int | None = None) -> str:
     """Local time, "10:02"; "23:40 on 20 Nov" when it is another local day than `day_of`'s."""
     moment = _local(at, zone)
-    told = f"{moment:%H:%M}"
+    told = f"{moment.hour:02d}:{moment.minute:02d}"
     if day_of is None or _local(day_of, zone).date() == moment.date():
         return told
     return f"{told} on {moment.day} {_MONTHS[moment.month - 1]}"
