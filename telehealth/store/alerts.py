@@ -140,8 +140,7 @@ async def page(
     """
     rest = (*(before or _NEWEST), open, condition, handling, limit)
     if resident_id is not None:
-        rows = await connection.fetch(sql("alerts.page_of_resident"), resident_id, *rest)
-        return [alert for alert in _alerts(rows) if ward_id in (None, alert.ward_id)]
+        return _alerts(await connection.fetch(sql("alerts.page_of_resident"), resident_id, *rest, ward_id))
     if ward_id is not None:
         return _alerts(await connection.fetch(sql("alerts.page_of_ward"), ward_id, *rest))
     return _alerts(await connection.fetch(sql("alerts.page_of_actor"), *rest))
@@ -205,6 +204,11 @@ async def open_counts(connection: Connection) -> dict[int, OpenCount]:
     """Open alerts by ward id, of the wards that the actor may see; wards without any are left out."""
     rows = await connection.fetch(sql("alerts.open_counts"))
     return {row["ward_id"]: OpenCount(row["open"], row["new"], row["high"]) for row in rows}
+
+
+async def open_by_nhs_number(connection: Connection) -> dict[str, int]:
+    """Open alerts about residents, by NHS number; residents without are left out."""
+    return {row["nhs_number"]: row["alerts"] for row in await connection.fetch(sql("alerts.open_by_nhs_number"))}
 
 
 async def open_by_priority(connection: Connection) -> dict[tuple[str, str], int]:

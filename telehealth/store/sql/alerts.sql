@@ -38,7 +38,7 @@ SELECT a.id, a.organisation_id, a.ward_id, a.resident_id, a.device_pk, a.rule, a
 FROM alert a JOIN resident r ON r.id = a.resident_id
 WHERE a.resident_id = $1::bigint AND (a.raised_at, a.id) < ($2::timestamptz, $3::bigint)
   AND ($4::boolean IS NULL OR a.open = $4) AND ($5::text IS NULL OR a.condition = $5)
-  AND ($6::text IS NULL OR a.handling = $6)
+  AND ($6::text IS NULL OR a.handling = $6) AND ($8::bigint IS NULL OR a.ward_id = $8)
 ORDER BY a.raised_at DESC, a.id DESC
 LIMIT $7::integer;
 
@@ -121,3 +121,8 @@ FROM alert WHERE open GROUP BY ward_id ORDER BY ward_id;
 -- name: open_by_priority
 -- Open alerts by kind and priority, for the metrics.
 SELECT kind, priority, count(*)::integer AS open FROM alert WHERE open GROUP BY kind, priority;
+
+-- name: open_by_nhs_number
+-- How many open alerts each resident has.
+SELECT r.nhs_number, count(*) AS alerts FROM alert a JOIN resident r ON r.id = a.resident_id WHERE a.open
+GROUP BY r.nhs_number;
