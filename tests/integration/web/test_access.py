@@ -17,7 +17,7 @@ from tests.integration.web.conftest import CONTROL, Server, World, audited, toke
 from tests.support import world
 
 #: What a route must be sent to get as far as looking for its object.
-BODIES = {
+BODIES: dict[str, dict[str, object]] = {
     "/readings": {
         "entry": "test-entry-1",
         "taken_at": "2026-03-02T09:00:00Z",
@@ -45,7 +45,7 @@ def foreign(route: Route, people: World) -> str:
 
 
 def body(path: str) -> dict[str, object]:
-    return next((dict(one) for end, one in BODIES.items() if path.endswith(end)), {})
+    return next((one for end, one in BODIES.items() if path.endswith(end)), {})
 
 
 STAFFED = [r for r in routes.ALL if r.who in (Who.STAFF, Who.CARE)]

@@ -94,9 +94,9 @@ async def test_sign_out_ends_the_session_on_the_server(server: Server, people: W
         cookie = next(c.value for c in browser.session.cookie_jar if c.key == "telehealth")
         response = await browser.post("/", "/sign-out")
         assert response.status == 303
-        async with server.session() as thief:
-            async with thief.get("/api/v1/me", headers={"Cookie": f"telehealth={cookie}"}) as refused:
-                assert refused.status == 401
+        stolen = {"Cookie": f"telehealth={cookie}"}
+        async with server.session() as thief, thief.get("/api/v1/me", headers=stolen) as refused:
+            assert refused.status == 401
     async with server.database.transaction(world.ACTOR) as connection:
         assert await connection.fetchval("SELECT count(*) FROM session") == 0
 
