@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from alerts import engine, reasons, timeline
 from tests.unit.alerts import worlds
 
-few = settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+few = settings(max_examples=80, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 
 
 def through_json(state: engine.State) -> engine.State:

@@ -190,7 +190,7 @@ def histories(draw: st.DrawFn) -> list[Episode]:
     return found
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=150, deadline=None, derandomize=True)
 @given(st.lists(st.tuples(histories(), st.sampled_from(["", "acknowledged", "resolved"])), max_size=6))
 def test_any_refolds_and_handling(steps: list[tuple[list[Episode], str]]) -> None:
     """Whatever refolds say and people do: legal events only, one open alert, every episode linked, nothing lost."""
