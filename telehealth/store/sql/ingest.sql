@@ -1,14 +1,17 @@
 -- name: contact
 -- Lock the known devices in a fixed order by their contact rows, and note what they say of themselves.
 -- $1 device_id, $2 seen_at (null: not a sign of life), $3 clock offset in ms, $4 status as JSON,
--- $5 status_at, $6 now; one entry per device.
+-- $5 status_at, $6 now; one entry per device. LIMIT keeps the look-ups by index, whatever the statistics say.
 WITH asked AS (
     SELECT * FROM unnest($1::text[], $2::timestamptz[], $3::bigint[], $4::text[], $5::timestamptz[])
         AS a (device_id, seen_at, clock_offset_ms, status, status_at)
 ), known AS (
-    SELECT d.id, d.organisation_id, d.ward_id, a.device_id, a.clock_offset_ms, a.status, a.status_at,
-           coalesce(a.seen_at, c.seen_at, a.status_at, $6::timestamptz) AS seen_at
-    FROM asked a JOIN device d ON d.device_id = a.device_id LEFT JOIN device_contact c ON c.device_pk = d.id
+    SELECT d.id, d.organisation_id, a.clock_offset_ms, a.status, a.status_at,
+           coalesce(a.seen_at, (SELECT c.seen_at FROM device_contact c WHERE c.device_pk = d.id), a.status_at,
+                    $6::timestamptz) AS seen_at
+    FROM asked a CROSS JOIN LATERAL (
+        SELECT id, organisation_id, revoked_at FROM device d WHERE d.device_id = a.device_id LIMIT 1
+    ) AS d
     WHERE d.revoked_at IS NULL
 ), touched AS (
     INSERT INTO device_contact AS c (device_pk, organisation_id, seen_at, clock_offset_ms, status, status_at)
@@ -22,8 +25,8 @@ WITH asked AS (
                          ELSE excluded.status_at END
     RETURNING device_pk
 )
-SELECT k.device_id, k.id AS device_pk, k.organisation_id, k.ward_id
-FROM known k JOIN touched t ON t.device_pk = k.id;
+SELECT d.device_id, d.id AS device_pk, d.organisation_id, d.ward_id
+FROM touched t CROSS JOIN LATERAL (SELECT * FROM device d WHERE d.id = t.device_pk LIMIT 1) AS d;
 
 -- name: assignments
 -- Who had these devices between two moments; in order.
