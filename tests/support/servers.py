@@ -86,7 +86,12 @@ def mosquitto(passwords: Mapping[str, str] | None = None) -> Iterator[Mosquitto]
     folder = Path(tempfile.mkdtemp(prefix="th-mqtt-", dir="/tmp"))
     account = unprivileged()
     broker = Mosquitto(free_port(), folder)
-    lines = [f"listener {broker.port} 127.0.0.1", "persistence false", "max_queued_messages 100000", "set_tcp_nodelay true"]
+    lines = [
+        f"listener {broker.port} 127.0.0.1",
+        "persistence false",
+        "max_queued_messages 100000",
+        "set_tcp_nodelay true",
+    ]
     if passwords is None:
         lines.append("allow_anonymous true")
     else:
