@@ -140,19 +140,27 @@ async def _history(feeding: Feeding, stepped: service.Service, started: datetime
     if noted is not None:
         start = max(start, clock.from_ms(noted))
     begun = clock.monotonic()
+
+    def stepped_to(at: datetime) -> None:
+        # A restart in the middle goes on from here; what is fed twice is stored once.
+        journal.note(_FED, clock.to_ms(at))
+        say({"event": "history", "to": clock.text(at)})
+
     try:
-        await feed.history(
-            feeding.sender, feeding.units, stepped, feeding.devices, start, started,
-            lambda at: say({"event": "history", "to": clock.text(at)}),
-        )  # fmt: skip
+        await feed.history(feeding.sender, feeding.units, stepped, feeding.devices, start, started, stepped_to)
         if options.speed == 1 or not options.live:
             await stepped.go_real()
     except service.ClockNotVirtual:
-        if noted is None:
+        if options.history_from is not None and noted is None:
             raise
-        # A later start of a service whose time is real again: the gap comes late, as from devices that were offline.
-        gap = feed.taken(feeding.units, clock.to_ms(start), clock.to_ms(started))
-        await feed.deliver(feeding.sender, gap)
+        if noted is None:
+            say(
+                {"event": "note", "text": "the service's time is real and nothing is known of its history: none is fed"}
+            )
+        else:
+            # The gap since it last ran comes late, as from devices that were offline.
+            gap = feed.taken(feeding.units, clock.to_ms(start), clock.to_ms(started))
+            await feed.deliver(feeding.sender, gap)
     journal.note(_FED, clock.to_ms(started))
     totals = feeding.sender.totals
     say(
