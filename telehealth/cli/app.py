@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from telehealth.cli import devices, export, residents, serve, users, wards
+from telehealth.cli import broker, demo, devices, export, residents, serve, users, wards
 
 app = typer.Typer(
     help="Remote monitoring and telehealth for virtual wards.",
@@ -34,12 +34,14 @@ def root(
     pass
 
 
+app.command("demo")(demo.demo)
 app.command("serve")(serve.serve)
 app.command("migrate")(serve.migrate)
 app.command("check")(serve.check)
 app.add_typer(wards.app, name="ward")
 app.add_typer(residents.app, name="resident")
 app.add_typer(devices.app, name="device")
+app.add_typer(broker.app, name="broker")
 app.add_typer(users.app, name="user")
 app.add_typer(users.token_app, name="token")
 app.add_typer(export.app, name="export")

@@ -64,11 +64,17 @@ async def set_virtual(database: Database, clock: ClinicalClock, at: datetime, *,
     Raises Conflict if virtual time is already later: it never goes back.
     """
     async with database.transaction(actor) as connection:
-        row = await connection.fetchrow(sql("clock.set_virtual"), at, at)
-        if row is None:
-            raise Conflict("virtual time is already later than that")
-        await connection.execute(sql("clock.notify"))
-    clock.step = Step(row["at"], row["fired_to"])
+        step = await begin_virtual(connection, at)
+    clock.step = step
+
+
+async def begin_virtual(connection: Connection, at: datetime) -> Step:
+    """The same within a transaction; processes follow once it is committed."""
+    row = await connection.fetchrow(sql("clock.set_virtual"), at, at)
+    if row is None:
+        raise Conflict("virtual time is already later than that")
+    await connection.execute(sql("clock.notify"))
+    return Step(row["at"], row["fired_to"])
 
 
 async def make_real(database: Database, clock: ClinicalClock, *, actor: Actor = _ACTOR) -> None:

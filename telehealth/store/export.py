@@ -97,7 +97,10 @@ async def readings(connection: Connection, selection: Selection) -> AsyncIterato
 async def alerts(connection: Connection, selection: Selection) -> AsyncIterator[dict[str, Any]]:
     """Rows of ALERT_COLUMNS in the order in which they were raised; episode_to is null while one goes on."""
     async for row in connection.cursor(sql("export.alerts"), *selection.arguments, prefetch=500):
-        yield {column: moment(row[column]) if isinstance(row[column], datetime) else row[column] for column in ALERT_COLUMNS}
+        yield {
+            column: moment(row[column]) if isinstance(row[column], datetime) else row[column]
+            for column in ALERT_COLUMNS
+        }
 
 
 def moment(at: datetime | None) -> str | None:

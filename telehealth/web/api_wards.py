@@ -95,5 +95,9 @@ async def advance_clock(request: web.Request) -> web.Response:
     Answered when everything up to the present moment was taken in and judged, and time has moved on.
     """
     asked = await parse.body(request, schemas.Advance)
-    step = await store_clock.advance(request.app[keys.DATABASE], request.app[keys.CLOCK], asked.to)
+    database, clock = request.app[keys.DATABASE], request.app[keys.CLOCK]
+    to = None if asked.to == "real" else asked.to
+    step = await store_clock.advance(database, clock, to)
+    if asked.to == "real":
+        await store_clock.make_real(database, clock)
     return reply({"at": formats.iso(step.at), "fired_to": formats.iso(step.fired_to)})

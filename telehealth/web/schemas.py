@@ -122,9 +122,9 @@ class Resolve(Asked):
 
 
 class Advance(Asked):
-    """to: null only settles the present moment; time never goes back."""
+    """to: null only settles the present moment, "real" ends virtual time; time never goes back."""
 
-    to: AwareDatetime | None = None
+    to: AwareDatetime | Literal["real"] | None = None
 
 
 class DeviceReading(Asked):

@@ -1,0 +1,159 @@
+"""Who is on the demo's wards: a pure function of a seed. Nobody here exists.
+
+NHS numbers are of the never-issued range 999 000 0000 to 999 999 9999.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, Literal
+
+from nhs_number.validate import is_valid
+
+from alerts import pathways
+from alerts.rules import RuleSet, Threshold
+
+WARDS = ("Beech ward", "Rowan ward")
+SECOND_WARD_RESIDENTS = 6
+ZONE = "Europe/London"
+
+_FAMILY = (
+    "Adams", "Ahmed", "Baker", "Bennett", "Brown", "Campbell", "Carter", "Chapman", "Clarke",
+    "Collins", "Cooper", "Davies", "Edwards", "Evans", "Fisher", "Foster", "Green", "Griffiths",
+    "Hall", "Harris", "Hughes", "Jackson", "James", "Johnson", "Jones", "Kaur", "Kelly",
+    "Khan", "King", "Lewis", "Marshall", "Martin", "Mason", "Mitchell", "Moore", "Morgan",
+    "Morris", "Murphy", "Owen", "Palmer", "Parker", "Patel", "Phillips", "Powell", "Price",
+    "Reid", "Richards", "Roberts", "Robinson", "Russell", "Scott", "Shah", "Shaw", "Singh",
+    "Stewart", "Taylor", "Thomas", "Turner", "Walker", "Ward", "Watson", "White", "Williams",
+    "Wilson", "Wood", "Wright", "Young",
+)  # fmt: skip
+_FEMALE = (
+    "Anne", "Barbara", "Brenda", "Carol", "Dorothy", "Eileen", "Elizabeth", "Gillian", "Gwen",
+    "Jean", "Joan", "Joyce", "Judith", "Kathleen", "Linda", "Margaret", "Mary", "Maureen",
+    "Pamela", "Patricia", "Sheila", "Shirley", "Sylvia", "Valerie", "Yasmin",
+)  # fmt: skip
+_MALE = (
+    "Alan", "Anthony", "Arthur", "Brian", "Colin", "David", "Dennis", "Derek", "Donald",
+    "Frank", "George", "Gordon", "Harold", "Ian", "James", "John", "Keith", "Kenneth",
+    "Leslie", "Michael", "Norman", "Peter", "Raymond", "Ronald", "Roy", "Stanley", "Thomas",
+    "Trevor",
+)  # fmt: skip
+
+#: Pathways in the order in which residents get them; every fifth resident the same.
+_PATHWAYS = ("copd", "heart_failure", "frailty", "post_acute_infection", "hypertension")
+#: What the hub in the living room collects from cuff, thermometer, scales and questions.
+_HUB = ("systolic", "diastolic", "temperature", "resp_rate", "weight", "consciousness", "on_oxygen")
+_WORN = ("pulse", "resp_rate")
+
+
+@dataclass(frozen=True)
+class Device:
+    device_id: str
+    model: str
+    codes: tuple[str, ...]
+    continuous: bool
+
+
+@dataclass(frozen=True)
+class Person:
+    """One resident with rules, schedule and devices. calm: never leaves normal limits, never forgets."""
+
+    ward: str
+    nhs_number: str
+    family_name: str
+    given_name: str
+    title: str
+    gender: Literal["female", "male"]
+    born: date
+    pathway: pathways.Pathway
+    rules: RuleSet
+    schedule: Mapping[str, Any]
+    calm: bool
+    devices: tuple[Device, ...]
+
+    def limits(self, device: Device) -> list[dict[str, Any]]:
+        """The threshold rules of what a device measures, as `telehealth demo --json` shows them."""
+        return [
+            {
+                "code": rule.code,
+                "red_low": rule.red_low,
+                "amber_low": rule.amber_low,
+                "amber_high": rule.amber_high,
+                "red_high": rule.red_high,
+                "sampling": rule.sampling,
+            }
+            for rule in self.rules.rules
+            if isinstance(rule, Threshold) and rule.code in device.codes
+        ]
+
+
+def people(*, residents: int, seed: int, start: datetime) -> list[Person]:
+    """The residents of both wards; the first ward has so many, the second always six."""
+    draw = random.Random(seed)
+    families = draw.sample(_FAMILY, len(_FAMILY))
+    numbers = _nhs_numbers(seed)
+    cast = []
+    for index in range(residents + SECOND_WARD_RESIDENTS):
+        second = index >= residents
+        place = index - residents if second else index
+        cast.append(_person(draw, WARDS[second], place, families[index % len(families)], next(numbers), start))
+    return cast
+
+
+def _person(draw: random.Random, ward: str, place: int, family: str, number: str, start: datetime) -> Person:
+    gender: Literal["female", "male"] = "female" if draw.random() < 0.55 else "male"
+    pathway = pathways.load(_PATHWAYS[place % len(_PATHWAYS)])
+    # The first three of a ward stay calm, so that there is always somebody to try an alert on.
+    calm = place < 3
+    worn = place % 7 == 4
+    hypercapnic = pathway.name == "copd" and place % 10 == 5
+    overrides: dict[str, Mapping[str, Any] | None] = {}
+    if worn:
+        has = {entry["code"] for entry in pathway.rules if entry["kind"] == "threshold"}
+        for code in sorted(has & set(_WORN)):
+            overrides[f"threshold/{code}"] = {"sampling": "continuous", "persistence_seconds": 300}
+    rules = pathways.compile(pathway, overrides, spo2_scale=2 if hypercapnic else 1)
+    short = f"{ward.split()[0].lower()}-{place + 1:02d}"
+    devices = [
+        Device(f"{short}-ox", "Fingertip oximeter", ("spo2", "pulse"), False),
+        Device(f"{short}-hub", "Home hub with cuff, thermometer and scales", _HUB, False),
+    ]
+    if worn:
+        devices.append(Device(f"{short}-band", "Wrist band", _WORN, True))
+    return Person(
+        ward=ward,
+        nhs_number=number,
+        family_name=family,
+        given_name=draw.choice(_FEMALE if gender == "female" else _MALE),
+        title=draw.choice(("Mrs", "Ms", "Miss")) if gender == "female" else "Mr",
+        gender=gender,
+        born=(start - timedelta(days=draw.randint(62 * 365, 95 * 365))).date(),
+        pathway=pathway,
+        rules=rules,
+        schedule=_schedule(pathway),
+        calm=calm,
+        devices=tuple(devices),
+    )
+
+
+def _schedule(pathway: pathways.Pathway) -> dict[str, Any]:
+    """The pathway's, with a set for NEWS2 in the morning: the hub asks the questions."""
+    schedule = {code: dict(entry) for code, entry in pathway.schedule.items()}
+    morning = {"times": ["08:00"], "grace_minutes": 240}
+    for code in ("spo2", "pulse", "systolic", "diastolic", "temperature", "resp_rate", "consciousness", "on_oxygen"):
+        schedule.setdefault(code, morning)
+    return schedule
+
+
+def _nhs_numbers(seed: int) -> Iterator[str]:
+    base = (seed * 7919) % 900_000
+    for serial in itertools.count(base):
+        for check in range(10):
+            number = f"999{serial % 1_000_000:06d}{check}"
+            if is_valid(number):
+                yield number
+                break

@@ -1,0 +1,281 @@
+"""Starts the demo's parts in order, says when they are ready, and stops them within 5 s."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from telehealth import clock, log, main
+from telehealth.brokers import embedded, rules
+from telehealth.config import Settings
+from telehealth.demo import cast, child, seed, vault
+from telehealth.errors import SettingError, Unavailable
+from telehealth.model.health import Health
+from telehealth.postgres import supervisor
+from telehealth.store import alerts, credentials, db, migrate
+from telehealth.store import clock as clock_row
+from telehealth.store.db import Database
+
+_log = log.get("demo")
+
+HISTORY = timedelta(days=14)
+HOST = "127.0.0.1"
+#: A later start waits so long for the gap since the last one to be filled, then says it is ready.
+_GAP_SECONDS = 15.0
+
+
+@dataclass(frozen=True)
+class Options:
+    port: int
+    mqtt_port: int
+    folder: Path
+    residents: int
+    seed: int
+    speed: float
+    simulator: bool
+
+
+@dataclass(frozen=True)
+class World:
+    """What the first start decided; later starts on the same data directory keep to it."""
+
+    residents: int
+    seed: int
+    start: datetime
+    #: Other than 1: time stays virtual for good.
+    speed: float
+
+
+@dataclass(frozen=True)
+class Ready:
+    """What the user is told."""
+
+    url: str
+    mqtt_port: int
+    database_url: str
+    logins: list[dict[str, Any]]
+    devices: list[dict[str, Any]]
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "url": self.url,
+            "mqtt": {"host": HOST, "port": self.mqtt_port},
+            "database_url": self.database_url,
+            "logins": self.logins,
+            "devices": self.devices,
+        }
+
+
+async def demo(options: Options, tell: Callable[[Ready], None], heard: Callable[[dict[str, Any]], None]) -> None:
+    """Run until a signal. tell is called once, with everything up and the history in; heard gets its events."""
+    passwords, lock = vault.open_directory(options.folder)
+    stop = asyncio.Event()
+    with lock, main.stop_by_signal(stop):
+        world = _world(options)
+        port, mqtt_port = _free(options.port, "--port"), _free(options.mqtt_port, "--mqtt-port")
+        health = Health()
+        people = cast.people(residents=world.residents, seed=world.seed, start=world.start)
+        async with supervisor.running(options.folder, passwords, health) as server:
+            if stop.is_set():
+                return
+            await migrate.migrate(server.url("telehealth_owner"))
+            settings = _settings(server, passwords, port, mqtt_port)
+            async with main.opened(settings, health, virtual=True, control_token=passwords("control token")) as parts:
+                await seed.ensure(parts.database, lambda: people, passwords, world.start)
+                await _read_clock(parts)
+                lookup = _lookup(parts.database)
+                async with embedded.running(mqtt_port, lookup, passwords("broker account")) as broker:
+                    demo_run = _Demo(options, world, people, passwords, parts, server, broker, port, mqtt_port)
+                    await demo_run.run(stop, tell, heard)
+
+
+class _Demo:
+    """The parts of one run, once they are open."""
+
+    def __init__(
+        self,
+        options: Options,
+        world: World,
+        people: Sequence[cast.Person],
+        passwords: vault.Vault,
+        parts: main.Parts,
+        server: supervisor.Server,
+        broker: embedded.EmbeddedBroker,
+        port: int,
+        mqtt_port: int,
+    ) -> None:
+        self._options, self._world, self._people, self._passwords = options, world, people, passwords
+        self._parts, self._server, self._broker = parts, server, broker
+        self._url = f"http://{HOST}:{port}"
+        self._mqtt_port = mqtt_port
+        self._listening = asyncio.Event()
+        self._history_done = asyncio.Event()
+
+    async def run(
+        self, stop: asyncio.Event, tell: Callable[[Ready], None], heard: Callable[[dict[str, Any]], None]
+    ) -> None:
+        def noted(event: dict[str, Any]) -> None:
+            if event.get("event") == "history_done":
+                self._history_done.set()
+            heard(event)
+
+        async with asyncio.TaskGroup() as group:
+            around = [
+                group.create_task(self._server.keep_running(), name="postgres"),
+                group.create_task(self._broker.watch(), name="broker"),
+                group.create_task(self._follow_registry(), name="registry"),
+                group.create_task(self._feed(stop, noted), name="simulator"),
+                group.create_task(self._announce(tell), name="announce"),
+            ]
+            await main.run(self._parts, frozenset(main.ROLES), stop, listening=lambda _port: self._listening.set())
+            for task in around:
+                task.cancel()
+
+    async def _feed(self, stop: asyncio.Event, heard: Callable[[dict[str, Any]], None]) -> None:
+        """The simulator, from when the web role answers until stop."""
+        await self._listening.wait()
+        folder = self._options.folder / "simulator"
+        devices = child.write_world(folder, self._people, self._passwords, HOST, self._mqtt_port)
+        step = self._parts.clock.step
+        token = self._parts.control_token
+        assert token is not None
+        plan = child.Plan(
+            folder=folder,
+            url=self._url,
+            seed=self._world.seed,
+            speed=self._world.speed,
+            live=self._options.simulator,
+            history_from=step.at if step is not None else None,
+            control_token=token,
+        )
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(child.keep_running(plan, devices, heard), name="simulator process")
+            stopping = group.create_task(stop.wait(), name="stop")
+            await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            running.cancel()
+            stopping.cancel()
+
+    async def _announce(self, tell: Callable[[Ready], None]) -> None:
+        first = self._parts.clock.virtual
+        await self._listening.wait()
+        while not self._parts.health.ready:  # noqa: ASYNC110  # health is told, it does not tell
+            await asyncio.sleep(0.02)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(None if first else _GAP_SECONDS):
+                await self._history_done.wait()
+        tell(await self._ready())
+
+    async def _ready(self) -> Ready:
+        async with self._parts.database.transaction(db.service("demo"), read_only=True) as connection:
+            counts = await alerts.open_by_nhs_number(connection)
+        devices = [
+            {
+                "device_id": device.device_id,
+                "password": self._passwords(f"device {device.device_id}"),
+                "nhs_number": person.nhs_number,
+                "ward": person.ward,
+                "codes": list(device.codes),
+                "rules": person.limits(device),
+                "open_alerts": counts.get(person.nhs_number, 0),
+            }
+            for person in self._people
+            for device in person.devices
+        ]
+        logins = [
+            {
+                "role": login.role,
+                "username": login.username,
+                "password": self._passwords(f"login {login.username}"),
+                "ward": login.wards[0] if len(login.wards) == 1 else None,
+            }
+            for login in seed.LOGINS
+        ]
+        return Ready(self._url, self._mqtt_port, self._server.url("telehealth_app"), logins, devices)
+
+    async def _follow_registry(self) -> None:
+        """Hang up at once on a device whose credentials are revoked; the broker looks by itself now and then."""
+        changed: asyncio.Queue[str] = asyncio.Queue(maxsize=1000)
+
+        def heard(device_id: str) -> None:
+            with contextlib.suppress(asyncio.QueueFull):
+                changed.put_nowait(device_id)
+
+        while True:
+            try:
+                async with self._parts.database.listen("registry", heard) as lost, asyncio.TaskGroup() as group:
+                    recheck = group.create_task(self._recheck(changed))
+                    await lost.wait()
+                    recheck.cancel()
+            except* db.AWAY:
+                pass
+            await asyncio.sleep(1)
+
+    async def _recheck(self, changed: asyncio.Queue[str]) -> None:
+        while True:
+            device_id = await changed.get()
+            with contextlib.suppress(Unavailable):
+                await self._broker.recheck(device_id or None)
+
+
+def _world(options: Options) -> World:
+    """The world of the data directory; decided and kept at the first start."""
+    path = options.folder / "world.json"
+    if path.exists():
+        world = msgspec.json.decode(path.read_bytes(), type=World)
+        if world.speed != options.speed:
+            raise SettingError("--speed", f"this data directory runs at {world.speed:g}: name another --data-dir")
+        if (world.residents, world.seed) != (options.residents, options.seed):
+            _log.warning("the data directory keeps its residents and seed", residents=world.residents, seed=world.seed)
+        return world
+    start = (clock.real_now() - HISTORY).replace(minute=0, second=0, microsecond=0)
+    world = World(options.residents, options.seed, start, options.speed)
+    beside = path.with_suffix(".new")
+    beside.write_bytes(msgspec.json.encode(world))
+    beside.rename(path)
+    return world
+
+
+def _settings(server: supervisor.Server, passwords: vault.Vault, port: int, mqtt_port: int) -> Settings:
+    return Settings.model_validate(
+        {
+            "DATABASE_URL": server.url("telehealth_app"),
+            "MQTT_URL": f"mqtt://{rules.SERVICE}:{passwords('broker account')}@{HOST}:{mqtt_port}",
+            "host": HOST,
+            "port": port,
+        }
+    )
+
+
+async def _read_clock(parts: main.Parts) -> None:
+    async with parts.database.transaction(db.service("demo"), read_only=True) as connection:
+        parts.clock.step = await clock_row.read(connection)
+
+
+def _lookup(database: Database) -> embedded.Lookup:
+    async def lookup(device_id: str) -> str | None:
+        try:
+            async with database.transaction(db.service("broker"), read_only=True) as connection:
+                return await credentials.of_device(connection, device_id)
+        except db.AWAY as error:
+            raise Unavailable("the database is away") from error
+
+    return lookup
+
+
+def _free(port: int, option: str) -> int:
+    """The port, or a free one for 0. SettingError if it is in use."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            raise SettingError(option, f"port {port} cannot be used ({error.strerror}): name another") from None
+        return int(probe.getsockname()[1])
