@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 import asyncpg
 
+from telehealth import clock
 from telehealth.errors import NotFound
 from telehealth.store.alerts import Alert
 from telehealth.store.db import Connection
@@ -85,3 +86,19 @@ async def oldest_due(connection: Connection, *, horizon: datetime) -> datetime |
     """Since when (real time) evaluation work is waiting; None: alerting has done everything up to horizon."""
     waiting: datetime | None = await connection.fetchval(sql("board.oldest_due"), horizon)
     return waiting
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Evaluation work that waits."""
+
+    rows: int
+    age_seconds: float
+
+
+async def waiting(connection: Connection) -> Waiting:
+    """Work that is due at once, and the real age of its oldest row."""
+    row = await connection.fetchrow(sql("board.waiting"))
+    assert row is not None
+    age = 0.0 if row["since"] is None else (clock.real_now() - row["since"]).total_seconds()
+    return Waiting(row["rows"], max(0.0, age))

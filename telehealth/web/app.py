@@ -31,6 +31,7 @@ def build(
     control_token: lets the simulator that this service started move virtual time; None: nobody may.
     Run it with access_log=None: the application logs requests itself, without addresses.
     """
+    headers.keep_requests_out_of_logs()
     app = web.Application(middlewares=[headers.surround, auth.guard], client_max_size=_LARGEST_BYTES)
     built = Built()
     app[keys.SETTINGS] = settings

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 
 import structlog
@@ -23,6 +24,24 @@ _ALWAYS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
     "X-Frame-Options": "DENY",
 }
+
+
+class _Discreet(logging.Filter):
+    """The HTTP server's own errors, without the request that caused them: it logs what it could not parse."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        kind = record.exc_info[0] if record.exc_info else None
+        record.msg, record.args = "request not handled: %s", (kind.__name__ if kind is not None else "unknown",)
+        record.exc_info = record.exc_text = record.stack_info = None
+        return True
+
+
+_DISCREET = _Discreet()
+
+
+def keep_requests_out_of_logs() -> None:
+    """Once a process; again does nothing."""
+    logging.getLogger("aiohttp.server").addFilter(_DISCREET)
 
 
 def content_security_policy(nonce: str) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import collections
-import contextlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -33,6 +32,8 @@ _log = log.get("live")
 
 TICK_SECONDS = 5.0
 ACK_SECONDS = 15.0
+#: The database answers within this, or is away.
+_ANSWER_SECONDS = 5.0
 #: A whole ward is loaded and compared this often; more often while nothing can be heard.
 REFRESH_SECONDS = 10.0
 _REFRESH_DEAF_SECONDS = 2.0
@@ -301,16 +302,19 @@ class Hub:
 
     async def _beat(self) -> None:
         while True:
-            await asyncio.sleep(TICK_SECONDS)
-            with contextlib.suppress(*db.AWAY):
-                async with asyncio.timeout(TICK_SECONDS):
+            try:
+                async with asyncio.timeout(_ANSWER_SECONDS):
                     await self._check_access()
+                self._health.good("database")
+            except db.AWAY:
+                self._health.bad("database", "does not answer")
             message = self._tick()
             now = clock.monotonic()
             for one in list(self._subscribers):
                 one.tick(message)
                 if now - one.acked_at > ACK_SECONDS:
                     one.close(subscriber.NO_ACK)
+            await asyncio.sleep(TICK_SECONDS)
 
     async def _check_access(self) -> None:
         """Close what is no longer signed in; take away wards that are no longer theirs; look at alerting's queue."""

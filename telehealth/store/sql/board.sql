@@ -54,3 +54,7 @@ WHERE s.resident_id = ANY ($1::bigint[]) AND s.during @> $2::timestamptz;
 -- name: oldest_due
 -- Since when (real time) evaluation work waits that could be done at the clinical time $1; null: none waits.
 SELECT min(written_at) FROM evaluation_due WHERE due_at <= $1::timestamptz;
+
+-- name: waiting
+-- How much evaluation work waits that is due at once, and since when (real time).
+SELECT count(*) AS rows, min(written_at) AS since FROM evaluation_due WHERE due_at = '-infinity';

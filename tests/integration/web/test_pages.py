@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import re
 from datetime import timedelta
@@ -159,3 +160,18 @@ async def test_logs_hold_patterns_not_addresses(
     assert "/residents/{resident_id}" in logged
     assert "zq9Secret" not in logged
     assert people.anna.nhs_number not in logged
+
+
+async def test_what_cannot_be_parsed_is_not_logged(
+    server: Server, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A line that is no HTTP may hold anything; it stays out of the logs."""
+    host, port = server.url.removeprefix("http://").split(":")
+    for raw in (b"GET /zq9Secret HTTP/9.x\r\n\r\n", b"zq9Secret\r\n\r\n"):
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(raw)
+        assert b"400" in await reader.read()
+        writer.close()
+    captured = capsys.readouterr()
+    assert "zq9Secret" not in captured.out + captured.err + caplog.text
+    assert "request not handled" in caplog.text
