@@ -22,6 +22,9 @@ Actor = NewType("Actor", str)
 #: What Database.transaction hands out: a connection inside a transaction with an actor.
 Connection: TypeAlias = "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 
+#: A row as queries return it; by column name.
+Record: TypeAlias = asyncpg.Record
+
 _ACTOR = re.compile(r"^(staff:[0-9]{1,18}|service:[a-z_]{1,32}|operator:[^\s'\\:]{1,64})$")
 
 

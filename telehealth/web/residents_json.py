@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 import msgspec
 
 from telehealth.model import people
+from telehealth.store.db import Record
 from telehealth.store.residents_view import ReadingKey
 from telehealth.web import errors, formats, measures, rows
 
@@ -21,7 +21,7 @@ Json = dict[str, Any]
 _GENDERS = {"female": "Female", "male": "Male", "other": "Other"}
 
 
-def resident(r: asyncpg.Record, now: datetime) -> Json:
+def resident(r: Record, now: datetime) -> Json:
     """A resident as the API shows them."""
     ended = r["ended_at"]
     return {
@@ -48,13 +48,13 @@ def resident(r: asyncpg.Record, now: datetime) -> Json:
     }
 
 
-def banner(r: asyncpg.Record, now: datetime) -> Json:
+def banner(r: Record, now: datetime) -> Json:
     """The banner of a resident's page."""
     found = resident(r, now)
     return {**found, "gender": _GENDERS.get(r["gender"], "Not Known")}
 
 
-def reading(g: asyncpg.Record) -> Json:
+def reading(g: Record) -> Json:
     """A reading as the API shows it."""
     return {
         "taken_at": formats.iso(g["taken_at"]),
@@ -79,7 +79,7 @@ def reading(g: asyncpg.Record) -> Json:
     }
 
 
-def table_row(g: asyncpg.Record) -> Json:
+def table_row(g: Record) -> Json:
     """A reading as the table of a resident's page shows it."""
     found = reading(g)
     marks = [mark.replace("clock_uncertain", "uncertain") for mark in found["marks"]]
@@ -95,7 +95,7 @@ def table_row(g: asyncpg.Record) -> Json:
     }
 
 
-def device(d: asyncpg.Record) -> Json:
+def device(d: Record) -> Json:
     """A device as the API shows it."""
     said = status(d["status"])
     return {

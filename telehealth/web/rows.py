@@ -6,11 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-import asyncpg
-
 from telehealth.model import people
 from telehealth.store.alerts import Alert
 from telehealth.store.board import SPARK, Occupant
+from telehealth.store.db import Record
 from telehealth.web import formats, measures, score
 
 Json = dict[str, Any]
@@ -51,7 +50,7 @@ def row(occupant: Occupant, spark: Sequence[tuple[datetime, float]], now: dateti
     }
 
 
-def pause(r: asyncpg.Record) -> Json | None:
+def pause(r: Record) -> Json | None:
     """The pause that holds now."""
     if r["pause_reason"] is None:
         return None
@@ -159,7 +158,7 @@ def _worst(alerts: Sequence[Alert]) -> Json | None:
     }
 
 
-def _latest(code: str, found: asyncpg.Record, rules: Sequence[Json], schedule: Mapping[str, Any]) -> Json:
+def _latest(code: str, found: Record, rules: Sequence[Json], schedule: Mapping[str, Any]) -> Json:
     marks = found["marks"] or ()
     level, side = _level(code, found["value"], rules)
     return {

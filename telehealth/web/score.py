@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
-import asyncpg
-
 from alerts import errors, news2
+from telehealth.store.db import Record
 from telehealth.web import formats
 
 #: The words of a note: "respiration and consciousness missing".
@@ -25,7 +24,7 @@ _CODES = {name: code for code, name in news2.NAME_OF_CODE.items()}
 
 
 def score(
-    latest: Mapping[str, asyncpg.Record], rules: Sequence[dict[str, Any]], *, now: datetime, age: int
+    latest: Mapping[str, Record], rules: Sequence[dict[str, Any]], *, now: datetime, age: int
 ) -> dict[str, Any] | None:
     """The score as the board shows it; None if the resident's rules do not use it. age in years."""
     rule = next((one for one in rules if one.get("kind") == "news2"), None)
@@ -55,10 +54,10 @@ def score(
 
 
 def _split(
-    latest: Mapping[str, asyncpg.Record], greatest: Mapping[str, int], now: datetime
-) -> tuple[dict[str, asyncpg.Record], dict[str, str]]:
+    latest: Mapping[str, Record], greatest: Mapping[str, int], now: datetime
+) -> tuple[dict[str, Record], dict[str, str]]:
     """What may be used, and the age in words of what is too old."""
-    known: dict[str, asyncpg.Record] = {}
+    known: dict[str, Record] = {}
     stale: dict[str, str] = {}
     for code in news2.INPUT_CODES:
         found = latest.get(code)
@@ -73,7 +72,7 @@ def _split(
     return known, stale
 
 
-def _inputs(known: Mapping[str, asyncpg.Record], scale: Literal[1, 2], age: int) -> news2.Inputs:
+def _inputs(known: Mapping[str, Record], scale: Literal[1, 2], age: int) -> news2.Inputs:
     letter = known["consciousness"]["value_code"] if "consciousness" in known else None
     return news2.Inputs(
         rr=_number(known, "resp_rate"),
@@ -88,11 +87,11 @@ def _inputs(known: Mapping[str, asyncpg.Record], scale: Literal[1, 2], age: int)
     )
 
 
-def _number(known: Mapping[str, asyncpg.Record], code: str) -> float | None:
+def _number(known: Mapping[str, Record], code: str) -> float | None:
     return known[code]["value"] if code in known else None
 
 
-def _oxygen(known: Mapping[str, asyncpg.Record]) -> bool | None:
+def _oxygen(known: Mapping[str, Record]) -> bool | None:
     found = known.get("on_oxygen")
     if found is None:
         return None

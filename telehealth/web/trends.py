@@ -6,8 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-import asyncpg
-
+from telehealth.store.db import Record
 from telehealth.store.residents_view import History
 from telehealth.web import formats, measures, rows
 from telehealth.web.formats import milliseconds
@@ -21,7 +20,7 @@ _SHOWN_MARKS = {"clock_uncertain": "uncertain", "extreme": "extreme", "conflict"
 
 def build(resident_id: int, zone: str, history: History, *, since: datetime, until: datetime, now: datetime) -> Json:
     """Everything that the charts of [since, until] need."""
-    by_code: dict[str, list[asyncpg.Record]] = {}
+    by_code: dict[str, list[Record]] = {}
     for point in history.points:
         if measures.is_number(point["code"]):
             by_code.setdefault(point["code"], []).append(point)
@@ -63,9 +62,9 @@ def _keys(codes: Iterable[str]) -> list[tuple[str, tuple[str, ...]]]:
 
 def _chart(
     key: str,
-    columns: Sequence[Sequence[asyncpg.Record]],
+    columns: Sequence[Sequence[Record]],
     codes: tuple[str, ...],
-    rules: Sequence[asyncpg.Record],
+    rules: Sequence[Record],
     since: datetime,
     end: datetime,
 ) -> Json:
@@ -92,7 +91,7 @@ def _gaps(times: Sequence[datetime], end: datetime) -> list[tuple[float, float]]
     return measures.gaps([at.timestamp() for at in times], end.timestamp()) if times else []
 
 
-def _series(column: Sequence[asyncpg.Record], gaps: Sequence[tuple[int, int]]) -> Json:
+def _series(column: Sequence[Record], gaps: Sequence[tuple[int, int]]) -> Json:
     drawn: list[tuple[int, float | None, str]] = [
         (milliseconds(point["effective_at"]), point["value"], _marks(point)) for point in column
     ]
@@ -107,7 +106,7 @@ def _series(column: Sequence[asyncpg.Record], gaps: Sequence[tuple[int, int]]) -
     }
 
 
-def _aligned(columns: Sequence[Sequence[asyncpg.Record]], times: Sequence[datetime]) -> list[Json]:
+def _aligned(columns: Sequence[Sequence[Record]], times: Sequence[datetime]) -> list[Json]:
     """Series that share their times; null where one of them has no value."""
     found = []
     for column in columns:
@@ -124,14 +123,14 @@ def _aligned(columns: Sequence[Sequence[asyncpg.Record]], times: Sequence[dateti
     return found
 
 
-def _marks(point: asyncpg.Record) -> str:
+def _marks(point: Record) -> str:
     words = [_SHOWN_MARKS[mark] for mark in point["marks"] or () if mark in _SHOWN_MARKS]
     if point["method"] == "keyed":
         words.append("keyed")
     return " ".join(words)
 
 
-def _moment(columns: Sequence[Sequence[asyncpg.Record]], place: int) -> Json | None:
+def _moment(columns: Sequence[Sequence[Record]], place: int) -> Json | None:
     """The latest (-1) or the previous (-2) value, of a pressure both numbers."""
     if any(len(column) < -place for column in columns) or not columns:
         return None
@@ -142,7 +141,7 @@ def _moment(columns: Sequence[Sequence[asyncpg.Record]], place: int) -> Json | N
     }
 
 
-def _limits(code: str, rules: Sequence[asyncpg.Record], since: datetime) -> list[Json]:
+def _limits(code: str, rules: Sequence[Record], since: datetime) -> list[Json]:
     """The resident's own limits, each from when to when they held."""
     found: list[Json] = []
     for version in rules:
@@ -159,7 +158,7 @@ def _limits(code: str, rules: Sequence[asyncpg.Record], since: datetime) -> list
     return [one for one in found if one["to_ms"] is None or one["to_ms"] > one["from_ms"]]
 
 
-def _mark(row: asyncpg.Record, charts: set[str], zone: str) -> Json:
+def _mark(row: Record, charts: set[str], zone: str) -> Json:
     key = chart_key(rows.rule_code(row["rule"]))
     return {
         "id": row["id"],

@@ -59,7 +59,6 @@ async def test_every_route_says_who_may_use_it(server: Server) -> None:
         assert route.resource is not None
         method = "GET" if route.method == "HEAD" else route.method
         assert (method, route.resource.canonical) in known
-    server.app.router.freeze()
 
 
 async def test_without_a_caller_nothing_is_shown(server: Server, people: World) -> None:
