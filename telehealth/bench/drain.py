@@ -10,7 +10,6 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 
 import msgspec
@@ -35,6 +34,10 @@ class Plan:
     messages: int = 100_000
     devices: int = 1000
     runs: int = 5
+
+    @property
+    def per_device(self) -> int:
+        return max(1, self.messages // self.devices)
 
 
 class Drains(msgspec.Struct):
@@ -67,12 +70,12 @@ async def measure(plan: Plan) -> Drains:
                 fleet = await load.fleet(database, plan.devices)
                 await _settle_down(url)
                 bare_rates, durable_rates, receipt_rates = [], [], []
+                count = plan.per_device * plan.devices
                 for n in range(plan.runs):
-                    messages = _messages(plan, fleet.device_ids, n)
-                    bare_rates.append(len(messages) / await _bare(broker.port, messages))
-                    result = await _durable(url, broker, messages)
-                    durable_rates.append(len(messages) / result.episodes)
-                    receipt_rates.append(len(messages) / result.receipts)
+                    bare_rates.append(count / await _bare(broker.port, _messages(plan, fleet.device_ids, n)))
+                    result = await _durable(url, broker, _messages(plan, fleet.device_ids, n))
+                    durable_rates.append(count / result.episodes)
+                    receipt_rates.append(count / result.receipts)
                     print(
                         f"run {n + 1}: bare {bare_rates[-1]:,.0f} messages/s, durable {durable_rates[-1]:,.0f}",
                         file=sys.stderr,
@@ -80,7 +83,7 @@ async def measure(plan: Plan) -> Drains:
                 await _check(database, plan)
     bare_median, durable_median = statistics.median(bare_rates), statistics.median(durable_rates)
     return Drains(
-        plan.messages,
+        count,
         plan.devices,
         2,
         WINDOW,
@@ -97,10 +100,8 @@ async def measure(plan: Plan) -> Drains:
 
 
 def _messages(plan: Plan, device_ids: Sequence[str], run: int) -> list[tuple[str, bytes]]:
-    """Runs follow each other in clinical time, each with a stream of its own."""
-    per_device = max(1, plan.messages // plan.devices)
-    last_at = clock.real_now() - timedelta(minutes=1) - timedelta(hours=2) * (plan.runs - 1 - run)
-    return list(load.messages(device_ids, per_device, stream=f"run{run}", last_at=last_at))
+    """A run takes longer than its messages, so that those of the next are all newer."""
+    return list(load.messages(device_ids, plan.per_device, stream=f"run{run}", last_at=clock.real_now()))
 
 
 async def _settings(database: Database) -> dict[str, str]:
@@ -182,7 +183,7 @@ async def _process(module: str, *arguments: str, environment: dict[str, str] | N
 
 async def _check(database: Database, plan: Plan) -> None:
     """Every reading is there, or the figures mean nothing."""
-    wanted = plan.runs * 2 * (plan.messages // plan.devices) * plan.devices
+    wanted = plan.runs * 2 * plan.per_device * plan.devices
     async with database.transaction(db.operator("bench"), read_only=True) as connection:
         found = await connection.fetchval("SELECT count(*) FROM reading")
     if found != wanted:

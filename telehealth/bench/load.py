@@ -12,7 +12,8 @@ from telehealth.store import db, devices, residents, wards
 from telehealth.store.db import Database
 
 _ACTOR = db.operator("bench")
-_EVERY = timedelta(seconds=30)
+#: Ten messages a second of each device: a preload is what gathers while the service is away for seconds.
+_EVERY = timedelta(milliseconds=100)
 
 
 def _threshold(code: str, unit: str, *limits: float | None) -> dict[str, object]:
@@ -103,7 +104,7 @@ def messages(
     first_at = last_at - _EVERY * per_device
     for n in range(per_device):
         at = first_at + _EVERY * n
-        taken, sent = _rfc3339(at), _rfc3339(at + timedelta(seconds=1))
+        taken, sent = _rfc3339(at), _rfc3339(at + timedelta(milliseconds=20))
         for i, device_id in enumerate(device_ids):
             red = (n + i) % per_device < max(1, per_device // 20)
             spo2 = 82 + (n + i) % 3 if red else 94 + (n * 7 + i) % 5
