@@ -27,6 +27,8 @@ _log = log.get("alerting")
 
 _IDLE_SECONDS = 1.0
 _COALESCE_SECONDS = 0.004
+_BREATH_SECONDS = 0.25
+_MANY = 200
 _METRICS_SECONDS = 5.0
 _RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
 
@@ -64,7 +66,7 @@ class Evaluator:
     database: Database
     clock: ClinicalClock
     #: Due rows looked at in one transaction, of each sort.
-    batch: int = 500
+    batch: int = 2000
     library: Library = field(default_factory=Library)
     #: By (sort, id).
     _suspects: dict[tuple[str, int], Suspect] = field(default_factory=dict)
@@ -107,7 +109,7 @@ class Evaluator:
         with metrics.EVALUATION_SECONDS.time():
             async with self.database.transaction(ACTOR) as connection:
                 moment = await self._moment(connection)
-                due = await evaluation.candidates(connection, moment.horizon, self.batch)
+                due = await evaluation.candidates(connection, moment.horizon, self.batch, until=moment.until)
                 found += [Sort("resident", due.residents), Sort("device", due.devices)]
                 done = 0
                 for sort in found:
@@ -119,7 +121,9 @@ class Evaluator:
     async def _moment(self, connection: Connection) -> Moment:
         if self.clock.virtual:
             clock.keep_in_step(self.clock, await clock.read(connection))
-        return Moment(self.clock.now(), self.clock.horizon(), clocks.real_now())
+        horizon = self.clock.horizon()
+        until = horizon if self.clock.virtual else evaluation.END
+        return Moment(self.clock.now(), horizon, clocks.real_now(), until)
 
     async def _one(self, sort: Sort, subject_id: int) -> int:
         """One subject in a transaction of its own; if it fails, its work is put off."""
@@ -189,11 +193,15 @@ async def _evaluate(evaluator: Evaluator, health: Health, hint: asyncio.Event, l
     measured = -_METRICS_SECONDS
     while not lost.is_set():
         hint.clear()
+        started = clocks.monotonic()
         done = await evaluator.cycle()
         health.good("alerting")
         if clocks.monotonic() - measured >= _METRICS_SECONDS:
             await evaluator.measure()
             measured = clocks.monotonic()
+        if done >= _MANY:
+            # Under load ingest has its turn, and more of one resident is evaluated together.
+            await asyncio.sleep(min(clocks.monotonic() - started, _BREATH_SECONDS))
         if done:
             continue
         with contextlib.suppress(TimeoutError):

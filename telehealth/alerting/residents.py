@@ -21,16 +21,22 @@ MOST_REFOLDS = 50
 
 @dataclass(frozen=True)
 class Moment:
-    """When an evaluation happens: clinical now, how far time-driven rules may fire, and real time."""
+    """When an evaluation happens: clinical now, how far time-driven rules may fire, and real time.
+
+    until: readings after it wait. Under a virtual clock that is the horizon: the readings of a step
+    come in any order, and a late one of one device must not make time pass for the others. Under the
+    real clock nothing waits: a device that is ahead by some seconds is judged at once.
+    """
 
     now: datetime
     horizon: datetime
     real: datetime
+    until: datetime = evaluation.END
 
 
 async def evaluate(connection: Connection, resident_ids: Sequence[int], moment: Moment, library: Library) -> int:
     """Do the due work of those residents whom nobody else holds; returns how many. All or nothing."""
-    taken = await evaluation.take_residents(connection, resident_ids, moment.horizon)
+    taken = await evaluation.take_residents(connection, resident_ids, moment.horizon, until=moment.until)
     bases = await evaluation.checkpoints(connection, taken)
     refolds = [i for i in taken.subjects if i not in bases or bases[i][0] != "head"]
     if len(refolds) > MOST_REFOLDS:
@@ -39,10 +45,12 @@ async def evaluate(connection: Connection, resident_ids: Sequence[int], moment: 
     if not taken.subjects:
         return 0
     states = {i: state for i, (_, state) in bases.items() if i in taken.subjects}
-    load = await evaluation.load(connection, taken, states, library)
+    load = await evaluation.load(connection, taken, states, library, until=moment.until)
     results = engine.fold(load.subjects, load.readings, evaluation.micros(moment.horizon))
     await _follow(connection, taken, results, states, moment)
     await evaluation.finish(connection, taken, results, bases, moment.real)
+    if moment.until != evaluation.END:
+        await evaluation.hold_back(connection, taken, moment.until, moment.real)
     return len(taken.subjects)
 
 

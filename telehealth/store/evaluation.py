@@ -105,18 +105,23 @@ class Candidates:
     devices: list[int]
 
 
-async def candidates(connection: Connection, horizon: datetime, limit: int) -> Candidates:
-    """Subjects with work due up to the horizon; limit: rows looked at, of each of the two sorts."""
-    row = await connection.fetchrow(sql("evaluation.candidates"), horizon, limit)
+async def candidates(connection: Connection, horizon: datetime, limit: int, *, until: datetime = END) -> Candidates:
+    """Subjects with work due up to the horizon; limit: rows looked at, of each of the two sorts.
+
+    until: readings after it wait.
+    """
+    row = await connection.fetchrow(sql("evaluation.candidates"), horizon, limit, until)
     assert row is not None
     return Candidates(row["residents"], row["devices"])
 
 
-async def take_residents(connection: Connection, resident_ids: Sequence[int], horizon: datetime) -> Taken:
+async def take_residents(
+    connection: Connection, resident_ids: Sequence[int], horizon: datetime, *, until: datetime = END
+) -> Taken:
     """Lock those residents whom no other evaluator holds, and take their due rows."""
     rows = await connection.fetch(sql("evaluation.lock_residents"), resident_ids)
     subjects = {row["id"]: Subject(**dict(row)) for row in rows}
-    due = await connection.fetch(sql("evaluation.take_of_residents"), list(subjects), horizon)
+    due = await connection.fetch(sql("evaluation.take_of_residents"), list(subjects), horizon, until)
     return _taken(subjects, due)
 
 
@@ -169,8 +174,10 @@ class Load:
     readings: timeline.Timeline
 
 
-async def load(connection: Connection, taken: Taken, states: Mapping[int, State], library: Library) -> Load:
-    """Rules, stays, pauses and the readings since each resident's state, in a few queries for all."""
+async def load(
+    connection: Connection, taken: Taken, states: Mapping[int, State], library: Library, *, until: datetime = END
+) -> Load:
+    """Rules, stays, pauses and the readings since each resident's state and up to until, in a few queries for all."""
     ids = list(taken.subjects)
     versions = await _versions(connection, ids, library)
     spells: dict[int, list[engine.Spell]] = {}
@@ -194,7 +201,7 @@ async def load(connection: Connection, taken: Taken, states: Mapping[int, State]
         )
         for i in ids
     ]
-    return Load(subjects, await _readings(connection, subjects))
+    return Load(subjects, await _readings(connection, subjects, until))
 
 
 async def _versions(
@@ -211,11 +218,11 @@ async def _versions(
     return found
 
 
-async def _readings(connection: Connection, subjects: Sequence[engine.Subject]) -> timeline.Timeline:
+async def _readings(connection: Connection, subjects: Sequence[engine.Subject], until: datetime) -> timeline.Timeline:
     since = [BEGINNING if s.state is None else moment(s.state.through) for s in subjects]
     named = sorted({code for s in subjects for _, version in s.versions for code in Library.codes(version)})
     rows = await connection.fetch(
-        sql("evaluation.readings"), [s.resident for s in subjects], since, named, min(since, default=BEGINNING)
+        sql("evaluation.readings"), [s.resident for s in subjects], since, named, min(since, default=BEGINNING), until
     )
     identities = [row["identity"].int for row in rows]
     return timeline.build(
@@ -227,6 +234,11 @@ async def _readings(connection: Connection, subjects: Sequence[engine.Subject]) 
         [identity & _LOW_HALF for identity in identities],
         [timeline.quality_of(row["marks"] or (), row["flags"] or ()) for row in rows],
     )
+
+
+async def hold_back(connection: Connection, taken: Taken, until: datetime, written_at: datetime) -> None:
+    """Leave work for the residents' readings after until, which load left out. written_at: real time."""
+    await connection.execute(sql("evaluation.hold_back"), list(taken.subjects), until, written_at)
 
 
 #: (subject, rule)

@@ -22,7 +22,8 @@ UPDATE clock SET mode = 'real', at = NULL, fired_to = NULL;
 
 -- name: work_left
 -- Whether any evaluation is due up to a moment.
-SELECT EXISTS (SELECT FROM evaluation_due WHERE due_at <= $1::timestamptz);
+SELECT EXISTS (SELECT FROM evaluation_due
+    WHERE due_at <= $1::timestamptz AND (due_at > '-infinity' OR resident_id IS NULL OR earliest_at <= $1::timestamptz));
 
 -- name: notify
 -- Tell every process that the clock row has changed, and the evaluator to look.

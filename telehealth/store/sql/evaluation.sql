@@ -1,8 +1,10 @@
 -- name: candidates
 -- Subjects with work due, some from what came in and some from time itself, so that neither starves
--- the other; rows that another evaluator holds are left to it.
+-- the other; rows that another evaluator holds are left to it. Readings after $3 wait: under a virtual clock
+-- those of one step come in any order, and none may make time pass for another.
 WITH came AS (
-    SELECT resident_id, device_pk FROM evaluation_due WHERE due_at = '-infinity'
+    SELECT resident_id, device_pk FROM evaluation_due
+    WHERE due_at = '-infinity' AND (resident_id IS NULL OR earliest_at <= $3::timestamptz)
     ORDER BY due_at, id LIMIT $2::integer FOR UPDATE SKIP LOCKED
 ), fell AS (
     SELECT resident_id, device_pk FROM evaluation_due WHERE due_at > '-infinity' AND due_at <= $1::timestamptz
@@ -29,6 +31,7 @@ ORDER BY d.id FOR NO KEY UPDATE SKIP LOCKED;
 -- The due rows of residents whom this transaction has locked.
 SELECT id, resident_id AS subject, CASE WHEN isfinite(earliest_at) THEN earliest_at END AS earliest_at, cause, detail
 FROM evaluation_due WHERE resident_id = ANY ($1::bigint[]) AND due_at <= $2::timestamptz
+  AND (due_at > '-infinity' OR earliest_at <= $3::timestamptz)
 ORDER BY id FOR UPDATE;
 
 -- name: take_of_devices
@@ -108,13 +111,24 @@ FROM unnest($1::bigint[], $2::timestamptz[]) AS w (resident_id, since) CROSS JOI
     SELECT * FROM reading r
     WHERE r.resident_id = w.resident_id AND r.code = ANY ($3::text[])
         AND r.effective_at > w.since AND r.taken_at > w.since AND r.effective_at = r.taken_at AND NOT r.struck
+        AND r.effective_at <= $5::timestamptz
     OFFSET 0
 ) AS r
 UNION ALL
 SELECT r.resident_id, r.effective_at, r.code, r.value, r.value_code, r.identity, r.flags, r.marks
 FROM reading r JOIN unnest($1::bigint[], $2::timestamptz[]) AS w (resident_id, since) ON r.resident_id = w.resident_id
 WHERE r.effective_at IS DISTINCT FROM r.taken_at AND r.effective_at > $4::timestamptz AND r.effective_at > w.since
-  AND r.code = ANY ($3::text[]) AND NOT r.struck;
+  AND r.effective_at <= $5::timestamptz AND r.code = ANY ($3::text[]) AND NOT r.struck;
+
+-- name: hold_back
+-- Work for the readings of residents that were left for later, where no other due row covers them.
+INSERT INTO evaluation_due (organisation_id, resident_id, earliest_at, cause, written_at)
+SELECT later.organisation_id, later.resident_id, later.earliest_at, 'reading', $3::timestamptz
+FROM (SELECT organisation_id, resident_id, min(effective_at) AS earliest_at FROM reading
+      WHERE resident_id = ANY ($1::bigint[]) AND effective_at > $2::timestamptz AND NOT struck
+      GROUP BY organisation_id, resident_id) AS later
+WHERE NOT EXISTS (SELECT FROM evaluation_due e WHERE e.resident_id = later.resident_id AND e.due_at = '-infinity'
+    AND e.earliest_at <= later.earliest_at);
 
 -- name: touched
 -- Episodes of residents that were open at each one's checkpoint or began or ended after it: what a fold from there says

@@ -54,15 +54,29 @@ async def test_step_fires_time_driven_rules_before_it_moves(service: Service) ->
     assert [alert.rule for alert in await service.alerts(residents[1])] == ["silence/spo2"]
 
 
-async def test_reading_is_evaluated_within_a_step(service: Service) -> None:
-    """A red reading alerts at once, also while time-driven rules wait."""
+async def test_the_readings_of_a_step_are_judged_together(service: Service) -> None:
+    """Whichever comes first: a late reading does not make time pass, and so silence, before the earlier ones are in."""
     ward = await world.ward(service.database)
-    resident = await world.resident(service.database, ward)
+    resident = await world.resident(
+        service.database,
+        ward,
+        rules=world.rule_set(world.threshold(), SILENCE),
+        schedule={"spo2": {"times": ["10:00"], "grace_minutes": 30}},
+        admitted_at=T0 - HOUR,
+    )
     await service.evaluator.drain()
-    await clock.advance(service.database, service.clock, T0 + HOUR)
-    await world.readings(service.database, resident, spo2(84, T0 + HOUR))
-    await service.evaluator.drain()
-    assert [alert.raised_at for alert in await service.alerts(resident)] == [T0 + HOUR]
+    stop = asyncio.Event()
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+        group.create_task(_working(service, stop))
+        await clock.advance(service.database, service.clock, T0 + 8 * HOUR)
+        await world.readings(service.database, resident, spo2(84, T0 + 8 * HOUR))
+        await service.evaluator.drain()
+        assert await service.alerts(resident) == []
+        await world.readings(service.database, resident, spo2(97, T0 + HOUR))
+        await clock.advance(service.database, service.clock, None)
+        stop.set()
+    alerts = await service.alerts(resident)
+    assert [(alert.rule, alert.raised_at) for alert in alerts] == [("threshold/spo2/low", T0 + 8 * HOUR)]
 
 
 async def test_refuses_what_cannot_be(service: Service) -> None:

@@ -208,6 +208,7 @@ async def test_two_evaluators_at_once(service: Service) -> None:
     """Several evaluators share the work: nothing is done twice and nothing is left."""
     ward = await world.ward(service.database)
     residents = [await world.resident(service.database, ward) for _ in range(12)]
+    await service.at(T0 + 3 * MINUTE)
     evaluators = [Evaluator(service.database, service.clock, batch=5) for _ in range(3)]
     for step in range(3):
         for resident in residents:

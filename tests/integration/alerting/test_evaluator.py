@@ -149,7 +149,7 @@ async def test_poisoned_resident_does_not_stop_the_others(service: Service, monk
         for resident in residents
     }
     # A further reading is put off with the rest, and nothing is tried again before its time.
-    await world.readings(service.database, poisoned, spo2(83, T0 + MINUTE / 2))
+    await world.readings(service.database, poisoned, spo2(83, T0 - MINUTE / 2))
     await service.evaluator.drain()
     waiting = await service.rows("SELECT due_at > $1, (detail ->> 'attempts')::int FROM evaluation_due", T0)
     assert waiting == [(True, 1)] * 3

@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from telehealth.store import db
+from telehealth.store import db, evaluation
 from telehealth.store.db import Database
 from telehealth.store.queries import sql
 from tests.conftest import Urls
@@ -111,9 +111,9 @@ def _indexes(scans: dict[str, set[str]], table: str) -> set[str]:
 
 async def _due_rows(full: Database) -> None:
     """Finding work reads the front of the queue; taking the work of residents reads their rows."""
-    scans = await _scans(full, ACTOR, "evaluation.candidates", T0, 100)
+    scans = await _scans(full, ACTOR, "evaluation.candidates", T0, 100, evaluation.END)
     assert _indexes(scans, "evaluation_due") == {"evaluation_due_at"}
-    scans = await _scans(full, ACTOR, "evaluation.take_of_residents", await _residents(full, 5), T0)
+    scans = await _scans(full, ACTOR, "evaluation.take_of_residents", await _residents(full, 5), T0, evaluation.END)
     assert _indexes(scans, "evaluation_due") <= {"evaluation_due_resident", "evaluation_due_at"}
 
 
@@ -121,7 +121,9 @@ async def _readings_since_a_checkpoint(full: Database) -> None:
     """Readings of residents since a moment come from the index of the month, and nothing reads a whole month."""
     residents = await _residents(full, 5)
     since = [T0 - timedelta(hours=4)] * 5
-    scans = await _scans(full, ACTOR, "evaluation.readings", residents, since, ["spo2", "pulse"], min(since))
+    scans = await _scans(
+        full, ACTOR, "evaluation.readings", residents, since, ["spo2", "pulse"], min(since), evaluation.END
+    )
     month = f"reading_{T0:%Y_%m}"
     assert f"{month}_resident_id_code_effective_at_idx" in _indexes(scans, month)
     assert "all of it" not in scans.get(month, set()) | scans.get("reading_2026_02", set())
