@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
@@ -51,6 +51,25 @@ _WORN = ("pulse", "resp_rate")
 
 
 @dataclass(frozen=True)
+class _Event:
+    ward: str
+    pathway: str
+    illness: tuple[str, float] | None = None
+    silent_hours: float | None = None
+
+
+#: Each befalls the next resident of the ward and pathway who is not calm.
+_SCRIPT = (
+    _Event(WARDS[0], "copd", ("copd_exacerbation", 60.0)),
+    _Event(WARDS[0], "post_acute_infection", ("sepsis", 20.0)),
+    _Event(WARDS[0], "heart_failure", silent_hours=26.0),
+    _Event(WARDS[0], "copd", ("copd_exacerbation", 110.0)),
+    _Event(WARDS[0], "frailty", ("sepsis", 14.0)),
+    _Event(WARDS[1], "copd", ("copd_exacerbation", 50.0)),
+)
+
+
+@dataclass(frozen=True)
 class Device:
     device_id: str
     model: str
@@ -74,6 +93,12 @@ class Person:
     schedule: Mapping[str, Any]
     calm: bool
     devices: tuple[Device, ...]
+    #: Scenario of the simulator, and hours since it began when the demo is first started.
+    illness: tuple[str, float] | None = None
+    #: Hours that the devices have been silent then.
+    silent_hours: float | None = None
+    #: Part of the due measurements that are taken.
+    adherence: float = 1.0
 
     def limits(self, device: Device) -> list[dict[str, Any]]:
         """The threshold rules of what a device measures, as `telehealth demo --json` shows them."""
@@ -101,7 +126,23 @@ def people(*, residents: int, seed: int, start: datetime) -> list[Person]:
         second = index >= residents
         place = index - residents if second else index
         cast.append(_person(draw, WARDS[second], place, families[index % len(families)], next(numbers), start))
-    return cast
+    return _scripted(cast)
+
+
+def _scripted(cast: list[Person]) -> list[Person]:
+    """What befalls those who are not calm: a few are ill, one has fallen silent, some forget now and then."""
+    left = list(_SCRIPT)
+    found = []
+    for index, person in enumerate(cast):
+        event = next((e for e in left if (e.ward, e.pathway) == (person.ward, person.pathway.name)), None)
+        if person.calm:
+            found.append(person)
+        elif event is not None:
+            left.remove(event)
+            found.append(replace(person, illness=event.illness, silent_hours=event.silent_hours))
+        else:
+            found.append(replace(person, adherence=0.95 if index % 4 == 3 else 1.0))
+    return found
 
 
 def _person(draw: random.Random, ward: str, place: int, family: str, number: str, start: datetime) -> Person:

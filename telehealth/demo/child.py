@@ -60,6 +60,11 @@ def write_world(
             "zone": cast.ZONE,
             "schedule": person.schedule,
             "calm": person.calm,
+            "adherence": person.adherence,
+            "silent_hours_ago": person.silent_hours,
+            "scenario": None
+            if person.illness is None
+            else {"name": person.illness[0], "onset_hours_ago": person.illness[1]},
         }
         devices += [
             {

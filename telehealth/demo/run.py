@@ -16,7 +16,7 @@ import msgspec
 from telehealth import clock, log, main
 from telehealth.brokers import embedded, rules
 from telehealth.config import Settings
-from telehealth.demo import cast, child, seed, vault
+from telehealth.demo import cast, child, rounds, seed, vault
 from telehealth.errors import SettingError, Unavailable
 from telehealth.model.health import Health
 from telehealth.postgres import supervisor
@@ -171,6 +171,8 @@ class _Demo:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(None if first else _GAP_SECONDS):
                 await self._history_done.wait()
+        if first:
+            await rounds.walk(self._parts.database, self._parts.clock.now())
         tell(await self._ready())
 
     async def _ready(self) -> Ready:
@@ -250,6 +252,11 @@ def _settings(server: supervisor.Server, passwords: vault.Vault, port: int, mqtt
             "MQTT_URL": f"mqtt://{rules.SERVICE}:{passwords('broker account')}@{HOST}:{mqtt_port}",
             "host": HOST,
             "port": port,
+            # Whatever the environment says for a service of its own.
+            "public_url": None,
+            "tls_certificate": None,
+            "tls_key": None,
+            "trusted_proxies": "",
         }
     )
 
