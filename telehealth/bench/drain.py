@@ -137,9 +137,7 @@ async def _durable(url: str, broker: servers.Mosquitto, messages: Sequence[tuple
 
 async def _settle_down(url: str) -> None:
     """Let the admissions be evaluated before anything is measured."""
-    await _process(
-        "telehealth.bench.durable", "0", environment={"DATABASE_URL": url, "MQTT_URL": "mqtt://127.0.0.1:1"}
-    )
+    await _process("telehealth.bench.durable", "0", environment={"DATABASE_URL": url, "MQTT_URL": "mqtt://127.0.0.1:1"})
 
 
 async def _subscribe(broker: servers.Mosquitto, plan: lane.Plan) -> None:

@@ -14,6 +14,7 @@ from telehealth import metrics
 from telehealth.model.delivery import Delivery, Lane, Status
 from telehealth.store.quarantine import PAYLOAD_BYTES
 
+
 @functools.lru_cache(maxsize=20_000)
 def _parse(name: bytes) -> topics.Topic | None:
     """There are few topics and many messages."""

@@ -1,0 +1,107 @@
+"""POST /api/v1/devices/{id}/readings: what MQTT takes, for devices that speak HTTP; answered after the commit."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+
+from aiohttp import web
+
+from devices import formats, message, receipts
+from telehealth import metrics
+from telehealth.model import secrets
+from telehealth.model.delivery import Answer, Delivery
+from telehealth.store import credentials, db, ingest
+from telehealth.web import errors, keys
+
+_ACTOR = db.service("ingest")
+_SECONDS = 20.0
+
+
+async def post_readings(request: web.Request) -> web.Response:
+    """Take in one message of a device.
+
+    It is stored before it is answered. The receipt says what is settled and what was refused for good, with its
+    reason; a message of which everything was refused is answered by a receipt as well. Only the device's own
+    credentials are accepted.
+    """
+    device_id = request.match_info["device_id"]
+    try:
+        async with asyncio.timeout(_SECONDS):
+            if not await _is_itself(request, device_id):
+                raise _unauthorised()
+            answer = await _take_in(request, device_id, await _body(request))
+    except TimeoutError:
+        raise errors.Problem(503, errors.TEXTS[503], headers={"Retry-After": "30"}) from None
+    if answer is None:
+        raise _unauthorised()
+    receipt = receipts.receipt(
+        answer.stream,
+        answer.settled,
+        request.app[keys.CLOCK].now(),
+        answered=answer.seqs,
+        refused=answer.refused,
+        ids=answer.ids,
+    )
+    return web.Response(body=receipt.encode(), content_type="application/json")
+
+
+def _unauthorised() -> errors.Problem:
+    """The same for an unknown device, a revoked one, another one's and a wrong password."""
+    return errors.Problem(
+        401,
+        "Use HTTP Basic with the device's own device_id and password.",
+        headers={"WWW-Authenticate": 'Basic realm="devices", charset="UTF-8"'},
+    )
+
+
+async def _is_itself(request: web.Request, device_id: str) -> bool:
+    """Whether the credentials are this device's; a device that does not exist takes as long."""
+    given = _basic(request.headers.get("Authorization", ""))
+    stored = None
+    if given is not None and given[0] == device_id:
+        async with request.app[keys.DATABASE].transaction(_ACTOR, read_only=True) as connection:
+            stored = await credentials.of_device(connection, device_id)
+    matches = secrets.verify_device_password(given[1] if given else "", stored or secrets.NO_DEVICE)
+    return matches and stored is not None
+
+
+def _basic(header: str) -> tuple[str, str] | None:
+    scheme, _, encoded = header.partition(" ")
+    if scheme.lower() != "basic" or len(encoded) > 1024:
+        return None
+    try:
+        name, colon, password = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    return (name, password) if colon else None
+
+
+async def _body(request: web.Request) -> bytes:
+    """The body; read by hand, because the limit of pages and forms is another."""
+    body = bytearray()
+    too_long = (request.content_length or 0) > message.SEARCH_LIMIT
+    while not too_long and (chunk := await request.content.read(65536)):
+        body += chunk
+        too_long = len(body) > message.SEARCH_LIMIT
+    if too_long:
+        raise errors.Problem(413, f"A message is at most {message.SEARCH_LIMIT} bytes.")
+    if not body:
+        raise errors.Problem(400, "The body is empty; it should be a message, see docs/devices.md.")
+    return bytes(body)
+
+
+async def _take_in(request: web.Request, device_id: str, payload: bytes) -> Answer | None:
+    now = request.app[keys.CLOCK].now()
+    decoded = formats.decode(None, device_id, payload)
+    topic = f"POST /api/v1/devices/{device_id}/readings"
+    delivery = Delivery("live", topic, device_id, payload, now, decoded)
+    async with request.app[keys.DATABASE].transaction(_ACTOR) as connection:
+        taken = await ingest.take_in(connection, [delivery], now=now)
+    metrics.MESSAGES.labels("http").inc()
+    metrics.READINGS.labels("stored").inc(taken.stored)
+    metrics.READINGS.labels("duplicate").inc(taken.received - taken.stored)
+    for error, count in taken.refusals.items():
+        metrics.REFUSALS.labels(error).inc(count)
+    return taken.answers[0] if taken.answers else None
