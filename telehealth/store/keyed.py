@@ -1,7 +1,4 @@
-"""Observations that staff key, and entries struck: the same validation, identity and evaluation as for devices.
-
-The caller audits: it knows what the member of staff had opened.
-"""
+"""Observations that staff key, and entries struck: the same validation, identity and evaluation as for devices."""
 
 from __future__ import annotations
 
@@ -18,7 +15,7 @@ from devices.errors import Refusal
 from devices.message import Reading
 from telehealth.errors import Conflict, Invalid, NotFound
 from telehealth.model import people
-from telehealth.store import ingest
+from telehealth.store import audit, ingest
 from telehealth.store.columns import Batch
 from telehealth.store.db import Actor, Connection
 from telehealth.store.queries import sql
@@ -76,6 +73,8 @@ async def take_in_keyed(
         return Keyed(0, refusals)
     batch = _batch([one for one in read if isinstance(one, Reading)], resident_id, resident["organisation_id"], now)
     stored = await ingest.insert(connection, batch, wards={}, entered_by=actor)
+    if stored:
+        await _audit(connection, actor, "reading.key", "entry", entry_id, resident_id, resident["ward_id"])
     return Keyed(stored)
 
 
@@ -115,6 +114,15 @@ async def strike(
     )
     await ingest.recompute_latest(connection, [(resident_id, row["code"])])
     await ingest.hint(connection, residents=[resident_id])
+    await _audit(connection, actor, "reading.strike", "reading", str(identity), resident_id, resident["ward_id"])
+
+
+async def _audit(
+    connection: Connection, actor: Actor, action: str, kind: str, name: str, resident_id: int, ward_id: int
+) -> None:
+    await audit.write(
+        connection, actor, action, object_kind=kind, object_id=name, resident_id=resident_id, ward_id=ward_id
+    )
 
 
 def _read(resident_id: int, entries: Sequence[Entry], taken_at: datetime, entry_id: str) -> list[Reading | Refusal]:

@@ -26,6 +26,14 @@ SELECT id, organisation_id, ward_id, device_id, revoked_at IS NOT NULL AS revoke
 UPDATE device SET revoked_at = $2::timestamptz, revoked_by = $3::text WHERE id = $1::bigint AND revoked_at IS NULL
 RETURNING id;
 
+-- name: hold
+-- Lock a device, so that its first contact row waits.
+SELECT id FROM device WHERE id = $1::bigint FOR UPDATE;
+
+-- name: hold_contact
+-- Lock a device's contact row, under which its readings are taken in.
+SELECT device_pk FROM device_contact WHERE device_pk = $1::bigint FOR UPDATE;
+
 -- name: assign
 -- A device goes to a resident for a time; the exclusion constraint forbids overlap.
 INSERT INTO device_assignment (organisation_id, device_pk, resident_id, during, created_by, created_at)
