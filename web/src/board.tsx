@@ -67,9 +67,11 @@ class BoardRow extends Component<RowProps> {
               <span class="th-quiet">
                 since {since(alert.since, now, zone)}, <Handled alert={alert} />
               </span>
+              <br />
               <a class="th-board__why" href={`/alerts/${alert.id}`}>
                 {alert.reason}
               </a>
+              {alert.count > 1 && " "}
               {alert.count > 1 && (
                 <a class="th-board__more" href={`/residents/${row.id}#alerts`}>
                   and {alert.count - 1} more
@@ -108,7 +110,7 @@ class BoardRow extends Component<RowProps> {
         </td>
         <td role="cell" data-label="24 hours">
           <div>
-            <Sparkline spark={row.spark} />
+            <Sparkline spark={row.spark} columns={columns} />
           </div>
         </td>
         <td role="cell" data-label="Last contact">
@@ -327,6 +329,25 @@ class BoardIsland extends Component<BoardPage & { csrf?: string }, PageState> {
               <a href={`/wards/${ward.ward.id}/alerts`}>Alert queue, {counts.unhandled} not acknowledged</a>
             </p>
           </div>
+          {/* The button that shows changes belongs to what is held: it must not vanish on the way to it. */}
+          <div
+            onPointerEnter={(event) => {
+              this.pointer = event.pointerType === "mouse";
+              this.hold();
+            }}
+            onPointerLeave={() => {
+              this.pointer = false;
+              this.hold();
+            }}
+            onFocusIn={() => {
+              this.focus = true;
+              this.hold();
+            }}
+            onFocusOut={(event) => {
+              this.focus = event.relatedTarget instanceof Node && event.currentTarget.contains(event.relatedTarget);
+              this.hold();
+            }}
+          >
           <div class="th-bar">
             <div class="th-buttons th-buttons--gap">
               <div class="th-buttons" role="group" aria-label="Order of the residents">
@@ -368,22 +389,6 @@ class BoardIsland extends Component<BoardPage & { csrf?: string }, PageState> {
             role="region"
             aria-label="Residents"
             tabIndex={0}
-            onPointerEnter={(event) => {
-              this.pointer = event.pointerType === "mouse";
-              this.hold();
-            }}
-            onPointerLeave={() => {
-              this.pointer = false;
-              this.hold();
-            }}
-            onFocusIn={() => {
-              this.focus = true;
-              this.hold();
-            }}
-            onFocusOut={(event) => {
-              this.focus = event.relatedTarget instanceof Node && event.currentTarget.contains(event.relatedTarget);
-              this.hold();
-            }}
           >
             <table class="th-table th-table--cards th-board" role="table">
               <caption class="nhsuk-u-visually-hidden">Residents of {ward.ward.name}, {ward.order === "worst" ? "worst first" : "by name"}</caption>
@@ -397,6 +402,7 @@ class BoardIsland extends Component<BoardPage & { csrf?: string }, PageState> {
                 })}
               </tbody>
             </table>
+          </div>
           </div>
           <DeviceAlerts alerts={ward.deviceAlerts} now={step} zone={zone} />
         </div>

@@ -101,6 +101,22 @@ class QueueIsland extends Component<QueuePage, State> {
           <h1 class="th-h1">
             Alert queue <span class="th-quiet">{ward.name}</span>
           </h1>
+          <div
+              onPointerEnter={(event) => {
+                this.pointer = event.pointerType === "mouse";
+              }}
+              onPointerLeave={() => {
+                this.pointer = false;
+                this.settle();
+              }}
+              onFocusIn={() => {
+                this.focus = true;
+              }}
+              onFocusOut={(event) => {
+                this.focus = event.relatedTarget instanceof Node && event.currentTarget.contains(event.relatedTarget);
+                if (!this.focus) this.settle();
+              }}
+          >
           <div class="th-bar">
             <div class="th-buttons th-buttons--gap">
               <div class="th-buttons" role="group" aria-label="Which alerts">
@@ -137,20 +153,6 @@ class QueueIsland extends Component<QueuePage, State> {
               class="th-queue th-dims"
               id="queue-list"
               tabIndex={-1}
-              onPointerEnter={(event) => {
-                this.pointer = event.pointerType === "mouse";
-              }}
-              onPointerLeave={() => {
-                this.pointer = false;
-                this.settle();
-              }}
-              onFocusIn={() => {
-                this.focus = true;
-              }}
-              onFocusOut={(event) => {
-                this.focus = event.relatedTarget instanceof Node && event.currentTarget.contains(event.relatedTarget);
-                if (!this.focus) this.settle();
-              }}
             >
               {this.shown.map((id) => {
                 const alert = this.alerts.get(id);
@@ -162,6 +164,7 @@ class QueueIsland extends Component<QueuePage, State> {
               })}
             </ul>
           )}
+          </div>
         </div>
       </>
     );

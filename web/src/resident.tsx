@@ -113,7 +113,7 @@ class ResidentIsland extends Component<Page, State> {
 
 function Latests({ row, fields, now }: { row: Row; fields: { code: string; name: string }[]; now: number }) {
   const columns: Column[] = fields.map(({ code, name }) => ({ code, name, short: name.toLowerCase(), unit: "" }));
-  const name = (code: string) => fields.find((field) => field.code === code)?.name ?? code.replaceAll("_", " ");
+  const name = (code: string) => fields.find((field) => field.code === code)?.name ?? code.charAt(0).toUpperCase() + code.slice(1).replaceAll("_", " ");
   return (
     <dl class="th-latests th-dims" aria-label="Latest values">
       {row.news2 && (

@@ -94,8 +94,14 @@ export function Age({ latest, now }: { latest: Latest; now: number }) {
   );
 }
 
+/** As in the head of a column; blood pressure is one column. */
+function short(code: string, columns: Column[]): string {
+  if (code === "systolic") return "BP";
+  return columns.find((column) => column.code === code)?.short ?? code.replaceAll("_", " ");
+}
+
 function names(codes: string[], columns: Column[]): string {
-  return codes.map((code) => columns.find((column) => column.code === code)?.short ?? code.replaceAll("_", " ")).join(", ");
+  return codes.map((code) => short(code, columns)).join(", ");
 }
 
 export function Score({ news2, columns }: { news2: News2 | null; columns: Column[] }) {
@@ -135,7 +141,7 @@ const RANGES: Record<string, [number, number]> = {
 const WIDTH = 100;
 const HEIGHT = 26;
 
-export function Sparkline({ spark }: { spark: Spark | null }) {
+export function Sparkline({ spark, columns }: { spark: Spark | null; columns: Column[] }) {
   if (!spark) return <span class="th-quiet">no data in 24hr</span>;
   const values = spark.points.flatMap((point) => (point[1] === null ? [] : [point[1]]));
   if (!values.length) return <span class="th-quiet">no data in 24hr</span>;
@@ -165,7 +171,7 @@ export function Sparkline({ spark }: { spark: Spark | null }) {
         {last && <circle cx={x(last[0])} cy={y(last[1])} r="2" />}
       </svg>
       <span class="th-spark__name" aria-hidden="true">
-        {spark.name.length > 16 ? spark.code.replaceAll("_", " ").replace("spo2", "SpO2") : spark.name} {least === most ? least : `${least}–${most}`} {spark.unit}
+        {short(spark.code, columns)} {least === most ? least : `${least}–${most}`} {spark.unit}
       </span>
     </>
   );
