@@ -105,7 +105,6 @@ async def assign(
         raise Invalid("to", "must be after from")
     if await residents.ward_is_simulated(connection, device.ward_id) != resident.simulated:
         raise Conflict("simulated and real wards never mix")
-    await _hold(connection, device)
     try:
         await connection.execute(
             sql("devices.assign"), device.organisation_id, device.id, resident.id, since, until, actor, now
@@ -120,7 +119,6 @@ async def assign(
 async def unassign(connection: Connection, device: Device, *, at: datetime, actor: Actor, now: datetime) -> None:
     """The device comes back at a moment; its later readings are nobody's. Conflict if it was nobody's."""
     people.aware("to", at)
-    await _hold(connection, device)
     row = await connection.fetchrow(sql("devices.unassign"), device.id, at, actor)
     if row is None:
         raise Conflict("the device is not assigned at that time")
@@ -129,16 +127,13 @@ async def unassign(connection: Connection, device: Device, *, at: datetime, acto
     await _audit(connection, actor, "device.unassign", device, resident_id=row["resident_id"])
 
 
-async def _hold(connection: Connection, device: Device) -> None:
-    """Keep ingest from taking in readings of the device meanwhile: it would not know of the change, nor we of them."""
-    await connection.execute(sql("devices.hold"), device.id)
-    await connection.execute(sql("devices.hold_contact"), device.id)
-
-
 async def reattribute(
     connection: Connection, device: Device, *, residents_touched: Sequence[int], since: datetime, now: datetime
 ) -> None:
     """Derive anew whose the device's readings are from a time on, and have those residents judged again."""
+    # What ingest took in by the old assignment is waited for; what it takes in from here on goes by the new one.
+    await connection.execute(sql("devices.hold"), device.id)
+    await connection.execute(sql("devices.hold_contact"), device.id)
     rows = await connection.fetch(sql("devices.reattribute"), device.id, list(residents_touched), since)
     await unattributed.ask(connection, device.id, since, now)
     if not rows:
