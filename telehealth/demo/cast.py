@@ -93,12 +93,33 @@ class Person:
     schedule: Mapping[str, Any]
     calm: bool
     devices: tuple[Device, ...]
+    #: At risk of hypercapnia: NEWS2 scale 2 and a lower SpO2, as a clinician has set it.
+    hypercapnic: bool
     #: Scenario of the simulator, and hours since it began when the demo is first started.
     illness: tuple[str, float] | None = None
     #: Hours that the devices have been silent then.
     silent_hours: float | None = None
     #: Part of the due measurements that are taken.
     adherence: float = 1.0
+
+    def simulated(self) -> dict[str, Any]:
+        """Who the simulator is to be, for its file of devices."""
+        found: dict[str, Any] = {
+            "key": self.nhs_number,
+            "sex": self.gender,
+            "pathway": self.pathway.name,
+            "zone": ZONE,
+            "schedule": self.schedule,
+            "calm": self.calm,
+            "adherence": self.adherence,
+        }
+        if self.hypercapnic:
+            found["ranges"] = {"spo2": [89, 91.5]}
+        if self.illness is not None:
+            found["scenario"] = {"name": self.illness[0], "onset_hours_ago": self.illness[1]}
+        if self.silent_hours is not None:
+            found["silent_hours_ago"] = self.silent_hours
+        return found
 
     def limits(self, device: Device) -> list[dict[str, Any]]:
         """The threshold rules of what a device measures, as `telehealth demo --json` shows them."""
@@ -178,6 +199,7 @@ def _person(draw: random.Random, ward: str, place: int, family: str, number: str
         schedule=_schedule(pathway),
         calm=calm,
         devices=tuple(devices),
+        hypercapnic=hypercapnic,
     )
 
 

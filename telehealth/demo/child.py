@@ -53,19 +53,7 @@ def write_world(
     """The file of devices for the simulator: credentials and who is measured. Readable by its owner only."""
     devices = []
     for person in people:
-        resident = {
-            "key": person.nhs_number,
-            "sex": person.gender,
-            "pathway": person.pathway.name,
-            "zone": cast.ZONE,
-            "schedule": person.schedule,
-            "calm": person.calm,
-            "adherence": person.adherence,
-            "silent_hours_ago": person.silent_hours,
-            "scenario": None
-            if person.illness is None
-            else {"name": person.illness[0], "onset_hours_ago": person.illness[1]},
-        }
+        resident = person.simulated()
         devices += [
             {
                 "device_id": device.device_id,

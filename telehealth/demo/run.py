@@ -187,6 +187,8 @@ class _Demo:
                 "codes": list(device.codes),
                 "rules": person.limits(device),
                 "open_alerts": counts.get(person.nhs_number, 0),
+                # For telehealth-sim run, so that it goes on with the same person.
+                "resident": person.simulated(),
             }
             for person in self._people
             for device in person.devices
