@@ -30,6 +30,8 @@ class Opened:
     resident_id: int | None = None
     ward_id: int | None = None
     detail: Any = None
+    #: The store has written the row already.
+    audited: bool = False
 
 
 class Views:
@@ -66,7 +68,9 @@ async def opened(
         async with request.app[keys.DATABASE].transaction(caller.actor) as connection:
             view = Opened(connection, caller)
             yield view
-            if not refreshes or request.app[VIEWS].is_new(caller.member.id, action, object_id, at=clock.monotonic()):
+            views = request.app[VIEWS]
+            again = refreshes and not views.is_new(caller.member.id, action, object_id, at=clock.monotonic())
+            if not (view.audited or again):
                 await audit.write(
                     connection,
                     caller.actor,

@@ -10,6 +10,7 @@ from uuid import UUID
 from devices import catalogue
 from telehealth import errors
 from telehealth.model import secrets
+from telehealth.store import keyed as store_keyed
 from telehealth.web import formats, measures, schemas
 from telehealth.web.access import Opened
 
@@ -130,11 +131,51 @@ def _wrong(field: str, text: str) -> Json:
 
 
 async def take_in(view: Opened, asked: schemas.KeyedSet, *, now: datetime) -> dict[str, int]:
-    """Store the set as the caller's. Raises Invalid naming the value that cannot be taken."""
-    raise errors.Unavailable
+    """Store the set as the caller's, all of it or nothing. Raises Invalid naming what cannot be taken."""
+    assert view.resident_id is not None
+    found = await store_keyed.take_in_keyed(
+        view.connection,
+        resident_id=view.resident_id,
+        entries=[_entry(one) for one in asked.values],
+        taken_at=asked.taken_at,
+        entry_id=asked.entry,
+        actor=view.caller.actor,
+        now=now,
+    )
+    if found.refusals:
+        first = found.refusals[0]
+        code = "" if first.index is None else asked.values[first.index].code
+        # a code that is none of ours would repeat what was sent
+        raise errors.Invalid(code if code in catalogue.ENTRIES else "code", first.detail)
+    view.audited = found.stored > 0
+    return {"stored": found.stored, "duplicates": len(asked.values) - found.stored}
+
+
+def _entry(one: schemas.KeyedValue) -> store_keyed.Entry:
+    known = catalogue.ENTRIES.get(one.code)
+    value = one.value
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return store_keyed.Entry(one.code, value, one.unit or (None if known is None else known.unit))
 
 
 async def strike(view: Opened, asked: schemas.Strike, *, now: datetime) -> None:
     """Strike one entry of the resident. NotFound if it is not theirs, Conflict if it is struck already."""
-    UUID(asked.identity)
-    raise errors.Unavailable
+    assert view.resident_id is not None
+    try:
+        identity, value_key = UUID(asked.identity), int(asked.value_key)
+    except ValueError:
+        raise errors.NotFound from None
+    if not -(2**63) <= value_key < 2**63:
+        raise errors.NotFound
+    await store_keyed.strike(
+        view.connection,
+        resident_id=view.resident_id,
+        taken_at=asked.taken_at,
+        identity=identity,
+        value_key=value_key,
+        reason=asked.reason,
+        actor=view.caller.actor,
+        now=now,
+    )
+    view.audited = True

@@ -121,9 +121,14 @@ async def key_readings(request: web.Request) -> web.StreamResponse:
     except keyed.WrongForm as error:
         return await resident_page(request, status=422, wrong=error.wrong, form=form)
     except errors.Invalid as error:
-        wrong = [{"field": error.field, "text": str(error), "href": f"#{error.field}"}]
-        return await resident_page(request, status=422, wrong=wrong, form=form)
+        return await resident_page(request, status=422, wrong=[_wrong(error)], form=form)
     raise render.then(None, f"/residents/{resident_id}", "keyed")
+
+
+def _wrong(error: errors.Invalid) -> Json:
+    if error.field == "taken_at":
+        return {"field": "date", "text": f"The time {error.problem}", "href": "#date"}
+    return {"field": error.field, "text": f"{measures.name(error.field)}: {error.problem}", "href": f"#{error.field}"}
 
 
 async def strike_reading(request: web.Request) -> web.StreamResponse:

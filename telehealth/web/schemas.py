@@ -25,7 +25,7 @@ Json = dict[str, Any]
 class Asked(BaseModel):
     """Base of everything that is sent to us."""
 
-    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True, frozen=True)
+    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True, frozen=True, allow_inf_nan=False)
 
 
 class Given(BaseModel):
