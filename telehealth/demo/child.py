@@ -106,11 +106,14 @@ async def _stop(process: asyncio.subprocess.Process) -> None:
 
 
 async def keep_running(plan: Plan, devices: Path, heard: Callable[[dict[str, Any]], None]) -> None:
-    """Run it again whenever it fails; returns when it ends by itself."""
+    """Run it again whenever it fails, or ends while it should feed on; returns once the history is in otherwise."""
     pause = 1.0
     while True:
         try:
-            return await run(plan, devices, heard)
+            await run(plan, devices, heard)
+            if not plan.live:
+                return
+            _log.warning("the simulator ended; starting it again")
         except Unavailable as error:
             _log.error("the simulator failed; starting it again", trouble=str(error))
         await asyncio.sleep(pause)
