@@ -68,7 +68,7 @@ async def occupants(
 async def sparks(
     connection: Connection, codes: dict[int, str], *, now: datetime
 ) -> dict[int, list[tuple[datetime, float]]]:
-    """Points of the small charts: resident id -> (effective_at, value), ascending. codes: of which code, by resident."""
+    """Points of the small charts: resident id -> (effective_at, value), ascending. codes: resident id -> code."""
     found: dict[int, list[tuple[datetime, float]]] = {}
     rows = await connection.fetch(sql("board.sparks"), list(codes), list(codes.values()), now - SPARK, now)
     for row in rows:
