@@ -64,14 +64,15 @@ class BoardRow extends Component<RowProps> {
           {alert ? (
             <div>
               <Chip priority={alert.priority} kind={alert.kind} />{" "}
-              <span class="th-quiet">
-                since {since(alert.since, now, zone)}, <Handled alert={alert} />
-              </span>
+              <span class="th-quiet">since {since(alert.since, now, zone)}</span>
               <br />
               <a class="th-board__why" href={`/alerts/${alert.id}`}>
                 {alert.reason}
               </a>
-              {alert.count > 1 && " "}
+              <br />
+              <span class="th-quiet">
+                <Handled alert={alert} />
+              </span>
               {alert.count > 1 && (
                 <a class="th-board__more" href={`/residents/${row.id}#alerts`}>
                   and {alert.count - 1} more
