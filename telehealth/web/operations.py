@@ -141,7 +141,7 @@ def _path_parameters(path: str) -> list[dict[str, Any]]:
             "name": name,
             "in": "path",
             "required": True,
-            "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"} if name in ("device_id", "id") else schema,
+            "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"} if name == "device_id" else schema,
         }
         for name in names
     ]

@@ -52,7 +52,7 @@ API = (
     Route("POST", f"/api/v1/alerts/{_ALERT}/resolve", api_alerts.resolve_alert, Who.CARE),
     Route("GET", "/api/v1/devices", api_wards.devices, Who.STAFF),
     Route("GET", f"/api/v1/devices/{_DEVICE}", api_wards.device, Who.STAFF),
-    Route("POST", "/api/v1/devices/{id}/readings", device_api.post_readings, Who.DEVICE),
+    Route("POST", f"/api/v1/devices/{_DEVICE}/readings", device_api.post_readings, Who.DEVICE),
     Route("POST", "/api/v1/clock/advance", api_wards.advance_clock, Who.CONTROL),
 )
 

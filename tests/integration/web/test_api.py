@@ -6,6 +6,7 @@ import json
 from datetime import timedelta
 from pathlib import Path
 
+import aiohttp
 import openapi_spec_validator
 import pydantic
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telehealth import errors as service_errors
+from telehealth.model import secrets
 from telehealth.web import errors, openapi, operations, routes, schemas
 from tests.integration.web.conftest import NOW, Server, World, alert, observe, token
 from tests.support import world
@@ -272,3 +274,26 @@ async def test_health_says_why(server: Server) -> None:
             assert (await response.json())["parts"]["broker"] == "cannot be reached"
         async with session.get("/healthz") as response:
             assert response.status == 200
+
+
+async def test_a_device_sends_by_http(server: Server, people: World) -> None:
+    """With its own credentials a device gets the receipt, and the value is on the board; others' are refused."""
+    password = secrets.new_device_password()
+    async with server.database.transaction(world.ACTOR) as connection:
+        await connection.execute(
+            "UPDATE device SET password_hash = $1 WHERE device_id = 'north-1'", secrets.hash_device_password(password)
+        )
+    reading = {"code": "spo2", "value": 97, "unit": "%", "taken_at": "2026-03-02T09:59:00Z"}
+    sent = {"stream": "s1", "seq": 1, "sent_at": "2026-03-02T09:59:01Z", "readings": [reading]}
+    path = "/api/v1/devices/north-1/readings"
+    async with server.session() as session:
+        for name, given, status in (("north-1", "wrong", 401), ("south-1", password, 401), ("north-1", password, 200)):
+            headers = {"Authorization": aiohttp.encode_basic_auth(name, given)}
+            async with session.post(path, json=sent, headers=headers) as response:
+                assert response.status == status, await response.text()
+                answer = await response.json()
+        assert (answer["stream"], answer["through"]) == ("s1", 1)
+        schemas.Receipt.model_validate(answer)
+    async with server.session(headers=await token(server.database, "clara")) as session:
+        async with session.get(f"/api/v1/residents/{people.anna.id}") as response:
+            assert (await response.json())["row"]["latest"]["spo2"]["text"] == "97"
