@@ -294,6 +294,6 @@ async def test_a_device_sends_by_http(server: Server, people: World) -> None:
                 answer = await response.json()
         assert (answer["stream"], answer["through"]) == ("s1", 1)
         schemas.Receipt.model_validate(answer)
-    async with server.session(headers=await token(server.database, "clara")) as session:
-        async with session.get(f"/api/v1/residents/{people.anna.id}") as response:
-            assert (await response.json())["row"]["latest"]["spo2"]["text"] == "97"
+    headers, path = await token(server.database, "clara"), f"/api/v1/residents/{people.anna.id}"
+    async with server.session(headers=headers) as session, session.get(path) as response:
+        assert (await response.json())["row"]["latest"]["spo2"]["text"] == "97"
