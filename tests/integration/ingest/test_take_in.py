@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -85,7 +86,7 @@ async def test_settled_sets_and_what_was_given_up(database: Database) -> None:
     """Gaps show in the settled set; "oldest" closes them and records them as lost, unless they arrive after all."""
     _, device = await _small_world(database)
 
-    async def send(seq: int, **more: int) -> object:
+    async def send(seq: int, **more: Any) -> object:
         at = NOW - timedelta(minutes=seq)
         taken = await take(database, delivery(device.device_id, envelope(spo2(97, at=at), seq=seq, **more)))
         return taken.answers[0].settled

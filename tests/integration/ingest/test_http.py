@@ -1,0 +1,120 @@
+"""The same messages by HTTP, answered with the receipt."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from aiohttp import encode_basic_auth, test_utils, web
+
+from telehealth import config
+from telehealth.clock import ClinicalClock, Step
+from telehealth.model import secrets
+from telehealth.model.health import Health
+from telehealth.store.db import Database
+from telehealth.web import app
+from tests.integration.ingest import wards
+from tests.integration.ingest.wards import NOW, delivery, envelope, spo2, take
+from tests.support import world
+
+pytestmark = pytest.mark.postgres
+
+_PASSWORD = secrets.new_device_password()
+
+
+@pytest.fixture
+async def client(database: Database) -> AsyncIterator[test_utils.TestClient[web.Request, web.Application]]:
+    """The whole web application, with time standing still."""
+    built = app.build(
+        settings=config.from_environment(), database=database, clock=ClinicalClock(Step(NOW, NOW)), health=Health()
+    )
+    async with test_utils.TestClient(test_utils.TestServer(built)) as opened:
+        yield opened
+
+
+async def _device(database: Database, name: str = "scale-1") -> world.Device:
+    ward = await world.ward(database)
+    resident = await world.resident(database, ward)
+    hashed = secrets.hash_device_password(_PASSWORD)
+    return await world.device(database, ward, name, resident=resident, password_hash=hashed)
+
+
+async def _post(
+    client: test_utils.TestClient[web.Request, web.Application],
+    payload: bytes,
+    *,
+    device: str = "scale-1",
+    user: str = "scale-1",
+    password: str = _PASSWORD,
+) -> tuple[int, Any]:
+    response = await client.post(
+        f"/api/v1/devices/{device}/readings", data=io.BytesIO(payload), headers={"Authorization": encode_basic_auth(user, password)}
+    )
+    return response.status, await response.json(content_type=None)
+
+
+async def test_a_message_is_answered_by_its_receipt(
+    database: Database, client: test_utils.TestClient[web.Request, web.Application]
+) -> None:
+    """Stored when answered; by MQTT again it is a duplicate, and by HTTP again too."""
+    device = await _device(database)
+    payload = envelope(spo2(81), spo2("98", source_id="x"), seq=1)
+    status, receipt = await _post(client, payload)
+    assert (status, receipt["stream"], receipt["through"], receipt["also"]) == (200, "s1", 1, [])
+    assert [(r["seq"], r["index"], r["error"]) for r in receipt["refused"]] == [(1, 1, "value_not_number")]
+    await take(database, delivery(device.device_id, payload))
+    assert (await _post(client, payload))[0] == 200
+    assert len(await wards.rows(database, "SELECT 1 FROM reading")) == 1
+
+
+async def test_only_the_device_itself(
+    database: Database, client: test_utils.TestClient[web.Request, web.Application]
+) -> None:
+    """Wrong password, another device's credentials, an unknown and a revoked device: all 401, nothing repeated."""
+    await _device(database)
+    await _device(database, "scale-2")
+    payload = envelope(spo2(81), seq=1)
+    for attempt in (
+        {"password": "wrong"},
+        {"device": "scale-2"},
+        {"device": "nobody", "user": "nobody"},
+        {"user": "scale-2"},
+    ):
+        status, problem = await _post(client, payload, **attempt)
+        assert (status, problem["status"]) == (401, 401)
+        assert "scale" not in str(problem)
+        assert "nobody" not in str(problem)
+    async with database.transaction(world.ACTOR) as connection:
+        await connection.execute("UPDATE device SET revoked_at = $1", NOW)
+    assert (await _post(client, payload))[0] == 401
+    response = await client.post("/api/v1/devices/scale-1/readings", data=payload)
+    assert response.status == 401
+    assert response.headers["WWW-Authenticate"].startswith("Basic")
+    assert await wards.rows(database, "SELECT 1 FROM reading") == []
+
+
+async def test_sizes(database: Database, client: test_utils.TestClient[web.Request, web.Application]) -> None:
+    """Over 256 KiB: refused by a receipt; over 1 MiB: 413; nothing at all: 400; not JSON: refused by its digest."""
+    await _device(database)
+    status, receipt = await _post(client, envelope(spo2(81), seq=1, pad="x" * 300_000))
+    assert (status, receipt["through"]) == (200, 1)
+    assert [(r["seq"], r["error"]) for r in receipt["refused"]] == [(1, "payload_too_large")]
+    assert (await _post(client, b" " * (1024 * 1024 + 1)))[0] == 413
+    assert (await _post(client, b""))[0] == 400
+    status, receipt = await _post(client, b"nonsense")
+    assert (status, receipt["stream"], len(receipt["ids"][0])) == (200, None, 16)
+
+
+async def test_many_at_once_from_one_device(
+    database: Database, client: test_utils.TestClient[web.Request, web.Application]
+) -> None:
+    """Concurrent transactions of one device agree on what is settled."""
+    await _device(database)
+    answers = await asyncio.gather(*(_post(client, envelope(spo2(95, source_id=str(n)), seq=n)) for n in range(1, 21)))
+    assert {status for status, _ in answers} == {200}
+    status, receipt = await _post(client, envelope(spo2(95, source_id="1"), seq=1))
+    assert (status, receipt["through"]) == (200, 20)
+    assert len(await wards.rows(database, "SELECT 1 FROM reading")) == 20
