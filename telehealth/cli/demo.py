@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -84,7 +85,7 @@ def _history() -> Any:
 def _printed(*, as_json: bool) -> Any:
     def tell(ready: Ready) -> None:
         if as_json:
-            print(terminal.encode(ready.as_json()), flush=True)
+            _print(terminal.encode(ready.as_json()))
             return
         lines = [
             "",
@@ -97,9 +98,17 @@ def _printed(*, as_json: bool) -> Any:
         lines += [f"  {login['username']:<14}{login['password']}   {_whose(login)}" for login in ready.logins]
         lines += _try_an_alert(ready)
         lines += ["", "Ctrl-C stops everything."]
-        print("\n".join(lines), flush=True)
+        _print("\n".join(lines))
 
     return tell
+
+
+def _print(text: str) -> None:
+    """To standard output; whoever read it may have gone, which does not end the demo."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _whose(login: dict[str, Any]) -> str:
