@@ -45,4 +45,4 @@ def drain(port: int, count: int, window: int) -> float:
 
 
 if __name__ == "__main__":
-    print(drain(int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])))
+    sys.stdout.write(f"{drain(int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))}\n")

@@ -7,10 +7,8 @@ import asyncio.subprocess
 import os
 import statistics
 import sys
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import msgspec
 from paho.mqtt.enums import MQTTProtocolVersion
@@ -54,62 +52,42 @@ class Drains(msgspec.Struct):
     bare_median: float
     durable_median: float
     ratio: float
-    settings: dict[str, str]
-    mosquitto: str
-    mosquitto_conf: str
 
 
-async def measure(plan: Plan) -> Drains:
-    """Run bare and durable alternately. Raises Unavailable when a drain does not end as it must."""
-    with tempfile.TemporaryDirectory(prefix="telehealth-bench-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        async with servers.postgres(folder / "data") as url, servers.mosquitto(folder) as broker:
-            async with Database.open(url, size=4) as database:
-                settings = await _settings(database)
-                fleet = await load.fleet(database, plan.devices)
-                await _settle_down(url)
-                bare_rates, durable_rates, receipt_rates = [], [], []
-                count = plan.per_device * plan.devices
-                for n in range(plan.runs):
-                    bare_rates.append(count / await _bare(broker.port, _messages(plan, fleet.device_ids, n)))
-                    result = await _durable(url, broker, _messages(plan, fleet.device_ids, n))
-                    durable_rates.append(count / result.episodes)
-                    receipt_rates.append(count / result.receipts)
-                    print(
-                        f"run {n + 1}: bare {bare_rates[-1]:,.0f} messages/s, durable {durable_rates[-1]:,.0f}",
-                        file=sys.stderr,
-                    )
-                await _check(database, plan)
+async def measure(
+    plan: Plan, url: str, broker: servers.Mosquitto, *, progress: Callable[[str], None] = lambda _: None
+) -> Drains:
+    """Run bare and durable alternately. Raises Unavailable when a reading is missing afterwards."""
+    async with Database.open(url, size=4) as database:
+        fleet = await load.fleet(database, plan.devices)
+        await _settle_down(url)
+        bare_rates, durable_rates, receipt_rates = [], [], []
+        count = plan.per_device * plan.devices
+        for n in range(plan.runs):
+            bare_rates.append(count / await _bare(broker.port, _messages(plan, fleet.device_ids, n)))
+            result = await _durable(url, broker, _messages(plan, fleet.device_ids, n))
+            durable_rates.append(count / result.episodes)
+            receipt_rates.append(count / result.receipts)
+            progress(f"run {n + 1}: bare {bare_rates[-1]:,.0f} messages/s, durable {durable_rates[-1]:,.0f}")
+        await _check(database, plan)
     bare_median, durable_median = statistics.median(bare_rates), statistics.median(durable_rates)
     return Drains(
-        count,
-        plan.devices,
-        2,
-        WINDOW,
-        bare_rates,
-        durable_rates,
-        receipt_rates,
-        bare_median,
-        durable_median,
-        durable_median / bare_median,
-        settings,
-        broker.version,
-        servers.MOSQUITTO,
+        messages=count,
+        devices=plan.devices,
+        readings_per_message=2,
+        receive_maximum=WINDOW,
+        bare=bare_rates,
+        durable=durable_rates,
+        durable_receipts=receipt_rates,
+        bare_median=bare_median,
+        durable_median=durable_median,
+        ratio=durable_median / bare_median,
     )
 
 
 def _messages(plan: Plan, device_ids: Sequence[str], run: int) -> list[tuple[str, bytes]]:
     """A run takes longer than its messages, so that those of the next are all newer."""
     return list(load.messages(device_ids, plan.per_device, stream=f"run{run}", last_at=clock.real_now()))
-
-
-async def _settings(database: Database) -> dict[str, str]:
-    async with database.transaction(db.operator("bench"), read_only=True) as connection:
-        return {
-            name: str(await connection.fetchval(f"SHOW {name}"))
-            for name in ("server_version", "fsync", "synchronous_commit", "full_page_writes", "wal_sync_method")
-        }
 
 
 async def _bare(port: int, messages: Sequence[tuple[str, bytes]]) -> float:

@@ -53,6 +53,7 @@ class Fleet:
 
     ward_id: int
     device_ids: Sequence[str]
+    resident_ids: Sequence[int]
 
 
 async def fleet(database: Database, count: int, *, prefix: str = "bench") -> Fleet:
@@ -60,6 +61,7 @@ async def fleet(database: Database, count: int, *, prefix: str = "bench") -> Fle
     now = clock.real_now()
     since = now - timedelta(days=2)
     names = [f"{prefix}-{n:05d}" for n in range(count)]
+    resident_ids: list[int] = []
     async with database.transaction(_ACTOR) as connection:
         ward = await wards.add(connection, name=f"Ward {prefix}", simulated=True, actor=_ACTOR, now=now)
         for n, (name, number) in enumerate(zip(names, _nhs_numbers(prefix), strict=False)):
@@ -78,13 +80,13 @@ async def fleet(database: Database, count: int, *, prefix: str = "bench") -> Fle
                 rules=RULES,
                 admitted_at=since,
             )
-            await residents.add(connection, new, actor=_ACTOR, now=now)
+            resident_ids.append(await residents.add(connection, new, actor=_ACTOR, now=now))
             device, _ = await devices.add(
                 connection, ward_id=ward.id, device_id=name, model="", codes=["spo2", "pulse"], actor=_ACTOR, now=now
             )
             resident = await residents.find(connection, number)
             await devices.assign(connection, device, resident, since=since, until=None, actor=_ACTOR, now=now)
-    return Fleet(ward.id, names)
+    return Fleet(ward.id, names, resident_ids)
 
 
 def _nhs_numbers(prefix: str) -> Iterator[str]:

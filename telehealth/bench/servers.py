@@ -44,14 +44,14 @@ class Mosquitto:
 @contextlib.asynccontextmanager
 async def postgres(folder: Path) -> AsyncIterator[str]:
     """A migrated database; its address for the application's role."""
-    folder.mkdir(mode=0o755)
+    await asyncio.to_thread(folder.mkdir, mode=0o755)
     try:
         async with supervisor.running(folder, lambda purpose: f"bench-{purpose.replace(' ', '-')}", Health()) as server:
             await migrate.migrate(server.url("telehealth_owner"))
             yield server.url("telehealth_app")
     finally:
         # As root the cluster may be outside the folder.
-        shutil.rmtree(place.find(folder).home, ignore_errors=True)
+        await asyncio.to_thread(lambda: shutil.rmtree(place.find(folder).home, ignore_errors=True))
 
 
 @contextlib.asynccontextmanager
@@ -66,7 +66,7 @@ async def mosquitto(folder: Path) -> AsyncIterator[Mosquitto]:
     # As root it would become an account that may not read our folder.
     configuration.write_text(text + ("user root\n" if os.geteuid() == 0 else ""))
     version = await _version(program)
-    process = await asyncio.create_subprocess_exec(program, "-c", str(configuration))
+    process = await asyncio.create_subprocess_exec(program, "-c", str(configuration), stderr=asyncio.subprocess.DEVNULL)
     try:
         await _listens(port, process)
         yield Mosquitto(port, version)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from telehealth.cli import broker, demo, devices, export, residents, serve, users, wards
+from telehealth.cli import bench, broker, demo, devices, export, residents, serve, users, wards
 
 app = typer.Typer(
     help="Remote monitoring and telehealth for virtual wards.",
@@ -38,6 +38,7 @@ app.command("demo")(demo.demo)
 app.command("serve")(serve.serve)
 app.command("migrate")(serve.migrate)
 app.command("check")(serve.check)
+app.command("bench")(bench.bench)
 app.add_typer(wards.app, name="ward")
 app.add_typer(residents.app, name="resident")
 app.add_typer(devices.app, name="device")
