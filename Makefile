@@ -34,7 +34,7 @@ clean: ## Remove what was built and installed
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # One stamp per set of extras; rebuilt when the dependencies or the browser code change.
-SOURCES := pyproject.toml web/package-lock.json web/build_hook.py $(shell find web/src web/*.mjs -type f 2>/dev/null)
+SOURCES := pyproject.toml web/package-lock.json web/build_hook.py web/build.py $(shell find web/src web/*.mjs -type f 2>/dev/null)
 
 $(VENV)/bin/pip:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is missing: apt-get install python3 python3-venv"; exit 1; }

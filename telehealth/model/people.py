@@ -16,6 +16,8 @@ from telehealth.errors import Invalid
 ROLES = ("clinician", "tester", "admin")
 GENDERS = ("female", "male", "other", "not known", "not specified")
 _DEVICE_ID = re.compile(r"^[A-Za-z0-9_-]{1,64}$")
+#: The service's own account and topics at the broker.
+_RESERVED = frozenset({"telehealth", "check"})
 _USERNAME = re.compile(r"^[a-z0-9][a-z0-9._@-]{0,63}$")
 _TIME = re.compile(r"^([01][0-9]|2[0-3]):[0-5][0-9]$")
 
@@ -108,6 +110,8 @@ def check_schedule(schedule: Mapping[str, Any]) -> Mapping[str, Any]:
 def check_device_id(device_id: str) -> str:
     if not _DEVICE_ID.match(device_id):
         raise Invalid("device_id", "must be 1 to 64 of A-Z a-z 0-9 _ -")
+    if device_id.lower() in _RESERVED:
+        raise Invalid("device_id", "is a name of the service itself: choose another")
     return device_id
 
 

@@ -32,7 +32,7 @@ def resident(r: Record, now: datetime) -> Json:
         "family_name": r["family_name"],
         "given_name": r["given_name"],
         "title": r["title"],
-        "nhs_number": people.display_nhs_number(r["nhs_number"]),
+        "nhs_number": r["nhs_number"],
         "born": r["born"].isoformat(),
         "age": formats.years(r["born"], now.astimezone(formats.zone_of(r["zone"])).date()),
         "gender": r["gender"],

@@ -5,7 +5,7 @@ import type { Alert, Board, BoardPage, Column, FromServer, Order, Row } from "./
 import { Live } from "./live";
 import type { Status } from "./live";
 import { LiveBar } from "./livebar";
-import { Age, Chip, Handled, Score, Sparkline, Value, handled, pathway, since } from "./signs";
+import { Age, Chip, Handled, Score, Sparkline, Value, handled, pathway, since, spaced } from "./signs";
 import { Sound } from "./sound";
 import * as times from "./times";
 import { WardState } from "./ward";
@@ -48,7 +48,7 @@ class BoardRow extends Component<RowProps> {
             {row.name}
           </a>
           <span class="th-board__facts">
-            {row.nhs_number}
+            {spaced(row.nhs_number)}
             <br />
             {row.age}y {row.gender} · {pathway(row.pathway)}
           </span>

@@ -4,7 +4,7 @@ import { Component, createRef, render } from "preact";
 import type { Alert, FromServer, Priority, QueuePage } from "./contract";
 import { Live } from "./live";
 import { LiveBar } from "./livebar";
-import { Chip, handled, since } from "./signs";
+import { Chip, handled, since, spaced } from "./signs";
 
 const RANK: Record<Priority, number> = { high: 0, medium: 1, low: 2 };
 
@@ -229,7 +229,7 @@ class Item extends Component<ItemProps> {
               <a class="th-queue__who" href={`/residents/${alert.resident_id}`}>
                 {alert.subject}
               </a>{" "}
-              <span class="th-quiet">{alert.nhs_number}</span>
+              <span class="th-quiet">{spaced(alert.nhs_number)}</span>
             </>
           )}
           <p class="th-queue__why">
