@@ -94,7 +94,7 @@ async def _bare(port: int, messages: Sequence[tuple[str, bytes]]) -> float:
     await _process("telehealth.bench.bare", str(port), "0", str(WINDOW))
     await publisher.publish(port, messages)
     said = await _process("telehealth.bench.bare", str(port), str(len(messages)), str(WINDOW))
-    await _forget(port, bare.CLIENT_ID)
+    await publisher.forget(port, bare.CLIENT_ID)
     return float(said)
 
 
@@ -109,7 +109,7 @@ async def _durable(url: str, broker: servers.Mosquitto, messages: Sequence[tuple
         environment={"DATABASE_URL": url, "MQTT_URL": broker.url, "TELEHEALTH_INGEST_WINDOW": str(WINDOW)},
     )
     for plan in (live, backlog):
-        await _forget(broker.port, plan.client_id)
+        await publisher.forget(broker.port, plan.client_id)
     return msgspec.json.decode(said, type=Result)
 
 
@@ -130,11 +130,6 @@ async def _subscribe(broker: servers.Mosquitto, plan: lane.Plan) -> None:
         sent=lambda: None,
     ):
         pass
-
-
-async def _forget(port: int, client_id: str) -> None:
-    """End a session at the broker, so that the other drain's preload is not kept for it as well."""
-    await publisher.publish(port, (), client_id=client_id)
 
 
 async def _process(module: str, *arguments: str, environment: dict[str, str] | None = None) -> bytes:

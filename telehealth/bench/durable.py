@@ -64,5 +64,5 @@ async def _due(database: Database, ticking: ClinicalClock) -> int:
 
 
 if __name__ == "__main__":
-    log.configure("warning")
+    log.configure("error")
     sys.stdout.write(msgspec.json.encode(uvloop.run(run(int(sys.argv[1])))).decode() + "\n")

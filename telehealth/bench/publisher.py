@@ -27,6 +27,11 @@ async def publish(port: int, messages: Iterable[tuple[str, bytes]], *, client_id
         writer.close()
 
 
+async def forget(port: int, client_id: str) -> None:
+    """End a client's session at the broker, so that nothing more is kept for it."""
+    await publish(port, (), client_id=client_id)
+
+
 async def _all(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, messages: Iterable[tuple[str, bytes]]
 ) -> int:

@@ -18,9 +18,10 @@ import msgspec
 from paho.mqtt.enums import MQTTProtocolVersion
 
 from telehealth import clock
-from telehealth.bench import load, servers
+from telehealth.bench import load, publisher, servers
 from telehealth.errors import Unavailable
 from telehealth.ingest import address, mqtt
+from telehealth.ingest import lane as lanes
 from telehealth.store import db, staff
 from telehealth.store.db import Database
 
@@ -174,6 +175,8 @@ async def _service(url: str, broker: servers.Mosquitto, port: int) -> AsyncItera
     finally:
         process.terminate()
         await process.wait()
+        for lane in lanes.plans("", 1, 1):
+            await publisher.forget(broker.port, lane.client_id)
 
 
 async def _ready(session: aiohttp.ClientSession, port: int) -> None:
