@@ -27,7 +27,9 @@ async def write(
     organisation_id: int | None = None,
     detail: Any = None,
 ) -> None:
-    """Write one row in the caller's transaction; actor None: the transaction's own. detail holds no names and no values of residents."""
+    """Write one row in the caller's transaction; actor None: the transaction's own.
+
+    detail holds no names and no values of residents."""
     await connection.execute(
         sql("audit.write"),
         organisation_id,
