@@ -23,7 +23,7 @@ def add(
     born: Annotated[str, typer.Option(help="Date of birth, YYYY-MM-DD.")],
     nhs_number: Annotated[str, typer.Option(help="NHS number, ten digits.")],
     ward: Annotated[str, typer.Option(help="Ward, by name or id.")],
-    pathway: Annotated[str, typer.Option(help="Pathway and version, for example copd@2026.1.")],
+    pathway: Annotated[str, typer.Option(help="Pathway and version, for example copd@1.")],
     schedule: Annotated[str, typer.Option(help="What is measured when: the word pathway, a JSON file, or JSON.")],
     zone: Annotated[str, typer.Option(help="IANA time zone, for example Europe/London.")],
     title: Annotated[str | None, typer.Option(help="Ms, Mr, Dr, ...")] = None,
