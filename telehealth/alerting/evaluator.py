@@ -78,6 +78,8 @@ class Evaluator:
         try:
             done += await self._together(found)
             alone = [(sort, i) for sort in found for i in sort.ids if (sort.name, i) in self._suspects]
+        except db.COLLIDED:
+            return 1  # another evaluator, or staff who handled an alert
         except Exception as error:
             if _away(error) or not found:
                 raise
@@ -105,9 +107,13 @@ class Evaluator:
                 metrics.OPEN_ALERTS.labels(kind, priority).set(open_alerts.get((kind, priority), 0))
 
     async def _together(self, found: list[Sort]) -> int:
-        """One transaction: find what is due and evaluate it, except subjects that failed lately."""
+        """One transaction: find what is due and evaluate it, except subjects that failed lately.
+
+        It sees the database as it was at its beginning: what ingest commits meanwhile is new to the next one, and
+        not late to it.
+        """
         with metrics.EVALUATION_SECONDS.time():
-            async with self.database.transaction(ACTOR) as connection:
+            async with self.database.transaction(ACTOR, steady=True) as connection:
                 moment = await self._moment(connection)
                 due = await evaluation.candidates(connection, moment.horizon, self.batch, until=moment.until)
                 found += [Sort("resident", due.residents), Sort("device", due.devices)]
@@ -133,9 +139,11 @@ class Evaluator:
             return await self._put_off(sort, subject_id, failed=False)
         try:
             with metrics.EVALUATION_SECONDS.time():
-                async with self.database.transaction(ACTOR) as connection:
+                async with self.database.transaction(ACTOR, steady=True) as connection:
                     moment = await self._moment(connection)
                     done = await sort.evaluate(connection, [subject_id], moment, self.library)
+        except db.COLLIDED:
+            return 1
         except Exception as error:
             if _away(error):
                 raise

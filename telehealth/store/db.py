@@ -81,6 +81,10 @@ REFUSED_WORK = (
 )
 
 
+#: Somebody else changed the same meanwhile: begin anew.
+COLLIDED = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
+
+
 class Database:
     """A pool of connections of the application role."""
 
@@ -122,11 +126,18 @@ class Database:
                 pool.terminate()
 
     @contextlib.asynccontextmanager
-    async def transaction(self, actor: Actor, *, read_only: bool = False) -> AsyncIterator[Connection]:
-        """One transaction in the name of an actor. Commits at the end of the block."""
+    async def transaction(
+        self, actor: Actor, *, read_only: bool = False, steady: bool = False
+    ) -> AsyncIterator[Connection]:
+        """One transaction in the name of an actor. Commits at the end of the block.
+
+        steady: every statement sees the database as the first one did; a change of a row that somebody else
+        changed meanwhile raises SerializationError.
+        """
         if not _ACTOR.match(actor):
             raise ValueError("not an actor")
-        async with self._pool.acquire() as connection, connection.transaction(readonly=read_only):
+        isolation = "repeatable_read" if steady else None
+        async with self._pool.acquire() as connection, connection.transaction(isolation=isolation, readonly=read_only):
             await connection.execute("SELECT set_config('telehealth.actor', $1, true)", actor)
             yield connection
 
