@@ -81,3 +81,10 @@ def shown(code: str, value: float) -> str:
     unit = _SHOWN_UNITS.get(entry.unit, entry.unit)
     number = f"{rounded(code, value):.{entry.decimals}f}"
     return f"{number} {unit}" if unit else number
+
+
+def beyond(code: str, side: str, limit: float) -> str:
+    """How a value lies outside a limit of one side: "below 88 %"; of consciousness "not alert"."""
+    if code == "consciousness":
+        return "not alert"
+    return f"{'below' if side == 'low' else 'above'} {shown(code, limit)}"

@@ -276,7 +276,7 @@ def _quiet(plan: _Plan, rows: list[tuple[int, str, float, float, int, bool]]) ->
         if not live:
             continue
         if low == low:
-            last[code] = [at, low, high, quality]
+            last[code] = [at, low, high, quality, 0]  # red is not quiet
         else:
             failed[code] = at
     stay, line = plan.line.monitored[plan.piece], plan.line

@@ -23,6 +23,10 @@ _INPUT_OF_CODE: Integers = np.full(len(codes.CODES), -1)
 for _row, _code in enumerate(news2.INPUT_CODES):
     _INPUT_OF_CODE[codes.INDEX[_code]] = _row
 _OXYGEN = news2.INPUT_CODES.index("on_oxygen")
+_CODE_OF_INPUT: Integers = np.array([codes.INDEX[_code] for _code in news2.INPUT_CODES])
+
+#: Bits that say on which side a threshold rule found a reading red when it was taken.
+RED_LOW, RED_HIGH = 1, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,7 @@ class Warnings:
     """NEWS2 of the rows that complete a moment with an input; `row_of` leads from a reading to its column, or -1."""
 
     row_of: Integers
-    level: Integers  #: 0 none, 1 single 3, 2 aggregate 5 or 6, 3 aggregate 7 or more; only bands that alert
+    level: Integers  #: 0 none, 1 single 3 of its own, 2 aggregate 5 or 6, 3 aggregate 7 or more; only bands that alert
     total: Integers
     points: Integers  #: (7, rows), -1: not scored
     value: Floats  #: (7, rows), the more dangerous value; NaN: missing
@@ -78,9 +82,9 @@ def judge(
     low_level = np.where(red_low, 2, low < limits[:, 1]) * live
     high_level = np.where(red_high, 2, high > limits[:, 2]) * live
     warnings = None
-    columns = np.stack([entry.news2_columns for entry in sets])
-    if columns[:, 0].any():
-        warnings = _warnings(rows, subject, segment, live, columns, set_of_row, states, seeded_segment)
+    if any(entry.news2 is not None for entry in sets):
+        red = RED_LOW * (low_level == 2) + RED_HIGH * (high_level == 2)
+        warnings = _warnings(rows, subject, segment, live, red, sets, set_of_row, states, seeded_segment)
     return Judged(low_level, high_level, low >= limits[:, 4], high <= limits[:, 5], warnings)
 
 
@@ -89,12 +93,14 @@ def _warnings(
     subject: Integers,
     segment: Integers,
     live: Flags,
-    columns: Floats,
+    red_of_row: Integers,
+    sets: Sequence[rules.RuleSet],
     set_of_row: Integers,
     states: Sequence[State | None],
     seeded_segment: Integers,
 ) -> Warnings | None:
     count = len(rows)
+    columns = np.stack([entry.news2_columns for entry in sets])
     usable = live & ~np.isnan(rows.low)
     which = np.where(usable, _INPUT_OF_CODE[rows.code], -1)
     # A moment is judged once, after all that was taken at it: half a set is not a score.
@@ -109,8 +115,9 @@ def _warnings(
     row_of[picked] = np.arange(len(picked))
     shape = (len(news2.INPUT_CODES), len(picked))
     low, high = np.empty(shape), np.empty(shape)
-    at, quality = np.empty(shape, np.int64), np.empty(shape, np.int64)
-    _carry_forward(rows, which, subject, segment, picked, states, seeded_segment, (low, high, at, quality))
+    at, quality, red = (np.empty(shape, np.int64) for _ in range(3))
+    out = (low, high, at, quality, red)
+    _carry_forward(rows, red_of_row, which, subject, segment, picked, states, seeded_segment, out)
     ages = columns[set_of_row[picked], 4:].T
     fresh = ~np.isnan(low) & (rows.at[picked] - at <= ages)
     used_low, used_high = np.where(fresh, low, np.nan), np.where(fresh, high, np.nan)
@@ -123,7 +130,7 @@ def _warnings(
         value = np.where(least > points, low, high)
         points = np.maximum(points, least)
     total = np.where(points > 0, points, 0).sum(axis=0)
-    single = (points == 3).any(axis=0)
+    single = _single(points, value, red, sets, set_of_row[picked])
     wanted = columns[set_of_row[picked], 1:4] > 0
     level = (single & wanted[:, 0]).astype(np.int64)
     level = np.where((total >= 5) & wanted[:, 1], 2, level)
@@ -131,18 +138,40 @@ def _warnings(
     return Warnings(row_of, level, total, points, value, at, quality, fresh)
 
 
+def _single(
+    points: Integers, value: Floats, red: Integers, sets: Sequence[rules.RuleSet], set_of_column: Integers
+) -> Flags:
+    """Where a parameter scores 3 that no threshold rule tells already: one alert for one finding.
+
+    Told already: found red when it was taken, and red on that side at that value by the rules in force now. Only
+    both together mean that an episode of the threshold rule is there: changed limits judge from the next reading on,
+    and what a changed rule would no longer call red must not be hidden by what the old one did.
+    """
+    single: Flags = (points == 3).any(axis=0)
+    some = np.flatnonzero(single)
+    if len(some) == 0:
+        return single
+    limits = np.stack([entry.limit_columns[_CODE_OF_INPUT] for entry in sets])[set_of_column[some]]
+    seen, found = rounded(_CODE_OF_INPUT[:, None], value[:, some]), red[:, some]
+    told = (found & RED_LOW > 0) & (seen < limits[:, :, 0].T)
+    told |= (found & RED_HIGH > 0) & (seen > limits[:, :, 3].T)
+    single[some] = ((points[:, some] == 3) & ~told).any(axis=0)
+    return single
+
+
 def _carry_forward(
     rows: timeline.Timeline,
+    red_of_row: Integers,
     which: Integers,
     subject: Integers,
     segment: Integers,
     picked: Integers,
     states: Sequence[State | None],
     seeded_segment: Integers,
-    out: tuple[Floats, Floats, Integers, Integers],
+    out: tuple[Floats, Floats, Integers, Integers, Integers],
 ) -> None:
     """The latest value of each input at each picked row: from the rows before it, else from the state."""
-    low, high, at, quality = out
+    low, high, at, quality, red = out
     positions = np.arange(len(rows))
     picked_subject, picked_segment = subject[picked], segment[picked]
     seeded = picked_segment == seeded_segment[picked_subject]
@@ -154,15 +183,16 @@ def _carry_forward(
         high[row] = np.where(inside, rows.high[found], np.where(seeded, seeds[1][picked_subject], np.nan))
         at[row] = np.where(inside, rows.at[found], np.where(seeded, seeds[2][picked_subject], 0))
         quality[row] = np.where(inside, rows.quality[found], np.where(seeded, seeds[3][picked_subject], 0))
+        red[row] = np.where(inside, red_of_row[found], np.where(seeded, seeds[4][picked_subject], 0))
 
 
-def _seeds(states: Sequence[State | None], code: str) -> tuple[Floats, Floats, Integers, Integers]:
-    """(low, high, at, quality) of each subject's last value of a code, NaN where there is none."""
+def _seeds(states: Sequence[State | None], code: str) -> tuple[Floats, Floats, Integers, Integers, Integers]:
+    """(low, high, at, quality, red) of each subject's last value of a code, NaN where there is none."""
     count = len(states)
     low, high = np.full(count, np.nan), np.full(count, np.nan)
-    at, quality = np.zeros(count, np.int64), np.zeros(count, np.int64)
+    at, quality, red = (np.zeros(count, np.int64) for _ in range(3))
     for position, state in enumerate(states):
         sample = None if state is None else state.last.get(code)
         if sample is not None:
-            at[position], low[position], high[position], quality[position] = sample
-    return low, high, at, quality
+            at[position], low[position], high[position], quality[position], red[position] = sample
+    return low, high, at, quality, red

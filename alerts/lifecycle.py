@@ -15,7 +15,7 @@ must look again: it worsened, it returned, it was reopened.
 | acknowledged | new, escalated or snoozed | acknowledged |
 | snoozed | active; new, acknowledged or escalated | snoozed |
 | escalated | new, acknowledged or snoozed | escalated |
-| resolved | not resolved; an outcome | resolved |
+| resolved | not resolved; one of OUTCOMES | resolved |
 | reopened | acknowledged or resolved | new |
 """
 
@@ -45,8 +45,14 @@ Kind = Literal[
     "reopened",
 ]
 
-#: How a resolved alert turned out; the precision of a rule is computed from these.
-OUTCOMES = ("action_taken", "no_action_needed", "false_alarm")
+#: How a resolved alert turned out: code -> words for people. The precision of a rule is computed from these.
+OUTCOMES = {
+    "action_taken": "True alert, acted on",
+    "no_action_needed": "True alert, no action needed",
+    "false_alarm": "False alarm",
+    "technical_problem": "Technical problem",
+    "duplicate": "Duplicate of another alert",
+}
 
 _CONDITION_NEEDS: dict[str, tuple[str, ...]] = {
     "cleared": ("active",),
@@ -133,7 +139,7 @@ def derive(events: Iterable[Event]) -> Standing:
 def allowed(standing: Standing, kind: Kind) -> bool:
     """Whether a person may take this step now (acknowledged, resolved, snoozed, escalated, reopened)."""
     try:
-        step(standing, Event(kind, outcome="any"))
+        step(standing, Event(kind, outcome="action_taken"))
     except errors.NotAllowed:
         return False
     return True
@@ -155,5 +161,5 @@ def _check(standing: Standing, event: Event) -> None:
             if standing.handling != "new"
             else "nobody has acknowledged or resolved it",
         )
-    if event.kind == "resolved" and not event.outcome:
-        raise errors.NotAllowed("resolved", "an outcome is needed")
+    if event.kind == "resolved" and event.outcome not in OUTCOMES:
+        raise errors.NotAllowed("resolved", "an outcome is needed: one of " + ", ".join(OUTCOMES))

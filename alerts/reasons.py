@@ -17,7 +17,6 @@ _QUALITY = (
     (timeline.POOR, "poor_quality"),
     (timeline.CONFLICT, "conflict"),
 )
-_BEYOND = {"low": "below", "high": "above"}
 _ENDINGS = {
     "cleared": "it returned to normal",
     "withdrawn": "a repeat measurement did not confirm it",
@@ -57,6 +56,8 @@ def threshold_rule(rule_set: rules.RuleSet, rule: rules.Threshold, side: str) ->
     assert limit is not None  # only a side with a limit can open
     back = limit + rule.hysteresis if side == "low" else limit - rule.hysteresis
     far = f"{codes.shown(rule.code, back)} or {'more' if side == 'low' else 'less'}"
+    if rule.code == "consciousness":
+        far = "alert"
     clears = f"{codes.BY_KEY[rule.code].name} back to {far}"
     if rule.sampling == "continuous":
         clears += f" for {rule.persistence_seconds} s"
@@ -170,7 +171,7 @@ def _threshold_reason(code: str, side: str, track: tracks.Track, zone: str) -> s
     limit = opened["rule"][opened["level_name"]]
     told = (
         f"{codes.BY_KEY[code].name} {codes.shown(code, value)} at {clock(at, zone)}, "
-        f"{_BEYOND[side]} {codes.shown(code, limit)} ({opened['level_name']})"
+        f"{codes.beyond(code, side, limit)} ({opened['level_name']})"
     )
     match opened["how"]:
         case "repeated" if first[0] < at:
@@ -189,7 +190,7 @@ def _threshold_reason(code: str, side: str, track: tracks.Track, zone: str) -> s
         told += ", unconfirmed: repeat the measurement"
     worst = track["worst"]
     if codes.rounded(code, worst[1]) != codes.rounded(code, value):
-        extreme = "lowest" if side == "low" else "highest"
+        extreme = "worst" if code == "consciousness" else "lowest" if side == "low" else "highest"
         told += f"; {extreme} {codes.shown(code, worst[1])} at {clock(worst[0], zone, at)}"
     return told
 
@@ -208,9 +209,7 @@ def _news2_reason(opened: dict[str, Any], worst: tracks.Sample, zone: str) -> st
     at, total = trigger[:2]
     missing, stale = _gaps(trigger)
     scored = sorted((entry for entry in trigger[3] if entry[3] > 0), key=lambda entry: -entry[3])
-    parts = ", ".join(
-        f"{codes.BY_KEY[entry[0]].name} {codes.shown(entry[0], entry[1])} scores {entry[3]}" for entry in scored
-    )
+    parts = ", ".join(f"{_valued(entry[0], entry[1])} scores {entry[3]}" for entry in scored)
     if missing or stale:
         gaps = []
         if missing:
@@ -231,8 +230,16 @@ def _news2_reason(opened: dict[str, Any], worst: tracks.Sample, zone: str) -> st
     return told
 
 
+def _valued(code: str, value: float) -> str:
+    """ "Pulse 118 /min"; only a yes scores for oxygen."""
+    name = codes.BY_KEY[code].name
+    return name if code == "on_oxygen" else f"{name} {codes.shown(code, value)}"
+
+
 def _inner(code: str) -> str:
     """The name inside a sentence."""
+    if code == "on_oxygen":
+        return "oxygen use"
     name = codes.BY_KEY[code].name
     return name if code in ("spo2", "fev1") else name[0].lower() + name[1:]
 

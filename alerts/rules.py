@@ -55,7 +55,9 @@ class Threshold:
 class News2:
     """NEWS2 on scale 1 or 2 (a clinician's setting). Greatest age of each input in seconds, by code.
 
-    A priority of None: no alert for that band.
+    A priority of None: no alert for that band. A single parameter that scores 3 is an episode of this rule only
+    where no threshold rule of the same set has found that value red: it is told there already, and twice is alarm
+    fatigue. The bands of the sum count everything.
     """
 
     scale: Literal[1, 2]
@@ -142,9 +144,9 @@ class RuleSet:
         judged = codes.rounded(code, value)
         told = f"{codes.BY_KEY[code].name} {codes.shown(code, value)}"
         if rule.red_low is not None and judged < rule.red_low:
-            return "low", f"{told}, below {codes.shown(code, rule.red_low)} (red)"
+            return "low", f"{told}, {codes.beyond(code, 'low', rule.red_low)} (red)"
         if rule.red_high is not None and judged > rule.red_high:
-            return "high", f"{told}, above {codes.shown(code, rule.red_high)} (red)"
+            return "high", f"{told}, {codes.beyond(code, 'high', rule.red_high)} (red)"
         return None
 
     @functools.cached_property

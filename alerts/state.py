@@ -9,7 +9,7 @@ from typing import Any
 from alerts import errors
 
 #: Of the JSON form; raised with every change of its meaning.
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class State:
     """
 
     through: int
-    last: Mapping[str, Any] = field(default_factory=dict)  #: code -> [at, low, high, quality]
+    last: Mapping[str, Any] = field(default_factory=dict)  #: code -> [at, low, high, quality, red sides]
     failed: Mapping[str, int] = field(default_factory=dict)  #: code -> last failed attempt
     tracks: Mapping[str, Any] = field(default_factory=dict)  #: rule -> what is pending or open
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from alerts import course, reasons, rules, schedule, timeline, tracks
+from alerts import course, judged, reasons, rules, schedule, timeline, tracks
 from alerts.episodes import RANK, Episode, Priority
 from alerts.state import State
 
@@ -150,7 +150,8 @@ class Walk:
         code, at = row.code, row.at
         before = self.last.get(code)
         near = before is not None and at - before[0] <= _GAP_US
-        self.last[code] = [at, row.low, row.high, row.quality]
+        red = judged.RED_LOW * (row.low_level == 2) + judged.RED_HIGH * (row.high_level == 2)
+        self.last[code] = [at, row.low, row.high, row.quality, red]
         changed = False
         key = f"silence/{code}"
         if key in self.tracks:

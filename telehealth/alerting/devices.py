@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import NamedTuple
 
-from alerts import codes, reasons, rules
+from alerts import codes, pathways, reasons
 from alerts.episodes import Episode
 from telehealth.alerting import residents
 from telehealth.alerting.residents import ACTOR, Moment
@@ -23,39 +23,6 @@ from telehealth.store.library import Library
 from telehealth.store.unattributed import Reading
 
 _LASTS_US = timedelta(days=1) // timedelta(microseconds=1)
-
-_SOURCE = "NEWS2 (RCP 2017), values that score 3; symptoms and glucose: to be approved locally"
-
-
-def _limits(code: str, unit: str, low: float | None, high: float | None) -> dict[str, object]:
-    return {
-        "kind": "threshold",
-        "code": code,
-        "unit": unit,
-        "red_low": low,
-        "amber_low": None,
-        "amber_high": None,
-        "red_high": high,
-        "source": _SOURCE,
-        "approval": "needs local approval",
-    }
-
-
-#: What is red for anybody, for readings of whom nobody knows whose they are.
-ANYBODY = rules.RuleSet.from_json(
-    {
-        "pathway": "unassigned",
-        "version": "1",
-        "rules": [
-            _limits("spo2", "%", 92, None),
-            _limits("resp_rate", "/min", 9, 24),
-            _limits("pulse", "/min", 41, 130),
-            _limits("systolic", "mm[Hg]", 91, 219),
-            _limits("temperature", "Cel", 35.1, 39.0),
-            _limits("glucose", "mmol/L", 3.0, 20.0),
-        ],
-    }
-)
 
 
 async def evaluate(connection: Connection, device_pks: Sequence[int], moment: Moment, library: Library) -> int:
@@ -118,7 +85,7 @@ def _by_rule(readings: Sequence[Reading]) -> Mapping[str, list[_Sample]]:
         if math.isnan(value) or reading.code not in codes.INDEX:
             continue
         family = "unassigned" if reading.time_known else "clock"
-        red = (reading.rules or ANYBODY).red(reading.code, value)
+        red = (reading.rules or pathways.unassigned()).red(reading.code, value)
         for side in ("low", "high"):
             why = red[1] if red is not None and red[0] == side else None
             sample = _Sample(reading.at, reading.code, value, why)

@@ -54,7 +54,18 @@ class NewResident:
         check_zone(self.zone)
         check_schedule(self.schedule)
         aware("admitted_at", self.admitted_at)
+        if self._scores_news2 and age(self.born, self.admitted_at.astimezone(zoneinfo.ZoneInfo(self.zone)).date()) < 16:
+            raise Invalid("born", "is less than 16 years before admission: choose a pathway without NEWS2")
         return self
+
+    @property
+    def _scores_news2(self) -> bool:
+        return any(rule.get("kind") == "news2" for rule in self.rules.get("rules", ()))
+
+
+def age(born: date, on: date) -> int:
+    """Completed years; somebody born on 29 February is a year older on 1 March of other years."""
+    return on.year - born.year - ((on.month, on.day) < (born.month, born.day))
 
 
 def text(field: str, value: str, longest: int) -> str:

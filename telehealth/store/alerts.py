@@ -18,15 +18,6 @@ from telehealth.errors import Conflict, Invalid, NotFound
 from telehealth.store.db import Actor, Connection
 from telehealth.store.queries import sql
 
-#: What an alert turned out to be: code -> words for people. Precision per rule is counted from it.
-OUTCOMES = {
-    "action_taken": "True alert, acted on",
-    "no_action_needed": "True alert, no action needed",
-    "false_alarm": "False alarm",
-    "technical_problem": "Technical problem",
-    "duplicate": "Duplicate of another alert",
-}
-
 NOTE_CHARACTERS = 2000
 
 #: Sorts after every alert: where the first page begins.
@@ -182,14 +173,14 @@ async def acknowledge(
 async def resolve(
     connection: Connection, alert_id: int, *, actor: Actor, outcome: str, now: datetime, note: str | None = None
 ) -> bool:
-    """Somebody has finished with it. outcome: one of OUTCOMES. now: clinical time.
+    """Somebody has finished with it. outcome: one of lifecycle.OUTCOMES. now: clinical time.
 
     An alert whose condition still holds stays open until that clears. False if the same person
     had resolved it with this outcome already: then nothing is written. Raises NotFound, Invalid
     for the outcome or note, Conflict if it was resolved otherwise.
     """
-    if outcome not in OUTCOMES:
-        raise Invalid("outcome", "must be one of " + ", ".join(OUTCOMES))
+    if outcome not in lifecycle.OUTCOMES:
+        raise Invalid("outcome", "must be one of " + ", ".join(lifecycle.OUTCOMES))
     note = _checked_note(note)
     held = await _lock(connection, alert_id)
     if held["handling"] == "resolved":

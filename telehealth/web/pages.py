@@ -7,13 +7,14 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from alerts import lifecycle
 from telehealth import errors
 from telehealth.store import alerts, board, residents_view
 from telehealth.web import access, api_alerts, auth, boards, keys, render, residents_json, rows
 
 Json = dict[str, Any]
 
-OUTCOMES = [{"value": value, "text": text} for value, text in alerts.OUTCOMES.items()]
+OUTCOMES = [{"value": value, "text": text} for value, text in lifecycle.OUTCOMES.items()]
 
 _NEWEST = 200
 

@@ -10,14 +10,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from telehealth.store.alerts import OUTCOMES
+from alerts import lifecycle
 
 Priority = Literal["high", "medium", "low"]
 Kind = Literal["physiological", "technical"]
 Condition = Literal["active", "cleared", "withdrawn"]
 Handling = Literal["new", "acknowledged", "snoozed", "escalated", "resolved"]
 #: Checked by the store, which owns the list.
-Outcome = Annotated[str, Field(max_length=40, json_schema_extra={"enum": list(OUTCOMES)})]
+Outcome = Annotated[str, Field(max_length=40, json_schema_extra={"enum": list(lifecycle.OUTCOMES)})]
 Key = Annotated[int, Field(ge=1, lt=2**63)]
 Json = dict[str, Any]
 

@@ -88,6 +88,24 @@ async def test_a_wrong_field_is_refused_by_name_without_its_value(
         assert value not in str(refused.value)
 
 
+@pytest.mark.parametrize("kinds", [("threshold",), ("threshold", "news2")])
+@pytest.mark.parametrize(("born", "young"), [(date(2010, 3, 2), False), (date(2010, 3, 3), True)])
+async def test_news2_is_not_for_people_under_16(
+    database: Database, kinds: tuple[str, ...], born: date, young: bool
+) -> None:
+    """Age at admission, in completed years where the resident lives; other rules have no such limit."""
+    rules = world.rule_set(*[world.threshold(), {"kind": "news2", "scale": 1}][: len(kinds)])
+    changes = {"born": born, "rules": rules}
+    async with database.transaction(ACTOR) as connection:
+        ward = await wards.add(connection, name="North", simulated=False, actor=ACTOR, now=NOW)
+        if young and "news2" in kinds:
+            with pytest.raises(errors.Invalid, match="16") as refused:
+                await residents.add(connection, newcomer(ward.id, changes=changes), actor=ACTOR, now=NOW)
+            assert refused.value.field == "born"
+        else:
+            assert await residents.add(connection, newcomer(ward.id, changes=changes), actor=ACTOR, now=NOW)
+
+
 async def test_simulated_and_real_residents_never_mix(database: Database) -> None:
     """A simulated ward takes only never-issued numbers, and lends nothing to a real ward's residents."""
     async with database.transaction(ACTOR) as connection:

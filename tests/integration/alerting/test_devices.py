@@ -40,6 +40,19 @@ async def test_red_reading_of_an_unassigned_device(service: Service) -> None:
     assert len(await service.episodes()) == 1
 
 
+async def test_somebody_who_is_not_alert(service: Service) -> None:
+    """Confusion, voice, pain and unresponsive are red in anybody; alert is not, and clears."""
+    ward = await world.ward(service.database)
+    for position, letter in enumerate("CVPUA"):
+        device = await world.device(service.database, ward)
+        await _receive(service, device, Sample("consciousness", letter, T0 + position * MINUTE, unit=None))
+    alerts = await service.alerts()
+    assert {(alert.rule, alert.priority) for alert in alerts} == {("unassigned/consciousness/high", "high")}
+    assert sorted(alert.reason for alert in alerts) == [
+        f"Consciousness {letter}, not alert (red); from a device without a resident" for letter in "CPUV"
+    ]
+
+
 async def test_normal_reading_of_an_unassigned_device(service: Service) -> None:
     """Nothing to say; and a failed measurement is no reading."""
     ward = await world.ward(service.database)

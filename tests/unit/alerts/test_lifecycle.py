@@ -54,6 +54,7 @@ def test_standing(events: list[Event], condition: str, handling: str, is_open: b
         ([RAISED, RESOLVED, Event("acknowledged")], "already resolved"),
         ([RAISED, RESOLVED, RESOLVED], "already resolved"),
         ([RAISED, Event("resolved")], "outcome"),
+        ([RAISED, Event("resolved", outcome="whatever")], "one of action_taken"),
         ([RAISED, Event("cleared"), Event("cleared")], "condition is cleared"),
         ([RAISED, Event("returned")], "condition is active"),
         ([RAISED, Event("cleared"), Event("snoozed")], "condition is cleared"),

@@ -66,11 +66,19 @@ def test_red_of_a_value_without_time() -> None:
 @pytest.mark.parametrize(
     ("code", "value", "side"),
     [("spo2", 91, "low"), ("spo2", 92, None), ("pulse", 131, "high"), ("pulse", 40, "low"), ("resp_rate", 25, "high"),
-     ("systolic", 220, "high"), ("temperature", 35.04, "low"), ("temperature", 41, None), ("consciousness", 1, "high")],
+     ("systolic", 220, "high"), ("temperature", 35.04, "low"), ("temperature", 41, "high"),
+     ("consciousness", 0, None), ("consciousness", 1, "high"),
+     ("consciousness", 2, "high"), ("consciousness", 3, "high"), ("consciousness", 4, "high"),
+     ("glucose", 2.9, "low"), ("glucose", 3.0, None), ("glucose", 20.1, "high"), ("weight", 500, None)],
 )  # fmt: skip
-def test_unassigned_is_red_where_one_parameter_scores_3(code: str, value: float, side: str | None) -> None:
+def test_what_is_red_in_anybody(code: str, value: float, side: str | None) -> None:
     found = pathways.unassigned().red(code, value)
     assert (found and found[0]) == side
+
+
+def test_consciousness_is_told_in_words() -> None:
+    """A letter has no above and no below."""
+    assert pathways.unassigned().red("consciousness", 2) == ("high", "Consciousness V, not alert (red)")
 
 
 @pytest.mark.parametrize("name", pathways.names())
