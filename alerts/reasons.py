@@ -77,7 +77,8 @@ def news2_rule(rule_set: rules.RuleSet, rule: rules.News2) -> dict[str, Any]:
         **_origin(rule_set, rule),
         "scale": rule.scale,
         "max_age_seconds": dict(rule.max_age_seconds),
-        "clears_when": "the score is below every alerting band again, with a fresh value of everything that scored",
+        "clears_when": "the score alerts no more (a 3 that is red by its own threshold does not count here), "
+        "with a fresh value of everything that scored",
     }
 
 
@@ -118,6 +119,8 @@ def episode(resident: int, key: str, track: tracks.Track, zone: str) -> Episode:
         if opened.get("ending") == "cleared":
             told["ended"]["text"] = "a reading came"
         return _silence(resident, key, rest, track, zone, told)
+    if kind == "news2" and opened.get("ending") == "cleared":
+        told["ended"]["text"] = "the score alerts no more"
     worst, trigger = track["worst"], opened["trigger"]
     told["how"] = opened["how"]
     told["since"] = instant(track["first"][0])
