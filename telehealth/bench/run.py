@@ -31,8 +31,8 @@ class Report(msgspec.Struct):
     evaluation: Folding
 
 
-async def everything(plan: drain.Plan, *, progress: Callable[[str], None]) -> Report:
-    """Measure all, one after the other."""
+async def everything(plan: drain.Plan, seconds: int, *, progress: Callable[[str], None]) -> Report:
+    """Measure all, one after the other. seconds: of publishing to the screen."""
     with tempfile.TemporaryDirectory(prefix="telehealth-bench-") as name:
         folder = Path(name)
         os.chmod(folder, 0o755)
@@ -41,7 +41,7 @@ async def everything(plan: drain.Plan, *, progress: Callable[[str], None]) -> Re
         async with servers.mosquitto(folder) as broker:
             async with servers.postgres(folder / "screen") as url:
                 progress("publish to screen at 200 messages/s")
-                seen = await screen.measure(screen.Plan(), url, broker)
+                seen = await screen.measure(screen.Plan(seconds=seconds), url, broker)
             async with servers.postgres(folder / "drain") as url:
                 shown = await _settings(url)
                 progress(f"drains of {plan.per_device * plan.devices:,} messages, {plan.runs} runs of each")

@@ -18,6 +18,7 @@ def bench(
         int, typer.Option(min=1000, max=1_000_000, help="Messages of a preload, two readings each.")
     ] = 100_000,
     devices: Annotated[int, typer.Option(min=1, max=20_000, help="Devices that they come from.")] = 1000,
+    seconds: Annotated[int, typer.Option(min=2, max=3600, help="Of publishing to a screen.")] = 20,
     json: terminal.Json = False,
 ) -> None:
     """Measure this computer: bare against durable drain, publish to screen, evaluation. See docs/bench.md.
@@ -31,7 +32,7 @@ def bench(
 
         log.configure("error")
         plan = drain.Plan(messages, devices, runs)
-        report = await run.everything(plan, progress=lambda text: typer.echo(text, err=True))
+        report = await run.everything(plan, seconds, progress=lambda text: typer.echo(text, err=True))
         terminal.answer(_plain(report), as_json=json, text=_text(report))
 
     terminal.run(job)

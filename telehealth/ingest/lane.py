@@ -39,7 +39,7 @@ _HELD_BYTES = 32 * 1024 * 1024
 _TRANSACTION_SECONDS = 40.0
 _LONGEST_WAIT_SECONDS = 5.0
 #: How long the broker may take, at the end, to accept the last receipts.
-_LAST_RECEIPTS_SECONDS = 1.5
+_LAST_RECEIPTS_SECONDS = 0.7
 
 #: report(part, trouble): a part of this lane works (None) or why not.
 Report = Callable[[str, str | None], None]

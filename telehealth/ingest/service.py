@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 from telehealth import log
 from telehealth.clock import ClinicalClock
@@ -39,6 +40,8 @@ async def run(
     *, settings: Settings, database: Database, clock: ClinicalClock, health: Health, instance: str = ""
 ) -> None:
     """Take readings in until cancelled; then the batches under way are finished. Raises SettingError for MQTT_URL."""
+    # A batch's objects live until its commit: by default all of them would be looked through again and again.
+    gc.set_threshold(50_000, 20, 50)
     where = address.parse(settings.needed("mqtt_url"))
     troubles = _Troubles(health)
     workers: list[lane.Worker] = []

@@ -51,7 +51,9 @@ async def _post(
     password: str = _PASSWORD,
 ) -> tuple[int, Any]:
     response = await client.post(
-        f"/api/v1/devices/{device}/readings", data=io.BytesIO(payload), headers={"Authorization": encode_basic_auth(user, password)}
+        f"/api/v1/devices/{device}/readings",
+        data=io.BytesIO(payload),
+        headers={"Authorization": encode_basic_auth(user, password)},
     )
     return response.status, await response.json(content_type=None)
 
