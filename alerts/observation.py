@@ -21,6 +21,10 @@ _RANGES = {
 _FIELDS = (*news2.INPUT_NAMES, "spo2_scale", "age_years", "pregnant")
 
 
+#: How charts write "not alert" where nobody said which of the four it was.
+NOT_ALERT = "CVPU"
+
+
 def answer(line: str) -> dict[str, Any]:
     """total, parameters, band, complete, missing of one line. Raises InputError or Refused, naming the field."""
     score = news2.score(read(line))
@@ -50,9 +54,12 @@ def read(line: str) -> news2.Inputs:
             raise errors.InputError(f"{field} must be true, false or null")
         values[field] = value
     values["pregnant"] = bool(values["pregnant"])
-    values["acvpu"] = acvpu = document.get("acvpu")
+    acvpu = document.get("acvpu")
+    if acvpu == NOT_ALERT:
+        acvpu = "C"  # all four score the same
+    values["acvpu"] = acvpu
     if acvpu is not None and (not isinstance(acvpu, str) or len(acvpu) != 1 or acvpu not in codes.CONSCIOUSNESS):
-        raise errors.InputError("acvpu must be one of A, C, V, P, U or null")
+        raise errors.InputError("acvpu must be one of A, C, V, P, U, CVPU (not alert) or null")
     values["spo2_scale"] = scale = document.get("spo2_scale")
     if scale is not None and (isinstance(scale, bool) or scale not in (1, 2)):
         raise errors.InputError("spo2_scale must be 1, 2 or null; it is a clinician's setting")

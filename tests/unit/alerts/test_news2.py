@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts import errors, news2
+from alerts import errors, news2, observation
 
 NORMAL = {
     "rr": 16,
@@ -179,3 +179,8 @@ def test_columns_agree_with_single_sets(sets: list[tuple[object, ...]]) -> None:
         names = dict(zip(news2.INPUT_NAMES, row, strict=False))
         found = score(**names, spo2_scale=row[7])
         assert [None if p < 0 else p for p in points[:, column]] == list(found.parameters.values())
+
+
+def test_not_alert_scores_3_whichever_it_was() -> None:
+    """Charts and other systems write CVPU where nobody said which of the four it was."""
+    assert observation.answer('{"acvpu": "CVPU"}')["parameters"]["acvpu"] == 3
