@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -157,3 +158,33 @@ async def test_a_database_that_comes_back(urls: Urls, broker: Broker) -> None:
             await sessions.until(lambda: health.ready)
         found = await wards.rows(direct, "SELECT DISTINCT seq FROM reading")
         assert {row["seq"] for row in found} == set(range(1, 42))
+
+
+async def test_a_broker_that_comes_back(database: Database) -> None:
+    """While it is away health says so; then the service is there again by itself."""
+    known = await _assigned(database)
+    with servers.mosquitto() as server:
+        place = Broker(server.port)
+        async with sessions.ingest(database, place) as health:
+            await asyncio.to_thread(server.stop, signal_number=9)
+            await sessions.until(lambda: health.parts()["broker"] is not None)
+            await asyncio.to_thread(server.start)
+            await sessions.until(lambda: health.parts()["broker"] is None)
+            async with Device(known.device_id).connected(place) as device:
+                device.publish(_sent(_now_spo2(96), seq=1))
+                await device.answered(lambda receipt: receipt["through"] == 1)
+
+
+async def test_what_waited_at_the_broker_arrives_after_a_stop(database: Database) -> None:
+    """The session outlives the service: messages sent while it is stopped are there when it starts again."""
+    known = await _assigned(database)
+    with servers.mosquitto() as server:
+        place = Broker(server.port)
+        async with sessions.ingest(database, place):
+            pass
+        async with Device(known.device_id).connected(place) as device:
+            for seq in range(1, 101):
+                device.publish(_sent(_now_spo2(96, seq), seq=seq))
+            async with sessions.ingest(database, place, ingest_window=10):
+                await device.answered(lambda receipt: receipt["through"] == 100)
+    assert len(await wards.rows(database, "SELECT 1 FROM reading")) == 100
