@@ -22,7 +22,7 @@ CREATE FUNCTION actor() RETURNS text LANGUAGE sql STABLE PARALLEL SAFE AS
 $$ SELECT nullif(current_setting('telehealth.actor', true), '') $$;
 
 CREATE FUNCTION actor_trusted() RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE AS
-$$ SELECT coalesce(actor() LIKE 'service:%' OR actor() LIKE 'operator:%', false) $$;
+$$ SELECT coalesce(actor() ~ '^(service:[a-z_]{1,32}|operator:.{1,64})$', false) $$;
 
 CREATE FUNCTION actor_staff() RETURNS bigint LANGUAGE sql STABLE PARALLEL SAFE AS
 $$ SELECT CASE WHEN actor() ~ '^staff:[0-9]{1,18}$' THEN substr(actor(), 7)::bigint END $$;
@@ -77,9 +77,9 @@ CREATE TABLE membership (
 CREATE INDEX membership_ward ON membership (ward_id);
 
 -- The wards of the acting member of staff (testers: simulated ones only); read past the policies, so
--- that these can use it.
+-- that these can use it. pg_temp comes last: a temporary table called membership must not stand in.
 CREATE FUNCTION actor_wards() RETURNS bigint[] LANGUAGE sql STABLE SECURITY DEFINER
-SET search_path = pg_catalog, public AS
+SET search_path = pg_catalog, public, pg_temp AS
 $$
     SELECT coalesce(array_agg(m.ward_id), '{}')
     FROM membership m JOIN staff s ON s.id = m.staff_id JOIN ward w ON w.id = m.ward_id
@@ -530,7 +530,9 @@ CREATE TABLE audit_seal (
 
 -- Access ------------------------------------------------------------------------------------------
 -- Deny by default. Policies wrap their functions in scalar subqueries, so that they run once per
--- statement and not once per row.
+-- statement and not once per row. Services and operators may do what is granted; a member of staff
+-- reads what is theirs, and writes only what acting on residents needs: nobody makes themselves a
+-- member of a ward. Policies apply in the order of their names: the cheap question comes first.
 
 DO $$
 DECLARE
@@ -567,29 +569,39 @@ DECLARE
         'alert_event', 'alert_id IN (SELECT a.id FROM alert a)',
         'checkpoint', own_resident,
         'evaluation_due', own_resident || ' OR ' || own_device,
-        'clock', 'true',
+        'clock', '(SELECT actor_staff()) IS NOT NULL',
         'audit', 'false',
         'audit_seal', 'false');
-    allowed text;
+    -- What a member of staff changes by keying, striking, acknowledging and resolving.
+    staff_changes constant text[] := '{reading, latest, alert}';
+    staff_adds constant jsonb := jsonb_build_object(
+        'evaluation_due', 'true',
+        'reading_strike', 'actor = (SELECT actor())',
+        'alert_event', 'actor = (SELECT actor())');
 BEGIN
     FOR t IN SELECT jsonb_object_keys(rules) LOOP
-        allowed := trusted || ' OR ' || (rules ->> t);
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', t);
         EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', t);
         EXECUTE format('CREATE POLICY owner_all ON %I TO CURRENT_USER USING (true) WITH CHECK (true)', t);
-        EXECUTE format('CREATE POLICY app_actor ON %I TO telehealth_app USING (%s) WITH CHECK (%s)',
-                       t, allowed, allowed);
+        EXECUTE format('CREATE POLICY app_all ON %I TO telehealth_app USING (%s)', t, trusted);
+        EXECUTE format('CREATE POLICY app_staff ON %I FOR %s TO telehealth_app USING (%s)',
+                       t, CASE WHEN t = ANY (staff_changes) THEN 'ALL' ELSE 'SELECT' END, rules ->> t);
+        IF staff_adds ? t THEN
+            EXECUTE format('CREATE POLICY app_staff_adds ON %I FOR INSERT TO telehealth_app WITH CHECK ((%s) AND %s)',
+                           t, rules ->> t, staff_adds ->> t);
+        END IF;
         EXECUTE format('GRANT SELECT, INSERT ON %I TO telehealth_app', t);
     END LOOP;
 END
 $$;
 
--- Anybody known may leave an audit row in their own name; nobody but the trusted reads them.
-CREATE POLICY app_audit_own ON audit FOR INSERT TO telehealth_app WITH CHECK (audit.actor = (SELECT actor()));
+-- Staff may leave an audit row in their own name; nobody but the trusted reads them.
+CREATE POLICY app_staff_adds ON audit FOR INSERT TO telehealth_app
+    WITH CHECK ((SELECT actor_staff()) IS NOT NULL AND audit.actor = (SELECT actor()));
 
--- Everybody may read the clock; only services and operators move it.
-CREATE POLICY clock_moved_by_trusted ON clock AS RESTRICTIVE FOR UPDATE TO telehealth_app
-    USING ((SELECT actor_trusted()));
+-- Staff may hold a resident's row (FOR KEY SHARE) while they key; never change it.
+CREATE POLICY app_staff_holds ON resident FOR UPDATE TO telehealth_app
+    USING (ward_id = ANY ((SELECT actor_wards())::bigint[])) WITH CHECK (false);
 
 -- Append-only for the application: organisation, attribution, reading_strike, rule_version,
 -- alert_event, audit. The rest may be updated; deleted only where a row is work or a cache.
