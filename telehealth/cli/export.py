@@ -6,6 +6,7 @@ import csv
 import os
 import sys
 from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
@@ -69,28 +70,11 @@ def _export(
             raise errors.Invalid("--format", "must be csv or jsonl")
         if sum(given is not None for given in (resident, device, ward)) != 1:
             raise errors.Invalid("--resident, --device, --ward", "give exactly one of them")
-        from telehealth.store import audit, devices, export, residents, wards
+        from telehealth.store import export
 
-        async with terminal.transaction(username=user) as connection:
-            person = await residents.find(connection, resident) if resident is not None else None
-            thing = await devices.find(connection, device) if device is not None else None
-            place = await wards.find(connection, ward) if ward is not None else None
-            selection = export.Selection(
-                resident_id=person.id if person else None,
-                device_pk=thing.id if thing else None,
-                ward_id=place.id if place else None,
-                since=terminal.moment(since, field="--since"),
-                until=terminal.moment(until, field="--until"),
-            )
-            await audit.write(
-                connection,
-                None,
-                f"export.{what}",
-                object_kind="resident" if person else "device" if thing else "ward",
-                object_id=person.id if person else thing.device_id if thing else place.id if place else None,
-                resident_id=person.id if person else None,
-                ward_id=place.id if place else None,
-            )
+        span = (terminal.moment(since, field="--since"), terminal.moment(until, field="--until"))
+        selection = await _selected(what, resident, device, ward, span, user)
+        async with terminal.transaction(username=user, read_only=True) as connection:
             if what == "readings":
                 await _print(export.readings(connection, selection), export.READING_COLUMNS, form)
             else:
@@ -101,6 +85,45 @@ def _export(
     except BrokenPipeError:  # the reader, such as head, has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(0) from None
+
+
+async def _selected(
+    what: str,
+    resident: str | None,
+    device: str | None,
+    ward: str | None,
+    span: tuple[datetime | None, datetime | None],
+    user: str | None,
+) -> Any:
+    """What to export, with its audit row, which is committed before anything leaves: its reader may go away."""
+    from telehealth.store import audit, devices, export, residents, wards
+
+    action = f"export.{what}"
+    kind = "resident" if resident is not None else "device" if device is not None else "ward"
+    detail = None if user is None else {"by": terminal.actor()}
+    try:
+        async with terminal.transaction(username=user) as connection:
+            person = await residents.find(connection, resident) if resident is not None else None
+            thing = await devices.find(connection, device) if device is not None else None
+            place = await wards.find(connection, ward) if ward is not None else None
+            await audit.write(
+                connection,
+                None,
+                action,
+                object_kind=kind,
+                object_id=person.id if person else thing.device_id if thing else place.id if place else None,
+                resident_id=person.id if person else None,
+                ward_id=place.id if place else None,
+                detail=detail,
+            )
+    except errors.NotFound:
+        async with terminal.transaction(username=user) as connection:
+            # without what was asked for: it is an NHS number or whatever somebody typed
+            await audit.write(connection, None, action, "denied", object_kind=kind, detail=detail)
+        raise
+    return export.Selection(
+        person.id if person else None, thing.id if thing else None, place.id if place else None, *span
+    )
 
 
 async def _print(rows: AsyncIterator[dict[str, Any]], columns: Sequence[str], form: str) -> None:
