@@ -23,6 +23,7 @@ from telehealth.store import clock as clock_row
 from telehealth.store import db, schema
 from telehealth.store.db import Database
 from telehealth.web import app as web_app
+from telehealth.web import server
 
 _log = log.get("main")
 
@@ -114,7 +115,7 @@ async def _web(parts: Parts, listening: Callable[[int], None] | None) -> None:
         health=parts.health,
         control_token=parts.control_token,
     )
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
+    runner = server.Runner(application, shutdown_timeout=1.0)
     await runner.setup()
     try:
         site = web.TCPSite(runner, settings.host, settings.port, ssl_context=_tls(settings))

@@ -105,7 +105,7 @@ class EmbeddedBroker:
         except (Malformed, TimeoutError, asyncio.IncompleteReadError, OSError) as error:
             _log.info("connection ended before it was admitted", error=type(error).__name__)
         except Exception as error:  # a broken client must never stop the service
-            _log.warning("connection ended by an error of the broker", error=repr(error)[:200])
+            _log.warning("connection ended by an error of the broker", error=type(error).__name__)
         finally:
             self._connections -= 1
             writer.transport.abort()

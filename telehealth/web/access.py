@@ -87,6 +87,18 @@ async def opened(
         raise
 
 
+@contextlib.asynccontextmanager
+async def sought(request: web.Request, action: str, *, kind: str, object_id: object) -> AsyncIterator[Opened]:
+    """A transaction as the caller that only looks for something: a row when it is not found, none when it is."""
+    caller = request[auth.CALLER]
+    try:
+        async with request.app[keys.DATABASE].transaction(caller.actor, read_only=True) as connection:
+            yield Opened(connection, caller)
+    except errors.NotFound:
+        await denied(request, action, kind=kind, object_id=object_id)
+        raise
+
+
 def key(number: int | str) -> int:
     """A number of a database key. NotFound for what cannot be one."""
     found = int(number)

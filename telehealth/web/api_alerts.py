@@ -95,6 +95,7 @@ async def acknowledge_alert(request: web.Request) -> web.Response:
 
     Acknowledging again what one has acknowledged changes nothing; what another has is refused with 409.
     """
+    await seek(request, "alert.acknowledge")
     asked = await parse.body(request, schemas.Acknowledge)
     return reply(await replies.once(request, lambda: acknowledge(request, asked.note)))
 
@@ -105,8 +106,16 @@ async def resolve_alert(request: web.Request) -> web.Response:
 
     While its condition holds it stays open.
     """
+    await seek(request, "alert.resolve")
     asked = await parse.body(request, schemas.Resolve)
     return reply(await replies.once(request, lambda: resolve(request, asked.outcome, asked.note)))
+
+
+async def seek(request: web.Request, action: str) -> None:
+    """Somebody else's alert is not found, whatever else is wrong with the request. NotFound."""
+    alert_id = request.match_info["alert_id"]
+    async with access.sought(request, action, kind="alert", object_id=alert_id) as view:
+        await alerts.get(view.connection, access.key(alert_id))
 
 
 async def acknowledge(request: web.Request, note: str | None) -> Json:

@@ -54,6 +54,13 @@ async def opened_resident(view: access.Opened, resident_id: str, now: datetime) 
     return found
 
 
+async def seek(request: web.Request, action: str) -> None:
+    """Somebody else's resident is not found, whatever else is wrong with the request. NotFound."""
+    resident_id, now = request.match_info["resident_id"], request.app[keys.CLOCK].now()
+    async with access.sought(request, action, kind="resident", object_id=resident_id) as view:
+        await residents_view.resident(view.connection, access.key(resident_id), now=now)
+
+
 async def row_of(connection: Connection, found: Any, now: datetime) -> tuple[rows.Json | None, list[alerts.Alert]]:
     """The row of the board (None when not on a ward now) and the open alerts, worst first."""
     open_alerts = rows.by_urgency(await alerts.open_of_resident(connection, found["id"]))
@@ -106,9 +113,10 @@ async def key_readings(request: web.Request) -> web.Response:
 
     The same entry, sent again, is stored once. It is judged like readings of devices.
     """
-    asked = await parse.body(request, schemas.KeyedSet)
     resident_id = request.match_info["resident_id"]
     now = request.app[keys.CLOCK].now()
+    await seek(request, "reading.key")
+    asked = await parse.body(request, schemas.KeyedSet)
 
     async def work() -> dict[str, int]:
         async with access.opened(request, "reading.key", kind="resident", object_id=resident_id) as view:
@@ -124,9 +132,10 @@ async def strike_reading(request: web.Request) -> web.Response:
 
     It stays in the record, marked, and no longer counts for values, charts and rules.
     """
-    asked = await parse.body(request, schemas.Strike)
     resident_id = request.match_info["resident_id"]
     now = request.app[keys.CLOCK].now()
+    await seek(request, "reading.strike")
+    asked = await parse.body(request, schemas.Strike)
 
     async def work() -> dict[str, bool]:
         async with access.opened(request, "reading.strike", kind="resident", object_id=resident_id) as view:

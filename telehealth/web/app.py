@@ -26,10 +26,9 @@ def build(
     health: Health,
     control_token: str | None = None,
 ) -> web.Application:
-    """An application for web.AppRunner; its hub runs from start-up to clean-up.
+    """An application for server.Runner; its hub runs from start-up to clean-up.
 
     control_token: lets the simulator that this service started move virtual time; None: nobody may.
-    Run it with access_log=None: the application logs requests itself, without addresses.
     """
     headers.keep_requests_out_of_logs()
     app = web.Application(middlewares=[headers.surround, auth.guard], client_max_size=_LARGEST_BYTES)

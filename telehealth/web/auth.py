@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Literal
+from urllib.parse import parse_qsl
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -19,11 +20,12 @@ from telehealth.model import secrets
 from telehealth.store import audit, db, sessions
 from telehealth.store.db import Actor
 from telehealth.store.sessions import Member
-from telehealth.web import errors, keys, origin
+from telehealth.web import errors, keys, origin, parse
 
 SERVICE = db.service("web")
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_MOST_FIELDS = 100
 
 
 class Who(enum.Enum):
@@ -192,7 +194,7 @@ def _check_control(request: web.Request) -> None:
     given = request.headers.get("Authorization", "").removeprefix("Bearer ")
     if expected is None or not origin.is_loopback(request):
         raise web.HTTPNotFound
-    if not hmac.compare_digest(given.encode(), expected.encode()):
+    if not same(given, expected):
         raise errors.Problem(401, errors.TEXTS[401], headers={"WWW-Authenticate": "Bearer"})
 
 
@@ -203,7 +205,7 @@ async def _check_staff(request: web.Request, who: Who) -> None:
     request[CALLER] = caller
     if caller.via == "session" and (request.method not in _SAFE or request.path == "/ws"):
         await _check_own_page(request)
-    if who is Who.CARE and caller.member.role not in ("clinician", "tester"):
+    if who is Who.CARE and not may_care(caller.member):
         async with request.app[keys.DATABASE].transaction(caller.actor) as connection:
             await audit.write(
                 connection,
@@ -215,6 +217,11 @@ async def _check_staff(request: web.Request, who: Who) -> None:
                 organisation_id=caller.member.organisation_id,
             )
         raise errors.Problem(403, errors.TEXTS[403])
+
+
+def may_care(member: Member) -> bool:
+    """Whether this member of staff acts on residents: handles alerts, keys observations, strikes entries."""
+    return member.role in ("clinician", "tester")
 
 
 def _not_signed_in(request: web.Request) -> Exception:
@@ -234,15 +241,27 @@ async def _check_own_page(request: web.Request) -> None:
     given = request.headers.get("X-CSRF-Token")
     if given is None:
         given = (await form(request)).get("csrf", "")
-    if not hmac.compare_digest(given.encode(), request[keys.SESSION].csrf.encode()):
+    if not same(given, request[keys.SESSION].csrf):
         raise errors.Problem(403, "This page was too old. Go back, reload it and try again.")
 
 
 async def form(request: web.Request) -> dict[str, str]:
-    """The fields of a posted form, by name; the last wins. No uploads. Empty for any other content."""
+    """The fields of a posted form, in UTF-8, by name; the last wins. No uploads. Empty for any other content.
+
+    Problem 408, 413.
+    """
     if request.content_type != "application/x-www-form-urlencoded":
         return {}
-    return {name: value for name, value in (await request.post()).items() if isinstance(value, str)}
+    text = (await parse.limited(request)).decode(errors="replace")
+    try:
+        return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_FIELDS))
+    except ValueError:
+        raise errors.Problem(413, errors.TEXTS[413]) from None
+
+
+def same(given: str, expected: str) -> bool:
+    """Whether two secrets are the same, in time that does not tell where they differ; given may be any bytes."""
+    return hmac.compare_digest(given.encode(errors="surrogateescape"), expected.encode())
 
 
 def _pattern(request: web.Request) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
 
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 
 from devices import formats, message, receipts
 from telehealth import metrics
@@ -73,7 +73,7 @@ def _basic(header: str) -> tuple[str, str] | None:
         return None
     try:
         name, colon, password = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # not ASCII, not base64, not UTF-8
         return None
     return (name, password) if colon else None
 
@@ -82,9 +82,12 @@ async def _body(request: web.Request) -> bytes:
     """The body; read by hand, because the limit of pages and forms is another."""
     body = bytearray()
     too_long = (request.content_length or 0) > message.SEARCH_LIMIT
-    while not too_long and (chunk := await request.content.read(65536)):
-        body += chunk
-        too_long = len(body) > message.SEARCH_LIMIT
+    try:
+        while not too_long and (chunk := await request.content.read(65536)):
+            body += chunk
+            too_long = len(body) > message.SEARCH_LIMIT
+    except (web.RequestPayloadError, HttpProcessingError):
+        raise errors.Problem(400, errors.TEXTS[400]) from None
     if too_long:
         raise errors.Problem(413, f"A message is at most {message.SEARCH_LIMIT} bytes.")
     if not body:

@@ -43,6 +43,7 @@ TEXTS = {
     403: "Your role does not allow this.",
     404: "There is no such page, or it is not yours to see.",
     405: "This cannot be done here.",
+    408: "The request took too long to arrive.",
     409: "This clashes with what is there already.",
     413: "That is too large.",
     415: "This kind of content is not accepted.",

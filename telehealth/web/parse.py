@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TypeVar
 
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 from pydantic import ValidationError
 
 from telehealth.web import errors, schemas
@@ -13,6 +15,7 @@ AskedT = TypeVar("AskedT", bound=schemas.Asked)
 
 #: No request of staff is larger; devices have their own limit.
 MOST_BYTES = 64 * 1024
+_SECONDS = 20.0
 
 
 def query(request: web.Request, model: type[AskedT]) -> AskedT:
@@ -35,10 +38,16 @@ async def body(request: web.Request, model: type[AskedT]) -> AskedT:
 
 
 async def limited(request: web.Request, most: int = MOST_BYTES) -> bytes:
-    """The whole body. Problem 413 beyond most bytes."""
+    """The whole body. Problem 408 if it does not arrive, 413 beyond most bytes, 400 if it is not what it says."""
     if (request.content_length or 0) > most:
         raise errors.Problem(413, errors.TEXTS[413])
-    data = await request.read()
+    try:
+        async with asyncio.timeout(_SECONDS):
+            data = await request.read()
+    except TimeoutError:
+        raise errors.Problem(408, errors.TEXTS[408]) from None
+    except (web.RequestPayloadError, HttpProcessingError):
+        raise errors.Problem(400, errors.TEXTS[400]) from None
     if len(data) > most:
         raise errors.Problem(413, errors.TEXTS[413])
     return data

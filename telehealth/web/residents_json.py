@@ -159,7 +159,10 @@ def place(text: str | None, kinds: Sequence[type]) -> list[Any] | None:
         found = msgspec.json.decode(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=list)
         if len(found) != len(kinds):
             raise ValueError
-        return [msgspec.convert(value, kind) for value, kind in zip(found, kinds, strict=True)]
+        made: list[Any] = [msgspec.convert(value, kind) for value, kind in zip(found, kinds, strict=True)]
+        if not all(map(_ordinary, made)):
+            raise ValueError
+        return made
     except (ValueError, binascii.Error, msgspec.MsgspecError):
         raise errors.Problem(422, "cursor: is not one of ours", field="cursor") from None
 
@@ -169,9 +172,19 @@ def reading_place(text: str | None) -> ReadingKey | None:
     found = place(text, (datetime, UUID, int))
     if found is None:
         return None
-    if found[0].tzinfo is None or not -(2**63) <= found[2] < 2**63:
-        raise errors.Problem(422, "cursor: is not one of ours", field="cursor")
     return ReadingKey(*found)
+
+
+def _ordinary(value: Any) -> bool:
+    """Whether the database can take this part of a place."""
+    match value:
+        case datetime():
+            return value.tzinfo is not None and 1000 < value.year < 9000
+        case int():
+            return -(2**63) <= value < 2**63
+        case str():
+            return value.isprintable()
+    return True
 
 
 def last_week(since: datetime | None, until: datetime | None, now: datetime) -> tuple[datetime, datetime]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 
 from alerts import lifecycle
 
@@ -26,6 +26,14 @@ class Asked(BaseModel):
     """Base of everything that is sent to us."""
 
     model_config = ConfigDict(extra="ignore", hide_input_in_errors=True, frozen=True, allow_inf_nan=False)
+
+    @field_validator("*")
+    @classmethod
+    def _ordinary_time(cls, value: object) -> object:
+        """No time at the edges of the calendar, where an offset or a span leads outside it."""
+        if isinstance(value, datetime) and not 1000 < value.year < 9000:
+            raise ValueError
+        return value
 
 
 class Given(BaseModel):

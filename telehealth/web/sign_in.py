@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
 from typing import Any
 
 from aiohttp import web
@@ -32,10 +31,10 @@ async def show(request: web.Request) -> web.StreamResponse:
 async def submit(request: web.Request) -> web.StreamResponse:
     """Check user name and password; a new session replaces whatever session the browser had."""
     fields = await auth.form(request)
-    expected = request.cookies.get(_FORM_COOKIE, "")
+    expected = _form_token(request)
     if not origin.same_origin(request):
         raise errors.Problem(403, "This request did not come from a page of this service.")
-    if len(expected) < 20 or not hmac.compare_digest(fields.get("csrf", "").encode(), expected.encode()):
+    if not expected or not auth.same(fields.get("csrf", ""), expected):
         return await _form(request, next_path=fields.get("next"), status=422, error="This page was too old. Try again.")
     username, password = fields.get("username", "").strip().lower(), fields.get("password", "")
     if not 1 <= len(username) <= 64 or not 1 <= len(password) <= 1024 or "\x00" in username:
@@ -134,6 +133,12 @@ async def leave(request: web.Request) -> web.StreamResponse:
     return response
 
 
+def _form_token(request: web.Request) -> str:
+    """The token that the form's cookie holds; empty for none, and for what cannot be one of ours."""
+    token = request.cookies.get(_FORM_COOKIE, "")
+    return token if 20 <= len(token) <= 100 and token.isascii() and token.isprintable() else ""
+
+
 async def _form(
     request: web.Request,
     *,
@@ -142,8 +147,8 @@ async def _form(
     error: str | None = None,
     username: str = "",
 ) -> web.Response:
-    token = request.cookies.get(_FORM_COOKIE, "")
-    fresh = not 20 <= len(token) <= 100
+    token = _form_token(request)
+    fresh = not token
     if fresh:
         token = secrets.new_token()
     now = request.app[keys.CLOCK].now()

@@ -59,6 +59,9 @@ class Subscriber:
         """A snapshot or another answer; whatever waits for the same ward is older and goes."""
         if message["t"] == "snap" and "ward" in message:
             self._wards.pop(message["ward"], None)
+        if len(self._first) >= MOST_EVENTS:
+            self.close(TOO_SLOW)
+            return
         self._first.append(message)
         self._wake.set()
 

@@ -20,6 +20,7 @@ from telehealth.model.health import Health
 from telehealth.store import staff
 from telehealth.store.db import Database
 from telehealth.web import app
+from telehealth.web import server as web_server
 from tests.support import world
 
 PASSWORD = "correct horse battery"
@@ -102,7 +103,7 @@ async def server(database: Database) -> AsyncIterator[Server]:
         mqtt_url=SecretStr("mqtt://127.0.0.1:1883"),
     )
     application = app.build(settings=settings, database=database, clock=clock, health=health, control_token=CONTROL)
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=1)
+    runner = web_server.Runner(application, shutdown_timeout=1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
