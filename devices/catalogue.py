@@ -71,7 +71,7 @@ _ALL = (
     _measure("diastolic", "Diastolic blood pressure", "Dia", "8462-4", "mm[Hg]", 150022, 1, (10, 220), (30, 150)),
     _measure("mean_arterial", "Mean arterial pressure", "MAP", "8478-0", "mm[Hg]", 150023, 1, (10, 260), (40, 180)),
     _measure("temperature", "Body temperature", "Temp", "8310-5", "Cel", 150364, 0.1, (20, 46), (32, 42)),
-    _measure("resp_rate", "Respiratory rate", "Resp", "9279-1", "/min", 151562, 1, (1, 120), (5, 45)),
+    _measure("resp_rate", "Respiration rate", "Resp", "9279-1", "/min", 151562, 1, (1, 120), (5, 45)),
     _measure("weight", "Body weight", "Weight", "29463-7", "kg", 188736, 0.1, (10, 500), (30, 250)),
     _measure("glucose", "Blood glucose", "Glucose", "15074-8", "mmol/L", 160184, 0.1, (0.3, 80), (2.2, 33.3)),
     _measure("ketones", "Blood ketones", "Ketones", "6873-4", "mmol/L", None, 0.1, (0, 25), (0, 6)),

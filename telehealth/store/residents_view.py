@@ -5,8 +5,8 @@ now is clinical time everywhere.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -64,6 +64,12 @@ class History:
     rules: list[asyncpg.Record]
     alerts: list[asyncpg.Record]
     pauses: list[asyncpg.Record]
+    #: Of codes in PERSONAL, the median of everything so far.
+    medians: Mapping[str, float] = field(default_factory=dict)
+
+
+#: Codes of which every resident has a level of their own.
+PERSONAL = ("weight",)
 
 
 async def history(
@@ -77,6 +83,10 @@ async def history(
         await connection.fetch(sql("residents_view.rules"), resident_id, since, until),
         await connection.fetch(sql("residents_view.alerts_between"), resident_id, since, until),
         await connection.fetch(sql("residents_view.pauses_between"), resident_id, since, until),
+        {
+            row["code"]: row["median"]
+            for row in await connection.fetch(sql("residents_view.medians"), resident_id, list(PERSONAL))
+        },
     )
 
 

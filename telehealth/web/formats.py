@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 import zoneinfo
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 import markupsafe
@@ -23,6 +24,8 @@ ZONE = "Europe/London"
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 Moment = datetime | str | None
+
+_ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
 def iso(moment: datetime | None) -> str | None:
@@ -66,6 +69,27 @@ def born(day: date | str | None) -> str:
     if not day:
         return ""
     return _date(date.fromisoformat(day) if isinstance(day, str) else day)
+
+
+def read_date(typed: str) -> date | None:
+    """The day of 14-Aug-1941, 14 August 1941, 14/8/1941 or 1941-08-14; None for anything else."""
+    parts = re.fullmatch(r"(\d{1,2})[-/. ]([a-z]{3,9}|\d{1,2})[-/. ](\d{4})", typed.strip(), re.ASCII | re.IGNORECASE)
+    try:
+        if parts is None:
+            return date.fromisoformat(typed.strip()) if _ISO_DATE.fullmatch(typed.strip()) else None
+        month = parts[2] if parts[2].isdigit() else _MONTHS.index(parts[2][:3].capitalize()) + 1
+        return date(int(parts[3]), int(month), int(parts[1]))
+    except ValueError:
+        return None
+
+
+def read_time(typed: str) -> time | None:
+    """The time of 23:54; None for anything else."""
+    parts = re.fullmatch(r"(\d{1,2}):(\d{2})", typed.strip(), re.ASCII)
+    try:
+        return None if parts is None else time(int(parts[1]), int(parts[2]))
+    except ValueError:
+        return None
 
 
 def nhs_number(number: str | None) -> str:

@@ -45,7 +45,7 @@ def blank(zone: str, now: datetime) -> Json:
     here = now.astimezone(formats.zone_of(zone))
     return {
         "entry": secrets.new_token()[:24],
-        "date": here.date().isoformat(),
+        "date": formats.staff_date(now, zone),
         "time": here.strftime("%H:%M"),
         "fields": [_field(catalogue.ENTRIES[code]) for code in FIELDS],
     }
@@ -92,15 +92,14 @@ def from_form(form: Mapping[str, str], zone: str) -> schemas.KeyedSet:
 
 
 def _moment(form: Mapping[str, str], zone: str, wrong: list[Json]) -> datetime | None:
-    text = f"{form.get('date', '').strip()}T{form.get('time', '').strip()}"
-    try:
-        found = datetime.fromisoformat(text) if len(text) == 16 else None
-    except ValueError:
-        found = None
-    if found is None or found.tzinfo is not None:
-        wrong.append(_wrong("date", "Enter the date and the time at which it was measured"))
+    day, clock = formats.read_date(form.get("date", "")), formats.read_time(form.get("time", ""))
+    if day is None:
+        wrong.append(_wrong("date", "Enter the date like this: 21-Nov-2026"))
+    if clock is None:
+        wrong.append(_wrong("time", "Enter the time of 24 hours like this: 09:05"))
+    if day is None or clock is None:
         return None
-    return found.replace(tzinfo=formats.zone_of(zone))
+    return datetime.combine(day, clock, formats.zone_of(zone))
 
 
 def _value(entry: catalogue.Entry, typed: str, wrong: list[Json]) -> bool | float | str | None:

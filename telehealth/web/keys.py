@@ -23,4 +23,3 @@ SESSION: web.RequestKey[Session] = web.RequestKey("session")
 #: Random, in the logs and on error pages.
 REQUEST_ID = web.RequestKey("request_id", str)
 #: Allows the one inline script of the page template.
-NONCE = web.RequestKey("nonce", str)

@@ -34,7 +34,6 @@ HEIGHT: dict[str, tuple[float, float]] = {
     "mean_arterial": (40, 160),
     "temperature": (35, 40),
     "resp_rate": (8, 32),
-    "weight": (50, 100),
     "glucose": (2, 20),
     "ketones": (0, 4),
     "peak_flow": (100, 600),
@@ -43,6 +42,9 @@ HEIGHT: dict[str, tuple[float, float]] = {
     "resting_pulse": (40, 120),
     "oxygen_flow": (0, 10),
 }
+
+#: Where people differ too much for one range: how far it reaches on each side of the resident's own median.
+REACH = {"weight": 10}
 
 _SHOWN = {"mm[Hg]": "mmHg", "Cel": "°C", "{steps}": "steps"}
 
@@ -103,6 +105,17 @@ def plain(code: str, value: float | None, value_code: str | None) -> Any:
     if value is None:
         return None
     return int(value) if value == int(value) else value
+
+
+def height(code: str, median: float | None) -> tuple[float, float] | None:
+    """The range of a chart, fixed in advance; around what is usual for this resident where people differ.
+
+    The middle is a multiple of five, so that the range does not creep with every reading.
+    """
+    if code in REACH and median is not None:
+        middle = 5 * round(median / 5)
+        return max(0, middle - REACH[code]), middle + REACH[code]
+    return HEIGHT.get(code)
 
 
 def is_number(code: str) -> bool:

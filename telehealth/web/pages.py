@@ -10,7 +10,7 @@ from aiohttp import web
 from alerts import lifecycle
 from telehealth import errors
 from telehealth.store import alerts, board, residents_view
-from telehealth.web import access, api_alerts, auth, boards, keys, render, residents_json, rows
+from telehealth.web import access, api_alerts, auth, boards, keys, measures, render, residents_json, rows
 
 Json = dict[str, Any]
 
@@ -84,6 +84,7 @@ async def alert_page(
         context = await render.frame(request, view)
     more = {
         "alert": api_alerts.detail(found),
+        "unit": measures.unit(rows.rule_code(found.alert.rule) or ""),
         "ward": ward,
         "resident": resident,
         "outcomes": OUTCOMES,

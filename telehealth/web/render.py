@@ -11,7 +11,7 @@ from aiohttp import web
 
 from telehealth import clock
 from telehealth.store import board
-from telehealth.web import access, formats, keys
+from telehealth.web import access, auth, formats, keys
 from telehealth.web.api_wards import ward_item
 from telehealth.web.built import Built
 from telehealth.web.hub import HUB
@@ -49,6 +49,7 @@ async def frame(request: web.Request, view: access.Opened) -> dict[str, Any]:
     return {
         **plain_frame(request),
         "user": {key: getattr(member, key) for key in ("id", "username", "display_name", "role")},
+        "may_care": auth.may_care(member),
         "wards": wards,
         "csrf": request[keys.SESSION].csrf if keys.SESSION in request else "",
         "simulated": any(ward["simulated"] for ward in wards),
@@ -60,7 +61,6 @@ async def frame(request: web.Request, view: access.Opened) -> dict[str, Any]:
 def plain_frame(request: web.Request) -> dict[str, Any]:
     """What a page gets that knows nobody."""
     return {
-        "cspNonce": request[keys.NONCE],
         "now": formats.iso(request.app[keys.CLOCK].now()),
         "server_time": formats.iso(clock.real_now()),
         "path": request.path,

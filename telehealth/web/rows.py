@@ -129,7 +129,12 @@ def rule_code(rule: str) -> str | None:
 
 
 def _urgency(a: Alert) -> int:
-    """Unhandled before handled of the same priority, active before cleared, physiological before technical."""
+    """Unhandled before handled of the same priority, active before cleared, physiological before technical.
+
+    What was withdrawn comes last: there is nothing to do but to take note of it.
+    """
+    if a.condition == "withdrawn":
+        return 0
     return (
         _PRIORITY[a.priority] * 8
         + (a.handling == "new") * 4

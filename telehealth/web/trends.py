@@ -26,7 +26,7 @@ def build(resident_id: int, zone: str, history: History, *, since: datetime, unt
             by_code.setdefault(point["code"], []).append(point)
     end = min(until, now)
     charts = [
-        _chart(key, [by_code[c] for c in codes if c in by_code], codes, history.rules, since, end)
+        _chart(key, [by_code[c] for c in codes if c in by_code], codes, history, since, end)
         for key, codes in _keys(by_code)
     ]
     return {
@@ -64,14 +64,14 @@ def _chart(
     key: str,
     columns: Sequence[Sequence[Record]],
     codes: tuple[str, ...],
-    rules: Sequence[Record],
+    history: History,
     since: datetime,
     end: datetime,
 ) -> Json:
     times = sorted({point["effective_at"] for column in columns for point in column})
     gaps = [(round(a * 1000), round(b * 1000)) for a, b in _gaps(times, end)]
     values = [point["value"] for column in columns for point in column]
-    low, high = measures.HEIGHT.get(codes[0], (min(values), max(values)))
+    low, high = measures.height(codes[0], history.medians.get(codes[0])) or (min(values), max(values))
     pressure = key == _PRESSURE_KEY
     return {
         "key": key,
@@ -81,7 +81,7 @@ def _chart(
         "kind": "pressure" if pressure else "line",
         "series": _aligned(columns, times) if pressure else [_series(column, gaps) for column in columns],
         "gaps": [list(gap) for gap in gaps],
-        "limits": _limits(codes[0], rules, since),
+        "limits": _limits(codes[0], history.rules, since),
         "latest": _moment(columns, -1),
         "previous": _moment(columns, -2),
     }

@@ -39,7 +39,7 @@ class BoardRow extends Component<RowProps> {
     const zone = state.ward.zone;
     const cell = (code: string) => (marked.has(code) ? "th-changed" : "");
     const { alert, pause } = row;
-    const look = alert ? ` is-${alert.priority} is-${alert.kind}` : "";
+    const look = alert ? ` is-${alert.priority} is-${alert.kind} is-${alert.condition}` : "";
     const others = columns.filter((column) => !WITHIN.has(column.code) && row.latest[column.code]);
     return (
       <tr class={look.trim()} data-resident={row.id} role="row">
@@ -63,7 +63,7 @@ class BoardRow extends Component<RowProps> {
         <td role="cell" class={`th-board__alert ${alert ? "" : "is-empty"} ${cell("alert")}`} data-label="Alert">
           {alert ? (
             <div>
-              <Chip priority={alert.priority} kind={alert.kind} />{" "}
+              <Chip priority={alert.priority} kind={alert.kind} condition={alert.condition} />{" "}
               <span class="th-quiet">since {since(alert.since, now, zone)}</span>
               <br />
               <a class="th-board__why" href={`/alerts/${alert.id}`}>
@@ -109,7 +109,7 @@ class BoardRow extends Component<RowProps> {
             })}
           </div>
         </td>
-        <td role="cell" data-label="24 hours">
+        <td role="cell" class="th-board__spark" data-label="24hr">
           <div>
             <Sparkline spark={row.spark} columns={columns} />
           </div>
@@ -226,7 +226,7 @@ class BoardIsland extends Component<BoardPage & { csrf?: string }, PageState> {
   private event(alert: Alert, what: string, replayed: boolean): void {
     const known = this.known.has(alert.id);
     this.ward.raised = this.ward.raised.filter((one) => one.alert.id !== alert.id);
-    const urgent = alert.open && alert.handling === "new" && alert.priority === "high";
+    const urgent = alert.open && alert.handling === "new" && alert.priority === "high" && alert.condition !== "withdrawn";
     if (what === "closed" || !alert.open || alert.handling !== "new") return;
     const words = `${alert.subject}: ${alert.reason}`;
     if (urgent && (what === "raised" || !known)) this.ward.raised.unshift({ alert, at: this.live.now() });
@@ -250,7 +250,7 @@ class BoardIsland extends Component<BoardPage & { csrf?: string }, PageState> {
 
   private counts() {
     const with_ = [...this.ward.rows.values()].flatMap((row) => (row.alert ? [row.alert] : []));
-    const of = (look: string) => with_.filter((alert) => (alert.kind === "technical" ? "technical" : alert.priority) === look).length;
+    const of = (look: string) => with_.filter((alert) => alert.condition !== "withdrawn" && (alert.kind === "technical" ? "technical" : alert.priority) === look).length;
     return {
       residents: with_.length,
       unhandled: with_.reduce((sum, alert) => sum + alert.new, 0),
@@ -320,9 +320,12 @@ class BoardIsland extends Component<BoardPage & { csrf?: string }, PageState> {
         <div class="th-wrap th-main">
           <div class="th-titlebar">
             <h1 class="th-h1">
-              {ward.ward.name} <span class="th-quiet">{ward.rows.size} residents</span>
+              {ward.ward.name} <span class="th-quiet">
+                {ward.rows.size} {ward.rows.size === 1 ? "resident" : "residents"}
+              </span>
             </h1>
             <p class="th-counts">
+              {counts.high + counts.medium + counts.low + counts.technical > 0 && <span class="th-quiet">Residents by worst alert</span>}
               <Count href={`/wards/${ward.ward.id}/alerts`} number={counts.high} priority="high" />
               <Count href={`/wards/${ward.ward.id}/alerts`} number={counts.medium} priority="medium" />
               <Count href={`/wards/${ward.ward.id}/alerts`} number={counts.low} priority="low" />
@@ -421,7 +424,7 @@ function NewAlerts({ alerts }: { alerts: Alert[] }) {
       <div class="th-wrap">
         {alerts.slice(0, 3).map((alert) => (
           <p key={alert.id}>
-            <Chip priority={alert.priority} kind={alert.kind} /> <strong>{alert.subject}</strong> {alert.reason} <a href={`/alerts/${alert.id}`}>Open and acknowledge</a>
+            <Chip priority={alert.priority} kind={alert.kind} condition={alert.condition} /> <strong>{alert.subject}</strong> {alert.reason} <a href={`/alerts/${alert.id}`}>Open and acknowledge</a>
           </p>
         ))}
         {alerts.length > 3 && <p>and {alerts.length - 3} more in the alert queue</p>}
@@ -464,7 +467,7 @@ function BoardHead({ columns }: { columns: Column[] }) {
           Other
         </th>
         <th scope="col" role="columnheader">
-          24 hours
+          24hr
         </th>
         <th scope="col" role="columnheader">
           Last contact
@@ -483,9 +486,9 @@ function DeviceAlerts({ alerts, now, zone }: { alerts: Alert[]; now: number; zon
       </h2>
       <ul class="th-queue">
         {alerts.map((alert) => (
-          <li key={alert.id} class={`th-queue__item is-${alert.priority} is-technical`}>
+          <li key={alert.id} class={`th-queue__item is-${alert.priority} is-technical is-${alert.condition}`}>
             <div>
-              <Chip priority={alert.priority} kind={alert.kind} />
+              <Chip priority={alert.priority} kind={alert.kind} condition={alert.condition} />
             </div>
             <div>
               <strong>{alert.subject}</strong>

@@ -5,6 +5,9 @@ import type { Chart, ChartAlert, Limits, Trends } from "./contract";
 import * as times from "./times";
 
 const HEIGHT = 136;
+/** Within which two labels of alerts would meet, CSS px. */
+const LABEL_WIDTH = 110;
+const URGENCY = { high: 0, medium: 1, low: 2 };
 const INK = "#212b32";
 const LINE = "#005eb8";
 const RED_AREA = "#f6cfcb";
@@ -270,7 +273,15 @@ export class Plot {
     ctx.clip();
     if (this.chart.kind === "pressure") this.drawPressure(plot);
     else this.drawMarks(plot);
-    for (const alert of this.alerts) this.drawAlert(plot, alert);
+    // The most urgent is drawn last, over the others; labels that would meet are put below each other.
+    const labels: number[] = [];
+    const lines = this.alerts.map((alert) => {
+      const x = plot.valToPos(alert.from_ms, "x", true);
+      const line = labels.filter((other) => Math.abs(other - x) < LABEL_WIDTH * devicePixelRatio).length;
+      labels.push(x);
+      return { alert, line };
+    });
+    for (const { alert, line } of lines.reverse()) this.drawAlert(plot, alert, line);
     ctx.restore();
   }
 
@@ -346,7 +357,7 @@ export class Plot {
     ctx.restore();
   }
 
-  private drawAlert(plot: uPlot, alert: ChartAlert): void {
+  private drawAlert(plot: uPlot, alert: ChartAlert, line: number): void {
     const { ctx, bbox } = plot;
     const ratio = devicePixelRatio;
     const colour = ALERT_COLOURS[alert.priority];
@@ -365,21 +376,24 @@ export class Plot {
     ctx.font = `bold ${12 * ratio}px arial, sans-serif`;
     ctx.textBaseline = "top";
     const words = { high: "***", medium: "**", low: "*" }[alert.priority];
-    const room = bbox.left + bbox.width - left > 60 * ratio;
+    const room = bbox.left + bbox.width - left > LABEL_WIDTH * ratio;
     ctx.textAlign = room ? "left" : "right";
-    const text = `${words} ${times.time(alert.from_ms, this.trends.zone)}`;
+    const about = alert.chart === null ? (/NEWS2|Early warning/.test(alert.label) ? " NEWS2" : " not this measure") : "";
+    const text = `${words}${about} ${times.time(alert.from_ms, this.trends.zone)}`;
+    const y = bbox.top + (6 + 14 * line) * ratio;
     const x = room ? left + 14 * ratio : left - 4 * ratio;
     ctx.strokeStyle = "rgba(255,255,255,.9)";
     ctx.lineWidth = 3 * ratio;
-    ctx.strokeText(text, x, bbox.top + 6 * ratio);
-    ctx.fillText(text, x, bbox.top + 6 * ratio);
+    ctx.strokeText(text, x, y);
+    ctx.fillText(text, x, y);
   }
 }
 
-/** Alerts of a chart; those of no single chart belong to the first one. */
+/** Alerts of a chart, the most urgent first; those of no single chart belong to the first one. */
 export function marksOf(chart: Chart, trends: Trends): ChartAlert[] {
   const first = trends.charts[0] === chart;
-  return trends.alerts.filter((alert) => alert.chart === chart.key || (alert.chart === null && first));
+  const found = trends.alerts.filter((alert) => alert.chart === chart.key || (alert.chart === null && first));
+  return found.sort((one, other) => URGENCY[one.priority] - URGENCY[other.priority]);
 }
 
 /** 18:00, and the date where a day begins; the first label always tells the date. */
@@ -401,7 +415,7 @@ export function summary(chart: Chart, trends: Trends, window: Window): string {
   const alerts = marksOf(chart, trends).filter((alert) => (alert.to_ms ?? Infinity) > window.from && alert.from_ms < window.to).length;
   const parts = [`${chart.name} from ${times.moment(window.from, zone)} to ${times.moment(window.to, zone)}`];
   if (inside.every((values) => !values.length)) parts.push("no readings");
-  else parts.push(`${inside[0]?.length ?? 0} readings, ${chart.kind === "pressure" ? `systolic ${spans[0]}, diastolic ${spans[1] ?? "none"}` : spans[0]} ${chart.unit}`);
+  else parts.push(`${inside[0]?.length ?? 0} ${inside[0]?.length === 1 ? "reading" : "readings"}, ${chart.kind === "pressure" ? `systolic ${spans[0]}, diastolic ${spans[1] ?? "none"}` : spans[0]} ${chart.unit}`);
   if (chart.latest) parts.push(`latest ${chart.latest.text} at ${times.moment(times.ms(chart.latest.at), zone)}`);
   if (gaps) parts.push(`${gaps} ${gaps === 1 ? "stretch" : "stretches"} without data`);
   if (alerts) parts.push(`${alerts} ${alerts === 1 ? "alert" : "alerts"}`);

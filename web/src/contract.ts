@@ -145,6 +145,7 @@ export interface QueuePage {
   alerts: Alert[];
   show: "open" | "all";
   outcomes: Outcome[];
+  may_care: boolean;
   csrf: string;
   now: string;
   live: FirstLive;

@@ -9,7 +9,7 @@ const WORD = { live: "LIVE", waiting: "CONNECTING", off: "NOT LIVE" };
 export function LiveBar({ status, now, zone, children }: { status: Status; now: number; zone: string; children?: ComponentChildren }) {
   const clock = times.second(status.updated, zone);
   const seconds = Math.max(0, Math.floor((now - status.updated) / 1000));
-  const ago = seconds < 120 ? `${seconds} s ago` : `${times.age(status.updated, now)} ago`;
+  const ago = seconds < 120 ? `${seconds}sec ago` : `${times.age(status.updated, now)} ago`;
   return (
     <div class={`th-live th-live--${status.state}`} data-state={status.state}>
       <div class="th-wrap th-live__row">

@@ -1,20 +1,10 @@
 // The alert queue, kept live; acknowledging happens in place, and works as a plain form where no script runs.
 import { Component, createRef, render } from "preact";
 
-import type { Alert, FromServer, Priority, QueuePage } from "./contract";
+import type { Alert, FromServer, QueuePage } from "./contract";
 import { Live } from "./live";
 import { LiveBar } from "./livebar";
-import { Chip, handled, since, spaced } from "./signs";
-
-const RANK: Record<Priority, number> = { high: 0, medium: 1, low: 2 };
-
-function worstFirst(one: Alert, other: Alert): number {
-  return (
-    Number(other.open) - Number(one.open) ||
-    (one.open ? RANK[one.priority] - RANK[other.priority] : 0) ||
-    (one.raised_at < other.raised_at ? 1 : one.raised_at > other.raised_at ? -1 : other.id - one.id)
-  );
-}
+import { Chip, handled, since, spaced, worstFirst } from "./signs";
 
 interface State {
   version: number;
@@ -158,7 +148,7 @@ class QueueIsland extends Component<QueuePage, State> {
                 const alert = this.alerts.get(id);
                 return (
                   alert && (
-                    <Item key={id} alert={alert} now={step} zone={ward.zone} csrf={csrf} here={here} onDone={this.acted} onFailed={(text) => this.setState({ failed: text })} />
+                    <Item key={id} alert={alert} now={step} zone={ward.zone} csrf={csrf} here={here} mayCare={this.props.may_care} onDone={this.acted} onFailed={(text) => this.setState({ failed: text })} />
                   )
                 );
               })}
@@ -177,6 +167,7 @@ interface ItemProps {
   zone: string;
   csrf: string;
   here: string;
+  mayCare: boolean;
   onDone: (alert: Alert, said: string) => void;
   onFailed: (text: string) => void;
 }
@@ -209,7 +200,7 @@ class Item extends Component<ItemProps> {
   };
 
   override render() {
-    const { alert, now, zone, csrf, here } = this.props;
+    const { alert, now, zone, csrf, here, mayCare } = this.props;
     const words = (
       <span class="nhsuk-u-visually-hidden">
         {" "}
@@ -217,9 +208,9 @@ class Item extends Component<ItemProps> {
       </span>
     );
     return (
-      <li class={`th-queue__item is-${alert.priority} is-${alert.kind} ${alert.open ? "" : "is-closed"}`} data-alert={alert.id}>
+      <li class={`th-queue__item is-${alert.priority} is-${alert.kind} is-${alert.condition} ${alert.open ? "" : "is-closed"}`} data-alert={alert.id}>
         <div>
-          <Chip priority={alert.priority} kind={alert.kind} />
+          <Chip priority={alert.priority} kind={alert.kind} condition={alert.condition} />
         </div>
         <div>
           {alert.resident_id === null ? (
@@ -239,13 +230,13 @@ class Item extends Component<ItemProps> {
           </p>
           <p class="th-queue__when">
             since {since(alert.onset_at, now, zone)}
-            {alert.late && `, learnt late at ${since(alert.raised_at, now, zone)}`}, {handled(alert)}
+            {alert.late && `, received late, ${since(alert.raised_at, now, zone)}`}, {handled(alert)}
             {alert.provisional && ", provisional"}
             {!alert.open && ", closed"}
           </p>
         </div>
         <div>
-          {alert.open && alert.handling === "new" && (
+          {mayCare && alert.open && alert.handling === "new" && (
             <details class="th-act">
               <summary class="th-plain-button">Acknowledge{words}</summary>
               <form class="th-form" method="post" action={`/alerts/${alert.id}/acknowledge`} onSubmit={(event) => void this.acknowledge(event)}>
@@ -261,7 +252,7 @@ class Item extends Component<ItemProps> {
               </form>
             </details>
           )}
-          {alert.open && alert.handling !== "new" && <a href={`/alerts/${alert.id}`}>Resolve{words}</a>}
+          {mayCare && alert.open && alert.handling !== "new" && <a href={`/alerts/${alert.id}`}>Resolve{words}</a>}
         </div>
       </li>
     );

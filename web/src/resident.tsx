@@ -4,7 +4,7 @@ import { Component, createRef, render } from "preact";
 import type { Alert, Column, FirstLive, FromServer, Row, Trends, Ward } from "./contract";
 import { Live } from "./live";
 import { LiveBar } from "./livebar";
-import { Age, Chip, Score, Value, handled, since } from "./signs";
+import { Age, Chip, Score, Value, handled, since, worstFirst } from "./signs";
 import { TrendsView } from "./trends";
 
 const RELOAD_MS = 4_000;
@@ -16,6 +16,7 @@ interface Page {
   alerts: Alert[];
   row: Row | null;
   fields: { code: string; name: string }[];
+  columns: Column[];
   now: string;
   live: FirstLive;
 }
@@ -92,13 +93,13 @@ class ResidentIsland extends Component<Page, State> {
   override render() {
     const { trends } = this.props;
     const { zone } = trends;
-    const alerts = [...this.alerts.values()].sort((one, other) => Number(other.open) - Number(one.open) || (one.onset_at < other.onset_at ? 1 : -1));
+    const alerts = [...this.alerts.values()].sort(worstFirst);
     return (
       <>
         <div class="nhsuk-u-visually-hidden" role="alert">
           {this.state.urgent}
         </div>
-        {this.row && <Latests row={this.row} fields={this.props.fields} now={this.live.now()} />}
+        {this.row && <Latests row={this.row} fields={this.props.fields} columns={this.props.columns} now={this.live.now()} />}
         <section id="alerts" aria-labelledby="alerts-heading" class="th-dims">
           <h2 class="th-h2" id="alerts-heading">
             Alerts
@@ -111,8 +112,7 @@ class ResidentIsland extends Component<Page, State> {
   }
 }
 
-function Latests({ row, fields, now }: { row: Row; fields: { code: string; name: string }[]; now: number }) {
-  const columns: Column[] = fields.map(({ code, name }) => ({ code, name, short: name.toLowerCase(), unit: "" }));
+function Latests({ row, fields, columns, now }: { row: Row; fields: { code: string; name: string }[]; columns: Column[]; now: number }) {
   const name = (code: string) => fields.find((field) => field.code === code)?.name ?? code.charAt(0).toUpperCase() + code.slice(1).replaceAll("_", " ");
   return (
     <dl class="th-latests th-dims" aria-label="Latest values">
@@ -168,7 +168,7 @@ function AlertList({ alerts, now, zone }: { alerts: Alert[]; now: number; zone: 
 function AlertLine({ alert, now, zone }: { alert: Alert; now: number; zone: string }) {
   return (
     <li>
-      <Chip priority={alert.priority} kind={alert.kind} /> <a href={`/alerts/${alert.id}`}>{alert.reason}</a>{" "}
+      <Chip priority={alert.priority} kind={alert.kind} condition={alert.condition} /> <a href={`/alerts/${alert.id}`}>{alert.reason}</a>{" "}
       <span class="th-quiet">
         since {since(alert.onset_at, now, zone)}, {handled(alert)}
       </span>

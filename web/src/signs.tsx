@@ -1,5 +1,5 @@
 // Signs that mean something; each has a shape and a word beside its colour. The templates draw the same ones.
-import type { Alert, Column, Kind, Latest, News2, Priority, RowAlert, Spark } from "./contract";
+import type { Alert, Column, Condition, Kind, Latest, News2, Priority, RowAlert, Spark } from "./contract";
 import * as times from "./times";
 
 const STARS: Record<Priority, string> = { high: "***", medium: "**", low: "*" };
@@ -11,10 +11,10 @@ const SHAPES: Record<string, string> = {
   technical: "M2 2h12v12H2Z",
 };
 
-export function Chip({ priority, kind }: { priority: Priority; kind: Kind }) {
+export function Chip({ priority, kind, condition }: { priority: Priority; kind: Kind; condition?: Condition }) {
   const look = kind === "technical" ? "technical" : priority;
   return (
-    <span class={`th-chip th-chip--${look}`}>
+    <span class={`th-chip th-chip--${condition === "withdrawn" ? "quiet" : look}`}>
       <svg width="12" height="12" viewBox="0 0 16 16" aria-hidden="true" focusable="false">
         <path d={SHAPES[look]} fill="currentColor" />
       </svg>
@@ -39,6 +39,20 @@ export function pathway(id: string): string {
   return id.length <= 4 ? id.toUpperCase() : id.replaceAll("_", " ").replaceAll("-", " ");
 }
 
+const PRIORITIES: Record<Priority, number> = { high: 3, medium: 2, low: 1 };
+
+/** Greater is more urgent, as the server counts it; what was withdrawn comes last. */
+export function urgency(alert: Alert): number {
+  if (!alert.open) return -1;
+  if (alert.condition === "withdrawn") return 0;
+  return PRIORITIES[alert.priority] * 8 + Number(alert.handling === "new") * 4 + Number(alert.condition === "active") * 2 + Number(alert.kind === "physiological");
+}
+
+/** Open before closed, the worst first, then the newest. */
+export function worstFirst(one: Alert, other: Alert): number {
+  return urgency(other) - urgency(one) || (one.raised_at < other.raised_at ? 1 : one.raised_at > other.raised_at ? -1 : other.id - one.id);
+}
+
 /** The same, with what needs somebody made strong. */
 export function Handled({ alert }: { alert: Pick<Alert | RowAlert, "condition" | "handling" | "provisional" | "late"> }) {
   const words = handled({ ...alert, handling: "acknowledged" }).replace("acknowledged", "");
@@ -53,7 +67,7 @@ export function Handled({ alert }: { alert: Pick<Alert | RowAlert, "condition" |
         handled(alert)
       )}
       {alert.provisional && ", provisional"}
-      {alert.late && ", learnt late"}
+      {alert.late && ", received late"}
     </>
   );
 }

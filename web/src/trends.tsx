@@ -8,10 +8,10 @@ import * as times from "./times";
 
 const HOUR = 3_600_000;
 const PRESETS: [string, number][] = [
-  ["4 h", 4 * HOUR],
-  ["24 h", 24 * HOUR],
-  ["7 d", 168 * HOUR],
-  ["14 d", 336 * HOUR],
+  ["4hr", 4 * HOUR],
+  ["24hr", 24 * HOUR],
+  ["7 days", 168 * HOUR],
+  ["14 days", 336 * HOUR],
 ];
 const SHORTEST = 10 * 60_000;
 const LONGEST = 60 * 24 * HOUR;
@@ -136,7 +136,7 @@ export class TrendsView extends Component<Props, State> {
           {loading && ". Loading"}
           {failed && ". Could not be loaded: what is outside the last range is missing"}
         </p>
-        {trends.charts.length === 0 && <p class="th-card">No readings in this time.</p>}
+        {trends.charts.length === 0 && <p class="th-card">No readings in this time. Choose a longer one, or go to an earlier one.</p>}
         {table ? (
           <Numbers trends={trends} window={window} />
         ) : (

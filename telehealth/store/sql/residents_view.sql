@@ -53,6 +53,12 @@ SELECT code, effective_at, value, marks, method FROM (
 ) p
 ORDER BY code, effective_at, value;
 
+-- name: medians
+-- What is usual for a resident, of codes whose range differs too much between people for one chart: the median so far.
+SELECT code, percentile_cont(0.5) WITHIN GROUP (ORDER BY value) AS median FROM reading
+WHERE resident_id = $1::bigint AND code = ANY ($2::text[]) AND NOT struck AND value IS NOT NULL
+GROUP BY code ORDER BY code;
+
 -- name: codes
 -- Which codes with numbers a resident has readings of in a time.
 SELECT DISTINCT code FROM reading

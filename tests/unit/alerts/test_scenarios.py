@@ -14,7 +14,7 @@ from alerts import reasons, scenario
 DATA = Path(__file__).parents[2] / "data" / "alerts"
 NAMES = sorted(path.name.removesuffix("_input.json") for path in DATA.glob("*_input.json"))
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z")
-DAY = re.compile(r" on \d{1,2} [A-Z][a-z]{2}")
+DAY = re.compile(r" on \d{2}-[A-Z][a-z]{2}")
 #: 53 weeks: the same weekdays, and the clocks go back the same night.
 SHIFT = 371 * 86_400_000_000
 
@@ -55,7 +55,7 @@ REASONS = {
     "amber_turns_red": "SpO2 84 % at 10:10, below 88 % (red); lowest 82 % at 10:20",
     "clock_wrong": "SpO2 84 % at 10:00, below 88 % (red), device clock wrong",
     "silence_clock_change": (
-        "No SpO2 reading by 10:00, due at 08:00, last at 19:00 on 24 Oct; 2 due times missed by 22:00"
+        "No SpO2 reading by 10:00, due at 08:00, last at 19:00 on 24-Oct; 2 due times missed by 22:00"
     ),
 }
 
