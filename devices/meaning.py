@@ -113,6 +113,7 @@ def reading(
         extreme,
         identity.identity(device_id, subject, code, ms, source),
         value_key,
+        taken_at.microsecond % 1000,
     )
 
 

@@ -47,7 +47,8 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
     value: in the code's own unit; booleans as 1 and 0; None for coded values and when absent.
     value_sent, unit_sent: the JSON token and the unit as sent, None when they are what value_token()
     and unit say, so that what was sent can always be written again.
-    taken_at: aware, UTC, whole milliseconds.
+    taken_at: aware, UTC, whole milliseconds, in which identity counts; taken_us: what was sent beyond them, 0 to
+    999 microseconds.
     """
 
     index: int
@@ -68,6 +69,7 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
     extreme: bool
     identity: uuid.UUID
     value_key: int
+    taken_us: int = 0
 
 
 class Message(msgspec.Struct, frozen=True, gc=False):

@@ -293,6 +293,7 @@ CREATE TABLE reading (
     context jsonb,
     struck boolean NOT NULL DEFAULT false,
     entered_by text,                       -- actor of a keyed entry
+    taken_us smallint,                     -- microseconds that taken_at was sent with beyond its milliseconds
     PRIMARY KEY (taken_at, identity, value_key)
 ) PARTITION BY RANGE (taken_at);
 

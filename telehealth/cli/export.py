@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
+import msgspec
 import typer
 
 from telehealth import errors
@@ -134,12 +135,15 @@ async def _print(rows: AsyncIterator[dict[str, Any]], columns: Sequence[str], fo
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(columns)
         async for row in rows:
-            writer.writerow([_csv(row[column]) for column in columns])
+            writer.writerow([field(row[column]) for column in columns])
     sys.stdout.flush()
 
 
-def _csv(value: Any) -> str:
+def field(value: Any) -> str:
     """Empty for null; lists of words joined by blanks; anything nested as JSON."""
+    if isinstance(value, msgspec.Raw):
+        token = bytes(value)
+        return field(msgspec.json.decode(token)) if token[:1] in b'"n' else token.decode()
     if value is None:
         return ""
     if isinstance(value, bool):

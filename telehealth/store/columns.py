@@ -63,6 +63,7 @@ class Batch:
             _or_null(self.marks),
             _or_null([_encode(r.context).decode() if r.context else None for r in readings]),
             entered,
+            _or_null([r.taken_us or None for r in readings]),
         ]
 
     def contradictions(self) -> dict[Any, datetime]:

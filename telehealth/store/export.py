@@ -9,7 +9,8 @@ from typing import Any
 
 import msgspec
 
-from telehealth.store.db import Connection
+from devices import message
+from telehealth.store.db import Connection, Record
 from telehealth.store.queries import sql
 
 READING_COLUMNS = (
@@ -64,7 +65,7 @@ class Selection:
 
 
 async def readings(connection: Connection, selection: Selection) -> AsyncIterator[dict[str, Any]]:
-    """Rows of READING_COLUMNS in the order of taken_at; times as RFC 3339, values as they were sent beside ours.
+    """Rows of READING_COLUMNS in the order of taken_at; times as RFC 3339; value_sent is the JSON token that was sent.
 
     flags holds what the device said and what we marked (conflict, extreme, clock_uncertain, struck, ...).
     """
@@ -75,16 +76,15 @@ async def readings(connection: Connection, selection: Selection) -> AsyncIterato
             flags.append(f"absent:{row['absent']}")
         if row["struck"]:
             flags.append("struck")
-        sent = value if row["value_sent"] is None else msgspec.json.decode(row["value_sent"])
         yield {
             "device_id": row["device_id"],
             "nhs_number": row["nhs_number"],
             "code": row["code"],
             "value": value,
             "unit": row["unit"],
-            "value_sent": sent,
+            "value_sent": msgspec.Raw(_token(row).encode()),
             "unit_sent": row["unit"] if row["unit_sent"] is None else row["unit_sent"],
-            "taken_at": moment(row["taken_at"]),
+            "taken_at": moment(row["taken_at"], row["taken_us"]),
             "effective_at": moment(row["effective_at"]),
             "received_at": moment(row["received_at"]),
             "stream": row["stream"],
@@ -103,11 +103,21 @@ async def alerts(connection: Connection, selection: Selection) -> AsyncIterator[
         }
 
 
-def moment(at: datetime | None) -> str | None:
-    """2026-11-21T10:00:01.000Z: milliseconds, UTC."""
+def moment(at: datetime | None, microseconds: int | None = None) -> str | None:
+    """2026-11-21T10:00:01.000Z: milliseconds, UTC; with the microseconds beyond them where there are any."""
     if at is None:
         return None
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    written = at.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00")
+    return f"{written}{microseconds:03}Z" if microseconds else f"{written}Z"
+
+
+def _token(row: Record) -> str:
+    """The value as it was sent, to the letter: 36.60 is not 36.6."""
+    if row["value_sent"] is not None:
+        return str(row["value_sent"])
+    if row["value_code"] is not None:
+        return msgspec.json.encode(row["value_code"]).decode()
+    return "null" if row["value"] is None else message.plain(row["value"])
 
 
 def _plain(value: float | None) -> float | int | None:

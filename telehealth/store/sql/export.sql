@@ -1,7 +1,7 @@
 -- name: readings
 -- Readings of a resident, of a device, or of a ward (its residents', and its devices' unattributed ones).
 SELECT d.device_id, p.nhs_number, r.code, r.value, r.value_code, r.absent, r.unit, r.value_sent, r.unit_sent, r.taken_at,
-       r.effective_at, r.received_at, r.stream, r.seq, r.flags, r.marks, r.struck, r.method
+       r.taken_us, r.effective_at, r.received_at, r.stream, r.seq, r.flags, r.marks, r.struck, r.method
 FROM reading r
 LEFT JOIN device d ON d.id = r.device_pk
 LEFT JOIN resident p ON p.id = r.resident_id

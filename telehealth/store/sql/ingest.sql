@@ -73,25 +73,25 @@ WITH sent AS (
         $1::timestamptz[], $2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::timestamptz[],
         $8::timestamptz[], $9::timestamptz[], $10::float8[], $11::bigint[], $12::text[], $13::text[], $14::text[],
         $15::text[], $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::text[], $22::text[],
-        $23::text[], $24::text[], $25::text[], $26::text[]
+        $23::text[], $24::text[], $25::text[], $26::text[], $27::smallint[]
     ) AS s (
         taken_at, identity, value_key, organisation_id, device_pk, resident_id, effective_at,
         received_at, sent_at, value, seq, code, value_code, unit,
         value_sent, unit_sent, stream, source_id, subject, set_id, method, absent,
-        flags, marks, context, entered_by
+        flags, marks, context, entered_by, taken_us
     )
 ), new AS (
     INSERT INTO reading (
         taken_at, identity, value_key, organisation_id, device_pk, resident_id, effective_at,
         received_at, sent_at, value, seq, code, value_code, unit,
         value_sent, unit_sent, stream, source_id, subject, set_id, method, absent,
-        flags, marks, context, entered_by
+        flags, marks, context, entered_by, taken_us
     )
     SELECT
         taken_at, identity, value_key, organisation_id, device_pk, resident_id, effective_at,
         received_at, sent_at, value, seq, code, value_code, unit,
         value_sent, unit_sent, stream, source_id, subject, set_id, coalesce(method, 'device'), absent,
-        string_to_array(flags, ' '), string_to_array(marks, ' '), context::jsonb, entered_by
+        string_to_array(flags, ' '), string_to_array(marks, ' '), context::jsonb, entered_by, taken_us
     FROM sent
     ON CONFLICT DO NOTHING
     RETURNING taken_at, identity, value_key, organisation_id, device_pk, resident_id, effective_at, received_at,
