@@ -11,7 +11,7 @@ import contextlib
 import hmac
 import itertools
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from amqtt.broker import Broker
@@ -56,8 +56,9 @@ class _Client:
 class EmbeddedBroker:
     """Use running(). recheck() after credentials change."""
 
-    def __init__(self, lookup: Lookup, service_password: str) -> None:
+    def __init__(self, lookup: Lookup, service_password: str, awaited: Sequence[str] = ()) -> None:
         self._lookup = lookup
+        self._awaited = awaited
         self._service_password = service_password.encode()
         self._retained = gate.Retained()
         self._clients: dict[str, _Client] = {}
@@ -188,11 +189,15 @@ class EmbeddedBroker:
         await _soon(lambda: self._pending(client_id) <= pending)
         # The service itself is never held: its acknowledgements are what makes room.
         if user != rules.SERVICE:
-            await _soon(self._has_room)
+            await _soon(lambda: self._is_heard() and self._has_room())
 
     def _pending(self, client_id: str) -> int:
         known = self._broker.sessions.get(client_id)
         return 0 if known is None else int(known[0].delivered_message_queue.qsize())
+
+    def _is_heard(self) -> bool:
+        """Whether the service has subscribed: what came before that would be acknowledged and reach nobody."""
+        return all(self._broker.subscriptions.get(name) for name in self._awaited)
 
     def _has_room(self) -> bool:
         return all(
@@ -211,12 +216,17 @@ async def _soon(reached: Callable[[], bool]) -> None:
 
 
 @contextlib.asynccontextmanager
-async def running(port: int, lookup: Lookup, service_password: str) -> AsyncIterator[EmbeddedBroker]:
-    """A broker on 127.0.0.1:port inside the block; run its watch() beside. Raises SettingError if the port is taken."""
+async def running(
+    port: int, lookup: Lookup, service_password: str, *, awaited: Sequence[str] = ()
+) -> AsyncIterator[EmbeddedBroker]:
+    """A broker on 127.0.0.1:port inside the block; run its watch() beside. Raises SettingError if the port is taken.
+
+    awaited: topic filters; until somebody has subscribed to them all, devices are connected and not read.
+    """
     # It logs what clients do wrong, with tracebacks; the gate says what an operator needs.
     logging.getLogger("amqtt").setLevel(logging.CRITICAL)
     logging.getLogger("transitions").setLevel(logging.CRITICAL)
-    broker = EmbeddedBroker(lookup, service_password)
+    broker = EmbeddedBroker(lookup, service_password, awaited)
     await broker.start()
     try:
         try:

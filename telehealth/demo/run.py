@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from devices import topics
 from telehealth import clock, log, main
 from telehealth.brokers import embedded, rules
 from telehealth.config import Settings
@@ -28,6 +29,8 @@ _log = log.get("demo")
 
 HISTORY = timedelta(days=14)
 HOST = "127.0.0.1"
+#: What ingest subscribes to; devices of the last run are often back before it has.
+_FROM_DEVICES = [name for channel in topics.FROM_DEVICE for name in topics.filters(channel)]
 #: A later start waits so long for the gap since the last one to be filled, then says it is ready.
 _GAP_SECONDS = 15.0
 
@@ -92,7 +95,8 @@ async def demo(options: Options, tell: Callable[[Ready], None], heard: Callable[
                 await seed.ensure(parts.database, lambda: people, passwords, world.start)
                 await _read_clock(parts)
                 lookup = _lookup(parts.database)
-                async with embedded.running(mqtt_port, lookup, passwords("broker account")) as broker:
+                account = passwords("broker account")
+                async with embedded.running(mqtt_port, lookup, account, awaited=_FROM_DEVICES) as broker:
                     demo_run = _Demo(options, world, people, passwords, parts, server, broker, port, mqtt_port)
                     await demo_run.run(stop, tell, heard)
 

@@ -231,3 +231,24 @@ async def test_a_port_in_use_is_one_line(broker: Broker) -> None:
     with pytest.raises(SettingError, match=f"--mqtt-port: port {broker.port} is in use"):
         async with embedded.running(broker.port, nobody, "service"):
             pass
+
+
+async def test_devices_that_are_back_before_the_service(broker: Broker) -> None:
+    """After a restart nothing is acknowledged that would reach nobody: it waits until the service has subscribed."""
+    wanted = "telehealth/v1/+/readings"
+    port = servers.free_port()
+
+    async def lookup(device_id: str) -> str | None:
+        return broker.hashes.get(device_id)
+
+    def work() -> None:
+        with clients.connected(port, "ox-1", "secret of ox-1") as device:
+            early = device.paho.publish(READINGS, b"early", qos=1)
+            with clients.connected(port, "telehealth", "service") as service:
+                assert not early.is_published()
+                service.subscribe(wanted)
+                assert service.next() == (READINGS, b"early", False)
+                early.wait_for_publish(clients.SECONDS)
+
+    async with embedded.running(port, lookup, "service", awaited=(wanted,)):
+        await apart(work)
