@@ -78,7 +78,7 @@ class Doorkeeper:
             return await asyncio.to_thread(secrets.verify_staff_password, password, stored)
 
     @asynccontextmanager
-    async def place(self, address: str, *, most: int = 16) -> AsyncIterator[None]:
+    async def place(self, address: str, *, most: int = 32) -> AsyncIterator[None]:
         """One of an address's places in the queue of sign-ins. Problem 429 if it has used them all."""
         if self._waiting[address] >= most:
             raise errors.Problem(429, errors.TEXTS[429], headers={"Retry-After": "2"})

@@ -40,6 +40,8 @@ async def submit(request: web.Request) -> web.StreamResponse:
     if not 1 <= len(username) <= 64 or not 1 <= len(password) <= 1024 or "\x00" in username:
         return await _form(request, next_path=fields.get("next"), status=422, error=_WRONG, username=username)
     address = origin.address(request)
+    # before its place is taken: whoever is slowed down must not keep others of the address from theirs
+    await asyncio.sleep(await _delay(request, address))
     async with request.app[auth.DOORKEEPER].place(address):
         member, wait = await _check(request, username, password, address)
     if wait:
@@ -49,12 +51,20 @@ async def submit(request: web.Request) -> web.StreamResponse:
     return await _enter(request, member, render.own_path(fields.get("next"), "/"))
 
 
+async def _delay(request: web.Request, address: str) -> float:
+    """By how many seconds a try from this address is slowed down."""
+    key = throttle.address_key(address)
+    async with request.app[keys.DATABASE].transaction(SERVICE, read_only=True) as connection:
+        failures = await sessions.failures(connection, [key], now=clock.real_now())
+    return throttle.delay_seconds(failures.get(key))
+
+
 async def _check(request: web.Request, username: str, password: str, address: str) -> tuple[staff.Staff | None, int]:
     """The member of staff if all is right, and how many seconds to wait before the next try is looked at."""
     database, now = request.app[keys.DATABASE], clock.real_now()
     pair, whole = throttle.pair_key(username, address), throttle.address_key(address)
     async with database.transaction(SERVICE) as connection:
-        failures = await sessions.failures(connection, [pair, whole], now=now)
+        failures = await sessions.failures(connection, [pair], now=now)
         wait = throttle.wait_seconds(failures.get(pair), now)
         if wait:
             metrics.SIGN_INS.labels("throttled").inc()
@@ -62,7 +72,6 @@ async def _check(request: web.Request, username: str, password: str, address: st
         # counted before the password is looked at: tries at the same moment count as well
         await sessions.count_failure(connection, [pair, whole], now=now)
         login = await staff.by_username(connection, username)
-    await asyncio.sleep(throttle.delay_seconds(failures.get(whole)))
     right = await request.app[auth.DOORKEEPER].verify(password, None if login is None else login.password_hash)
     good = right and login is not None and not login.disabled
     metrics.SIGN_INS.labels("ok" if good else "refused").inc()

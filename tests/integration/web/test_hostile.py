@@ -9,10 +9,10 @@ import sys
 import asyncpg
 import pytest
 
-from telehealth.web import parse
+from telehealth.web import parse, sign_in
 from telehealth.web.auth import Who
 from tests.conftest import Urls
-from tests.integration.web.conftest import CONTROL, Server, World, audited, token
+from tests.integration.web.conftest import CONTROL, Browser, Server, World, audited, token
 from tests.integration.web.test_access import WITH_IDS, foreign
 
 SECRET = b"zq9Secret"
@@ -226,3 +226,34 @@ async def test_the_control_token_is_compared_whole(server: Server) -> None:
             headers = {"Authorization": f"Bearer {given}"}
             async with session.post("/api/v1/clock/advance", json={}, headers=headers) as response:
                 assert response.status == 401
+
+
+async def test_those_who_are_slowed_down_keep_nobody_out(
+    server: Server, people: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many tries of an address wait because it failed so often, another user there signs in."""
+    arrived, go_on = asyncio.Semaphore(0), asyncio.Event()
+
+    async def slowed(*_: object) -> float:
+        arrived.release()
+        await go_on.wait()
+        return 0.0
+
+    at_once = sign_in._delay
+    monkeypatch.setattr(sign_in, "_delay", slowed)
+    async with server.session() as session, asyncio.TaskGroup() as tasks:
+        csrf = await Browser(session, server.url).csrf("/sign-in")
+
+        async def attempt(number: int) -> None:
+            fields = {"csrf": csrf, "username": f"nobody{number}", "password": "wrong"}
+            async with session.post("/sign-in", data=fields):
+                pass
+
+        for number in range(40):
+            tasks.create_task(attempt(number))
+        for _ in range(40):
+            await arrived.acquire()
+        monkeypatch.setattr(sign_in, "_delay", at_once)
+        async with server.signed_in("clara"):
+            pass
+        go_on.set()
