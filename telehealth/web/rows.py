@@ -131,7 +131,7 @@ def rule_code(rule: str) -> str | None:
 def _urgency(a: Alert) -> int:
     """Unhandled before handled of the same priority, active before cleared, physiological before technical.
 
-    What was withdrawn comes last: there is nothing to do but to take note of it.
+    What was withdrawn comes last: by what is known now, its rule finds nothing.
     """
     if a.condition == "withdrawn":
         return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import re
 from datetime import timedelta
 
 import pytest
@@ -81,6 +82,19 @@ async def test_an_alert_is_handled_by_forms(server: Server, people: World) -> No
         response = await browser.post("/about-demo", f"{path}/resolve", outcome="action_taken")
         assert response.status == 422
         assert "resolved" in await response.text()
+
+
+async def test_forms_are_shown_to_those_who_may_use_them(server: Server, people: World) -> None:
+    """An administrator of a ward sees its residents and alerts, and nothing to press."""
+    paths = (f"/residents/{people.anna.id}", f"/alerts/{people.anna_alert}", f"/wards/{people.north.id}/alerts")
+    for who, offered in (("clara", True), ("adam", False)):
+        async with server.signed_in(who) as browser:
+            for path in paths:
+                async with browser.session.get(path) as response:
+                    text = await response.text()
+                    assert response.status == 200
+                    actions = set(re.findall(r'action="([^"]+)"', text)) - {"/sign-out"}
+                    assert bool(actions) is offered, path
 
 
 async def test_a_wrong_form_keeps_what_was_typed(server: Server, people: World) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 from hypothesis import given
@@ -111,3 +111,30 @@ def test_after_a_form_we_stay_at_home(wanted: str) -> None:
 
 def test_requests_are_bounded() -> None:
     assert parse.MOST_BYTES <= 64 * 1024
+
+
+@pytest.mark.parametrize("typed", ["14-Aug-1941", " 14 August 1941 ", "14/8/1941", "14.08.1941", "1941-08-14"])
+def test_dates_are_read_in_the_forms_in_which_people_write_them(typed: str) -> None:
+    assert formats.read_date(typed) == date(1941, 8, 14)
+
+
+@pytest.mark.parametrize(
+    "typed", ["", "yesterday", "31-Feb-2026", "14-Foo-1941", "08/14/1941", "19410814", "1941-W33-4"]
+)
+def test_other_dates_are_refused(typed: str) -> None:
+    assert formats.read_date(typed) is None
+
+
+def test_times_are_read_in_24_hours() -> None:
+    assert formats.read_time(" 9:05 ") == time(9, 5)
+    assert formats.read_time("23:59") == time(23, 59)
+    for typed in ("", "24:00", "9.05", "09:5", "9:05pm", "09:05:00"):
+        assert formats.read_time(typed) is None
+
+
+def test_the_range_of_a_weight_is_around_the_resident() -> None:
+    """A kilogram can be seen, and the range does not creep with every reading."""
+    assert measures.height("weight", 86.2) == (75, 95)
+    assert measures.height("weight", 86.9) == (75, 95)
+    assert measures.height("weight", None) is None
+    assert measures.height("spo2", None) == (80, 100)
