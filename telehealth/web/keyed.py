@@ -93,7 +93,8 @@ def from_form(form: Mapping[str, str], zone: str) -> schemas.KeyedSet:
 
 def _moment(form: Mapping[str, str], zone: str, wrong: list[Json]) -> datetime | None:
     day, clock = formats.read_date(form.get("date", "")), formats.read_time(form.get("time", ""))
-    if day is None:
+    if day is None or not schemas.ordinary(day):
+        day = None
         wrong.append(_wrong("date", "Enter the date like this: 21-Nov-2026"))
     if clock is None:
         wrong.append(_wrong("time", "Enter the time of 24 hours like this: 09:05"))

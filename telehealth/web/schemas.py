@@ -5,7 +5,7 @@ Times are RFC 3339 with an offset; in answers always UTC with milliseconds and Z
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
@@ -22,6 +22,11 @@ Key = Annotated[int, Field(ge=1, lt=2**63)]
 Json = dict[str, Any]
 
 
+def ordinary(day: date) -> bool:
+    """Whether a date or time is not at the edges of the calendar, where an offset or a span leads outside it."""
+    return 1000 < day.year < 9000
+
+
 class Asked(BaseModel):
     """Base of everything that is sent to us."""
 
@@ -30,8 +35,8 @@ class Asked(BaseModel):
     @field_validator("*")
     @classmethod
     def _ordinary_time(cls, value: object) -> object:
-        """No time at the edges of the calendar, where an offset or a span leads outside it."""
-        if isinstance(value, datetime) and not 1000 < value.year < 9000:
+        """Every time that is asked for."""
+        if isinstance(value, datetime) and not ordinary(value):
             raise ValueError
         return value
 

@@ -129,6 +129,10 @@ async def test_the_edges_of_the_calendar_are_refused(server: Server, people: Wor
         body = {"taken_at": moment, "identity": "00000000-0000-0000-0000-000000000000", "value_key": "1", "reason": "x"}
         async with session.post(f"{path}/strikes", json=body) as response:
             assert response.status == 422
+    page = f"/residents/{people.anna.id}"
+    async with server.signed_in("clara") as browser:
+        typed = {"entry": "entry-12345", "date": moment[:10], "time": "09:00", "pulse": "72"}
+        assert (await browser.post(page, f"{page}/readings", **typed)).status == 422
 
 
 @pytest.mark.parametrize(
