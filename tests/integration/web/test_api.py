@@ -81,7 +81,8 @@ async def test_the_board_says_what_is_known(server: Server, people: World) -> No
         board = await response.json()
     (row,) = board["rows"]
     assert row["name"].endswith(", Test")
-    assert row["nhs_number"].isdigit() and len(row["nhs_number"]) == 10
+    assert row["nhs_number"].isdigit()
+    assert len(row["nhs_number"]) == 10
     assert row["latest"]["spo2"]["text"] == "91"
     assert (row["latest"]["spo2"]["level"], row["latest"]["spo2"]["side"]) == ("amber", "low")
     assert row["news2"]["label"] == "at least 3"
