@@ -204,11 +204,11 @@ def _person(draw: random.Random, ward: str, place: int, family: str, number: str
 
 
 def _schedule(pathway: pathways.Pathway) -> dict[str, Any]:
-    """The pathway's, with a set for NEWS2 in the morning: the hub asks the questions."""
+    """The pathway's, with a set for NEWS2 morning and evening: the hub asks the questions."""
     schedule = {code: dict(entry) for code, entry in pathway.schedule.items()}
-    morning = {"times": ["08:00"], "grace_minutes": 240}
     for code in ("spo2", "pulse", "systolic", "diastolic", "temperature", "resp_rate", "consciousness", "on_oxygen"):
-        schedule.setdefault(code, morning)
+        times = {"08:00", "18:00", *schedule.get(code, {}).get("times", ())} - {"20:00"}
+        schedule[code] = {"times": sorted(times), "grace_minutes": 240}
     return schedule
 
 

@@ -12,9 +12,10 @@ from datetime import datetime
 
 from telehealth.store.sessions import Failures
 
-#: Free tries of one user name from one address.
+#: Free tries of one user name from one address, and the longest wait after more: too short to keep the user out who
+#: shares the address with somebody who guesses, too long to guess much (some 3,000 a day).
 FREE = 5
-LONGEST_WAIT_SECONDS = 300
+LONGEST_WAIT_SECONDS = 30
 #: Failures of one address before it is slowed down, and by how much at most.
 FREE_OF_ADDRESS = 20
 LONGEST_DELAY_SECONDS = 2.0
