@@ -29,6 +29,7 @@ _IDLE_SECONDS = 1.0
 _COALESCE_SECONDS = 0.004
 _BREATH_SECONDS = 0.25
 _MANY = 200
+_LONG_SECONDS = 0.05
 _METRICS_SECONDS = 5.0
 _RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
 
@@ -207,9 +208,11 @@ async def _evaluate(evaluator: Evaluator, health: Health, hint: asyncio.Event, l
         if clocks.monotonic() - measured >= _METRICS_SECONDS:
             await evaluator.measure()
             measured = clocks.monotonic()
-        if done >= _MANY:
-            # Under load ingest has its turn, and more of one resident is evaluated together.
-            await asyncio.sleep(min(clocks.monotonic() - started, _BREATH_SECONDS))
+        took = clocks.monotonic() - started
+        if done >= _MANY or took >= _LONG_SECONDS:
+            # Under load ingest has its turn, and more of one resident is evaluated together: also where few
+            # residents are much work, because kits send what they kept for days.
+            await asyncio.sleep(min(took, _BREATH_SECONDS))
         if done:
             continue
         with contextlib.suppress(TimeoutError):
