@@ -83,10 +83,10 @@ class Worker:
         self._arrived = asyncio.Event()
         self._stop = asyncio.Event()
         self._receipts = Receipts(self._publish, clock.now, at_once=lambda: clock.virtual)
-        self._unsettled = metrics.UNSETTLED.labels(plan.name)
         self._messages = metrics.MESSAGES.labels(plan.name)
         self._published = metrics.RECEIPTS.labels(plan.name)
         metrics.RECEIPTS_WAITING.labels(plan.name).set_function(self._receipts_waiting)
+        metrics.UNSETTLED.labels(plan.name).set_function(self._unacknowledged)
 
     async def run(self) -> None:
         """Until stop(): then the batch under way is committed, acknowledged and answered."""
@@ -147,7 +147,6 @@ class Worker:
         """A lost connection's messages come again by the next, or from the devices."""
         self._waiting.clear()
         self._bytes = 0
-        self._unsettled.set(0)
 
     def _on_message(
         self, connection: mqtt.Connection, topic: bytes, payload: bytes, mid: int, qos: int, retain: bool
@@ -169,6 +168,10 @@ class Worker:
         connection.publish(topic, payload)
         self._published.inc()
         return True
+
+    def _unacknowledged(self) -> int:
+        connection = self._connection
+        return 0 if connection is None else connection.unacknowledged
 
     def _receipts_waiting(self) -> int:
         connection = self._connection
@@ -206,7 +209,6 @@ class Worker:
             if isinstance(held.what, Delivery):
                 readings += len(held.what.message.readings)
         self._first_at = clock.monotonic()
-        self._unsettled.set(len(batch) + len(waiting))
         return batch
 
     async def _commit(self, batch: list[Held]) -> None:
@@ -254,7 +256,6 @@ class Worker:
         metrics.READINGS.labels("duplicate").inc(taken.received - taken.stored)
         for error, count in taken.refusals.items():
             metrics.REFUSALS.labels(error).inc(count)
-        self._unsettled.set(len(self._waiting))
 
     def _narrowed(self, part: list[Held], error: Exception) -> list[list[Held]] | None:
         """The halves of what could not be stored; a single message is set aside; None: wait first."""

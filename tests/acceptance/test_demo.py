@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import queue
+import re
 import shutil
 import signal
 import tempfile
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +139,54 @@ def test_only_one_on_a_directory(demo: tuple[processes.Running, dict[str, Any]],
             done = processes.telehealth("demo", *arguments)
             assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done.stderr
             assert done.stderr.startswith(f"telehealth: {option}: ")
+
+
+def test_database_killed_in_a_stream(demo: tuple[processes.Running, dict[str, Any]], folder: Path) -> None:
+    """Both lanes, by stream and by id, while PostgreSQL is killed: the export says to the letter what was sent."""
+    _, ready = demo
+    device = next(device for device in ready["devices"] if "spo2" in device["codes"])
+    root = f"telehealth/v1/{device['device_id']}"
+    values = ("96", "97.0", "9.8e1", "0.950")
+    first_at = datetime.now(UTC) - timedelta(hours=1)
+    kept: dict[int | str, tuple[str, str]] = {}
+    sent = set()
+    for n in range(1, 121):
+        value, unit = values[n % 4], "1" if n % 4 == 3 else "%"
+        at = (first_at + timedelta(seconds=n, microseconds=n)).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        key: int | str = n if n <= 100 else f"kill-{n}"
+        named = f'"stream":"kill","seq":{n}' if n <= 100 else f'"id":"{key}"'
+        reading = f'{{"code":"spo2","value":{value},"unit":"{unit}","taken_at":"{at}"}}'
+        lane = "backlog" if n % 10 == 0 else "readings"
+        kept[key] = lane, f'{{{named},"sent_at":"{processes.now()}","readings":[{reading}]}}'
+        sent.add((value, unit, at, *(("kill", n) if n <= 100 else (None, None))))
+    postmaster = int(next(folder.rglob("postmaster.pid")).read_text().split()[0])
+    with clients.connected(ready["mqtt"]["port"], device["device_id"], device["password"]) as client:
+        client.subscribe(f"{root}/receipts")
+        for key, (lane, payload) in list(kept.items()):
+            client.publish(f"{root}/{lane}", payload)
+            if key == 60:
+                os.kill(postmaster, signal.SIGKILL)
+        deadline = time.monotonic() + processes.SECONDS
+        while kept:
+            assert time.monotonic() < deadline
+            try:
+                receipt = json.loads(client.received.get(timeout=2)[1])
+            except queue.Empty:
+                for lane, payload in kept.values():
+                    client.publish(f"{root}/{lane}", payload)
+                continue
+            assert receipt["refused"] == []
+            ranges = [(1, receipt["through"]), *receipt["also"]] if receipt["stream"] == "kill" else []
+            for key in list(kept):
+                if key in receipt["ids"] or any(isinstance(key, int) and low <= key <= high for low, high in ranges):
+                    del kept[key]
+    columns = ("unit_sent", "taken_at", "stream", "seq")
+    found = [
+        (*re.findall(r'"value_sent":([^,]+),', line), *(json.loads(line)[column] for column in columns))
+        for line in readings(ready, device)
+    ]
+    times = {one[2] for one in sent}
+    assert sorted((one for one in found if one[2] in times), key=repr) == sorted(sent, key=repr)
 
 
 def test_killed_and_started_again(demo: tuple[processes.Running, dict[str, Any]], folder: Path) -> None:

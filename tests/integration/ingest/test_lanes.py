@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from paho.mqtt.enums import MQTTProtocolVersion
 
-from telehealth import clock
+from telehealth import clock, metrics
 from telehealth.brokers import embedded, rules
 from telehealth.model import secrets
 from telehealth.store.db import Database
@@ -130,6 +130,11 @@ async def test_bad_messages_are_answered_and_stop_nobody(database: Database, bro
     assert len(await wards.rows(database, "SELECT 1 FROM quarantine")) == 6
 
 
+def _unsettled() -> float:
+    """Messages of the live lane that were taken from the broker and are not committed."""
+    return metrics.REGISTRY.get_sample_value("telehealth_unsettled_messages", {"lane": "live"}) or 0.0
+
+
 async def test_a_database_that_comes_back(urls: Urls, broker: Broker) -> None:
     """While it is away nothing is acknowledged, memory is bounded and health says so; then everything arrives."""
     gate = sessions.Gate(urls.app)
@@ -144,6 +149,8 @@ async def test_a_database_that_comes_back(urls: Urls, broker: Broker) -> None:
             for seq in range(2, 42):
                 device.publish(_sent(_now_spo2(96, seq), seq=seq))
             await sessions.until(lambda: health.parts()["ingest"] is not None)
+            await sessions.until(lambda: _unsettled() >= window)
+            assert _unsettled() <= window + 1
             device.receipts.clear()
             gate.open()
             # the embedded broker gives up what was not acknowledged: the device sends again, as devices do
