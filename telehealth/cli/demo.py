@@ -40,7 +40,8 @@ def demo(
     from telehealth import errors, log
     from telehealth.demo import run
 
-    log.configure("info")
+    # The terminal is for where to look; requests and connections are for a log file of `serve`.
+    log.configure("warning")
     folder = (
         data_dir if data_dir is not None else Path(platformdirs.user_data_dir("telehealth", appauthor=False)) / "demo"
     )
