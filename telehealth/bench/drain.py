@@ -23,6 +23,7 @@ from telehealth.store.db import Database
 
 #: Unacknowledged messages, of both drains.
 WINDOW = 4000
+_LONGEST_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,10 @@ async def _process(module: str, *arguments: str, environment: dict[str, str] | N
         stdout=asyncio.subprocess.PIPE,
     )
     try:
-        said, _ = await process.communicate()
+        async with asyncio.timeout(_LONGEST_SECONDS):
+            said, _ = await process.communicate()
+    except TimeoutError:
+        raise Unavailable(f"{module} does not come to an end") from None
     finally:
         if process.returncode is None:
             process.kill()

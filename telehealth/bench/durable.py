@@ -11,10 +11,13 @@ import uvloop
 from telehealth import clock, config, log, metrics
 from telehealth.alerting import evaluator
 from telehealth.clock import ClinicalClock
+from telehealth.errors import Unavailable
 from telehealth.ingest import service
 from telehealth.model.health import Health
 from telehealth.store import db, evaluation
 from telehealth.store.db import Database
+
+_LONGEST_SECONDS = 240.0
 
 
 class Result(msgspec.Struct):
@@ -38,18 +41,21 @@ async def run(count: int) -> Result:
             group.create_task(evaluator.run(database=database, clock=ticking, health=health)),
         ]
         while _value("telehealth_messages_total") < count or _value("telehealth_receipts_waiting"):
-            await _a_moment(0.01)
+            await _a_moment(0.01, started, "ingest")
         receipts = clock.monotonic() - started
-        while await _due(database, ticking):
-            await _a_moment(0.05)
+        while rows := await _due(database, ticking):
+            await _a_moment(0.05, started, f"evaluation, {rows} rows due")
         episodes = clock.monotonic() - started
         for task in tasks:
             task.cancel()
     return Result(receipts, episodes)
 
 
-async def _a_moment(seconds: float) -> None:
+async def _a_moment(seconds: float, started: float, what: str) -> None:
     """Look again a little later: what is measured offers nothing to wait for, so as not to cost anything."""
+    if clock.monotonic() - started > _LONGEST_SECONDS:
+        counts = {name: _value(name) for name in ("telehealth_messages_total", "telehealth_receipts_waiting")}
+        raise Unavailable(f"{what} does not come to an end: {counts}")
     await asyncio.sleep(seconds)
 
 
