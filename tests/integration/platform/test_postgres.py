@@ -24,6 +24,8 @@ pytestmark = pytest.mark.postgres
 
 #: Runs a supervisor until it is killed; says so when it is up.
 _CHILD = """
+from telehealth import log
+log.configure('warning')
 import asyncio, pathlib, sys
 from tests.integration.platform import test_postgres as t
 async def main():
@@ -147,3 +149,15 @@ async def test_an_interrupted_first_start(folder: Path) -> None:
 async def test_leftovers_of_nobody(folder: Path) -> None:
     """No lock file, nothing running: nothing to do."""
     await leftovers.stop(folder)
+
+
+async def test_binaries_that_the_account_cannot_reach(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As root with the environment in a private folder, they are copied with their libraries."""
+    private = tmp_path / "private"
+    private.mkdir(mode=0o700)
+    programs = place.copy_install(place.installed(), private / "environment")
+    monkeypatch.setattr(place, "installed", lambda: programs)
+    async with running(folder) as (server, _):
+        assert await query(server, "telehealth_app", "SELECT 1") == 1
