@@ -17,7 +17,7 @@ import asyncpg
 import pytest
 
 from telehealth.model.health import Health
-from telehealth.postgres import leftovers, supervisor
+from telehealth.postgres import leftovers, place, supervisor
 from telehealth.store import migrate
 
 pytestmark = pytest.mark.postgres
