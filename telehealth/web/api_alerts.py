@@ -8,17 +8,17 @@ from typing import Any
 from aiohttp import web
 
 from telehealth.store import alerts, board, residents_view
-from telehealth.web import access, formats, keys, parse, replies, residents_json, rows, schemas
+from telehealth.web import access, formats, keys, parse, replies, requests, residents_json, rows, schemas
 from telehealth.web.api_wards import reply
 from telehealth.web.operations import operation
 
 Json = dict[str, Any]
 
 
-@operation(schemas.Alerts, query=schemas.AlertsQuery, tag="alerts")
+@operation(schemas.Alerts, query=requests.AlertsQuery, tag="alerts")
 async def alert_list(request: web.Request) -> web.Response:
     """Alerts of a resident, a ward, or all of the caller's wards; the newest raised first."""
-    asked = parse.query(request, schemas.AlertsQuery)
+    asked = parse.query(request, requests.AlertsQuery)
     found_place = residents_json.place(asked.cursor, (datetime, int))
     before = None if found_place is None else (found_place[0], found_place[1])
     now = request.app[keys.CLOCK].now()
@@ -89,25 +89,25 @@ def detail(found: alerts.Detail) -> Json:
     }
 
 
-@operation(schemas.AlertDetail, body=schemas.Acknowledge, tag="alerts", refusals=(409,), repeatable=True)
+@operation(schemas.AlertDetail, body=requests.Acknowledge, tag="alerts", refusals=(409,), repeatable=True)
 async def acknowledge_alert(request: web.Request) -> web.Response:
     """Take an alert on.
 
     Acknowledging again what one has acknowledged changes nothing; what another has is refused with 409.
     """
     await seek(request, "alert.acknowledge")
-    asked = await parse.body(request, schemas.Acknowledge)
+    asked = await parse.body(request, requests.Acknowledge)
     return reply(await replies.once(request, lambda: acknowledge(request, asked.note)))
 
 
-@operation(schemas.AlertDetail, body=schemas.Resolve, tag="alerts", refusals=(409,), repeatable=True)
+@operation(schemas.AlertDetail, body=requests.Resolve, tag="alerts", refusals=(409,), repeatable=True)
 async def resolve_alert(request: web.Request) -> web.Response:
     """Finish with an alert, saying what it turned out to be.
 
     While its condition holds it stays open.
     """
     await seek(request, "alert.resolve")
-    asked = await parse.body(request, schemas.Resolve)
+    asked = await parse.body(request, requests.Resolve)
     return reply(await replies.once(request, lambda: resolve(request, asked.outcome, asked.note)))
 
 

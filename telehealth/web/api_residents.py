@@ -9,15 +9,15 @@ from aiohttp import web
 
 from telehealth.store import alerts, board, residents_view
 from telehealth.store.db import Connection
-from telehealth.web import access, boards, keyed, keys, parse, replies, residents_json, rows, schemas, trends
+from telehealth.web import access, boards, keyed, keys, parse, replies, requests, residents_json, rows, schemas, trends
 from telehealth.web.api_wards import reply
 from telehealth.web.operations import operation
 
 
-@operation(schemas.Residents, query=schemas.ResidentsQuery)
+@operation(schemas.Residents, query=requests.ResidentsQuery)
 async def residents(request: web.Request) -> web.Response:
     """Residents of one of the caller's wards, or of all."""
-    asked = parse.query(request, schemas.ResidentsQuery)
+    asked = parse.query(request, requests.ResidentsQuery)
     after = residents_json.place(asked.cursor, (int,))
     now = request.app[keys.CLOCK].now()
     async with access.opened(request, "resident.list", kind="ward", object_id=asked.ward) as view:
@@ -68,10 +68,10 @@ async def row_of(connection: Connection, found: Any, now: datetime) -> tuple[row
     return (made[0] if made else None), open_alerts
 
 
-@operation(schemas.Readings, query=schemas.ReadingsQuery)
+@operation(schemas.Readings, query=requests.ReadingsQuery)
 async def readings(request: web.Request) -> web.Response:
     """Readings of a resident, the newest taken first."""
-    asked = parse.query(request, schemas.ReadingsQuery)
+    asked = parse.query(request, requests.ReadingsQuery)
     before = residents_json.reading_place(asked.cursor)
     resident_id = request.match_info["resident_id"]
     now = request.app[keys.CLOCK].now()
@@ -94,10 +94,10 @@ async def readings(request: web.Request) -> web.Response:
     return reply({"items": [residents_json.reading(row) for row in page], "next": more})
 
 
-@operation(schemas.Trends, query=schemas.TrendsQuery)
+@operation(schemas.Trends, query=requests.TrendsQuery)
 async def resident_trends(request: web.Request) -> web.Response:
     """The charts of a resident: series, gaps, limits in force, alerts, pauses."""
-    asked = parse.query(request, schemas.TrendsQuery)
+    asked = parse.query(request, requests.TrendsQuery)
     resident_id = request.match_info["resident_id"]
     now = request.app[keys.CLOCK].now()
     since, until = residents_json.last_week(asked.since, asked.until, now)
@@ -107,7 +107,7 @@ async def resident_trends(request: web.Request) -> web.Response:
     return reply(trends.build(found["id"], found["zone"], history, since=since, until=until, now=now))
 
 
-@operation(schemas.Stored, body=schemas.KeyedSet, refusals=(409,), repeatable=True)
+@operation(schemas.Stored, body=requests.KeyedSet, refusals=(409,), repeatable=True)
 async def key_readings(request: web.Request) -> web.Response:
     """Store an observation set that staff took.
 
@@ -116,7 +116,7 @@ async def key_readings(request: web.Request) -> web.Response:
     resident_id = request.match_info["resident_id"]
     now = request.app[keys.CLOCK].now()
     await seek(request, "reading.key")
-    asked = await parse.body(request, schemas.KeyedSet)
+    asked = await parse.body(request, requests.KeyedSet)
 
     async def work() -> dict[str, int]:
         async with access.opened(request, "reading.key", kind="resident", object_id=resident_id) as view:
@@ -126,7 +126,7 @@ async def key_readings(request: web.Request) -> web.Response:
     return reply(await replies.once(request, work))
 
 
-@operation(schemas.Struck, body=schemas.Strike, refusals=(409,), repeatable=True)
+@operation(schemas.Struck, body=requests.Strike, refusals=(409,), repeatable=True)
 async def strike_reading(request: web.Request) -> web.Response:
     """Strike an entry made in error.
 
@@ -135,7 +135,7 @@ async def strike_reading(request: web.Request) -> web.Response:
     resident_id = request.match_info["resident_id"]
     now = request.app[keys.CLOCK].now()
     await seek(request, "reading.strike")
-    asked = await parse.body(request, schemas.Strike)
+    asked = await parse.body(request, requests.Strike)
 
     async def work() -> dict[str, bool]:
         async with access.opened(request, "reading.strike", kind="resident", object_id=resident_id) as view:

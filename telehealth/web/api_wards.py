@@ -10,7 +10,7 @@ from aiohttp import web
 from telehealth import errors
 from telehealth.store import board, residents_view
 from telehealth.store import clock as store_clock
-from telehealth.web import access, auth, boards, formats, keys, parse, residents_json, schemas
+from telehealth.web import access, auth, boards, formats, keys, parse, requests, residents_json, schemas
 from telehealth.web.operations import operation
 
 
@@ -54,10 +54,10 @@ async def ward_board(request: web.Request) -> web.Response:
     return reply(found)
 
 
-@operation(schemas.Devices, query=schemas.DevicesQuery, tag="devices")
+@operation(schemas.Devices, query=requests.DevicesQuery, tag="devices")
 async def devices(request: web.Request) -> web.Response:
     """Devices of the caller's wards, in the order of their names."""
-    asked = parse.query(request, schemas.DevicesQuery)
+    asked = parse.query(request, requests.DevicesQuery)
     after = residents_json.place(asked.cursor, (str,))
     now = request.app[keys.CLOCK].now()
     async with access.opened(request, "device.list", kind="ward", object_id=asked.ward) as view:
@@ -88,13 +88,13 @@ async def device(request: web.Request) -> web.Response:
     return reply(residents_json.device(found[0]))
 
 
-@operation(schemas.Clock, body=schemas.Advance, tag="simulator", refusals=(409,))
+@operation(schemas.Clock, body=requests.Advance, tag="simulator", refusals=(409,))
 async def advance_clock(request: web.Request) -> web.Response:
     """One step of virtual time.
 
     Answered when everything up to the present moment was taken in and judged, and time has moved on.
     """
-    asked = await parse.body(request, schemas.Advance)
+    asked = await parse.body(request, requests.Advance)
     database, clock = request.app[keys.DATABASE], request.app[keys.CLOCK]
     to = None if asked.to == "real" else asked.to
     step = await store_clock.advance(database, clock, to)

@@ -11,7 +11,7 @@ from devices import catalogue
 from telehealth import errors
 from telehealth.model import secrets
 from telehealth.store import keyed as store_keyed
-from telehealth.web import formats, measures, schemas
+from telehealth.web import formats, measures, requests
 from telehealth.web.access import Opened
 
 Json = dict[str, Any]
@@ -70,7 +70,7 @@ def _field(entry: catalogue.Entry) -> Json:
     }
 
 
-def from_form(form: Mapping[str, str], zone: str) -> schemas.KeyedSet:
+def from_form(form: Mapping[str, str], zone: str) -> requests.KeyedSet:
     """The observation set of a posted form. Raises WrongForm with everything that is wrong."""
     wrong: list[Json] = []
     taken_at = _moment(form, zone, wrong)
@@ -80,7 +80,7 @@ def from_form(form: Mapping[str, str], zone: str) -> schemas.KeyedSet:
         if typed:
             value = _value(catalogue.ENTRIES[code], typed, wrong)
             if value is not None:
-                values.append(schemas.KeyedValue(code=code, value=value))
+                values.append(requests.KeyedValue(code=code, value=value))
     if not values and not wrong:
         wrong.append(_wrong(FIELDS[0], "Enter at least one observation"))
     entry = form.get("entry", "")
@@ -88,12 +88,12 @@ def from_form(form: Mapping[str, str], zone: str) -> schemas.KeyedSet:
         wrong.append(_wrong("date", "This page was too old. Reload it and try again"))
     if wrong or taken_at is None:
         raise WrongForm(wrong)
-    return schemas.KeyedSet(entry=entry, taken_at=taken_at, values=values)
+    return requests.KeyedSet(entry=entry, taken_at=taken_at, values=values)
 
 
 def _moment(form: Mapping[str, str], zone: str, wrong: list[Json]) -> datetime | None:
     day, clock = formats.read_date(form.get("date", "")), formats.read_time(form.get("time", ""))
-    if day is None or not schemas.ordinary(day):
+    if day is None or not requests.ordinary(day):
         day = None
         wrong.append(_wrong("date", "Enter the date like this: 21-Nov-2026"))
     if clock is None:
@@ -130,7 +130,7 @@ def _wrong(field: str, text: str) -> Json:
     return {"field": field, "text": text, "href": f"#{field}"}
 
 
-async def take_in(view: Opened, asked: schemas.KeyedSet, *, now: datetime) -> dict[str, int]:
+async def take_in(view: Opened, asked: requests.KeyedSet, *, now: datetime) -> dict[str, int]:
     """Store the set as the caller's, all of it or nothing. Raises Invalid naming what cannot be taken."""
     assert view.resident_id is not None
     found = await store_keyed.take_in_keyed(
@@ -151,7 +151,7 @@ async def take_in(view: Opened, asked: schemas.KeyedSet, *, now: datetime) -> di
     return {"stored": found.stored, "duplicates": len(asked.values) - found.stored}
 
 
-def _entry(one: schemas.KeyedValue) -> store_keyed.Entry:
+def _entry(one: requests.KeyedValue) -> store_keyed.Entry:
     known = catalogue.ENTRIES.get(one.code)
     value = one.value
     if isinstance(value, float) and value.is_integer():
@@ -159,7 +159,7 @@ def _entry(one: schemas.KeyedValue) -> store_keyed.Entry:
     return store_keyed.Entry(one.code, value, one.unit or (None if known is None else known.unit))
 
 
-async def strike(view: Opened, asked: schemas.Strike, *, now: datetime) -> None:
+async def strike(view: Opened, asked: requests.Strike, *, now: datetime) -> None:
     """Strike one entry of the resident. NotFound if it is not theirs, Conflict if it is struck already."""
     assert view.resident_id is not None
     try:

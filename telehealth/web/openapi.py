@@ -8,11 +8,11 @@ from __future__ import annotations
 import functools
 import json
 
-from telehealth.web import device_api, operations, routes, schemas
+from telehealth.web import device_api, operations, requests, routes, schemas
 from telehealth.web.operations import Operation
 
 operations.OPERATIONS.setdefault(
-    device_api.post_readings, Operation(schemas.Receipt, body=schemas.DeviceMessage, tag="devices")
+    device_api.post_readings, Operation(schemas.Receipt, body=requests.DeviceMessage, tag="devices")
 )
 
 

@@ -19,9 +19,9 @@ from telehealth.web import (
     keys,
     measures,
     render,
+    requests,
     residents_json,
     rows,
-    schemas,
     trends,
 )
 from telehealth.web.pages import OUTCOMES
@@ -140,7 +140,7 @@ async def strike_reading(request: web.Request) -> web.StreamResponse:
     try:
         async with access.opened(request, "reading.strike", kind="resident", object_id=resident_id) as view:
             await api_residents.opened_resident(view, resident_id, now)
-            await keyed.strike(view, schemas.Strike.model_validate(form), now=now)
+            await keyed.strike(view, requests.Strike.model_validate(form), now=now)
     except ValidationError:
         wrong = [{"field": "reason", "text": "Say why the entry is struck", "href": "#reason"}]
         return await resident_page(request, status=422, wrong=wrong, form=form)

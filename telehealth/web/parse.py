@@ -9,9 +9,9 @@ from aiohttp import web
 from aiohttp.http import HttpProcessingError
 from pydantic import ValidationError
 
-from telehealth.web import errors, schemas
+from telehealth.web import errors, requests
 
-AskedT = TypeVar("AskedT", bound=schemas.Asked)
+AskedT = TypeVar("AskedT", bound=requests.Asked)
 
 #: No request of staff is larger; devices have their own limit.
 MOST_BYTES = 64 * 1024
@@ -53,7 +53,7 @@ async def limited(request: web.Request, most: int = MOST_BYTES) -> bytes:
     return data
 
 
-def _wrong(error: ValidationError, model: type[schemas.Asked]) -> errors.Problem:
+def _wrong(error: ValidationError, model: type[requests.Asked]) -> errors.Problem:
     first = error.errors(include_input=False, include_url=False, include_context=False)[0]
     # only names of ours: the place of a surplus field would repeat what was sent
     place = [str(part) for part in first["loc"] if isinstance(part, int) or part in _names(model)]
@@ -67,8 +67,8 @@ def _wrong(error: ValidationError, model: type[schemas.Asked]) -> errors.Problem
 _TEXTS = {"value_error": "is wrong", "assertion_error": "is wrong", "datetime_from_date_parsing": "is not a time"}
 
 
-def _names(model: type[schemas.Asked]) -> set[str]:
+def _names(model: type[requests.Asked]) -> set[str]:
     names = set(model.model_fields)
-    if model is schemas.KeyedSet:
-        names |= set(schemas.KeyedValue.model_fields)
+    if model is requests.KeyedSet:
+        names |= set(requests.KeyedValue.model_fields)
     return names

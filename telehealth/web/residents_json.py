@@ -14,7 +14,7 @@ import msgspec
 from telehealth.model import people
 from telehealth.store.db import Record
 from telehealth.store.residents_view import ReadingKey
-from telehealth.web import errors, formats, measures, rows, schemas
+from telehealth.web import errors, formats, measures, requests, rows
 
 Json = dict[str, Any]
 
@@ -179,7 +179,7 @@ def _ordinary(value: Any) -> bool:
     """Whether the database can take this part of a place."""
     match value:
         case datetime():
-            return value.tzinfo is not None and schemas.ordinary(value)
+            return value.tzinfo is not None and requests.ordinary(value)
         case int():
             return -(2**63) <= value < 2**63
         case str():

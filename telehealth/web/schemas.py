@@ -1,14 +1,14 @@
-"""What /api/v1 takes and gives, as models: requests are checked by them, answers are described by them.
+"""What /api/v1 gives, as models: answers are described by them. Times are UTC with milliseconds and Z.
 
-Times are RFC 3339 with an offset; in answers always UTC with milliseconds and Z.
+What it takes is in requests.py.
 """
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from alerts import lifecycle
 
@@ -20,25 +20,6 @@ Handling = Literal["new", "acknowledged", "snoozed", "escalated", "resolved"]
 Outcome = Annotated[str, Field(max_length=40, json_schema_extra={"enum": list(lifecycle.OUTCOMES)})]
 Key = Annotated[int, Field(ge=1, lt=2**63)]
 Json = dict[str, Any]
-
-
-def ordinary(day: date) -> bool:
-    """Whether a date or time is not at the edges of the calendar, where an offset or a span leads outside it."""
-    return 1000 < day.year < 9000
-
-
-class Asked(BaseModel):
-    """Base of everything that is sent to us."""
-
-    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True, frozen=True, allow_inf_nan=False)
-
-    @field_validator("*")
-    @classmethod
-    def _ordinary_time(cls, value: object) -> object:
-        """Every time that is asked for."""
-        if isinstance(value, datetime) and not ordinary(value):
-            raise ValueError
-        return value
 
 
 class Given(BaseModel):
@@ -56,114 +37,6 @@ class Problem(Given):
     detail: str
     request_id: str
     field: str | None = None
-
-
-# Requests ----------------------------------------------------------------------------------------
-
-
-class Page(Asked):
-    """Paging by the end of the page before."""
-
-    limit: Annotated[int, Field(ge=1, le=1000)] = 200
-    #: "next" of the page before
-    cursor: Annotated[str, Field(max_length=200)] | None = None
-
-
-class ResidentsQuery(Page):
-    ward: Key | None = None
-
-
-class ReadingsQuery(Page):
-    """By taken_at: since <= taken_at < until."""
-
-    code: Annotated[str, Field(pattern=r"^[a-z0-9_]{1,40}$")] | None = None
-    since: AwareDatetime | None = None
-    until: AwareDatetime | None = None
-
-
-class TrendsQuery(Asked):
-    """By effective_at; at most 366 days, by default the last week."""
-
-    since: AwareDatetime | None = None
-    until: AwareDatetime | None = None
-
-
-class AlertsQuery(Page):
-    ward: Key | None = None
-    resident: Key | None = None
-    open: bool | None = None
-    condition: Condition | None = None
-    handling: Handling | None = None
-
-
-class DevicesQuery(Page):
-    ward: Key | None = None
-
-
-class KeyedValue(Asked):
-    """One value of an observation set. unit: absent means the code's own."""
-
-    code: Annotated[str, Field(pattern=r"^[a-z0-9_]{1,40}$")]
-    value: bool | float | Annotated[str, Field(max_length=64)]
-    unit: Annotated[str, Field(max_length=40)] | None = None
-
-
-class KeyedSet(Asked):
-    """An observation set that staff took. entry: chosen by the sender; the same entry is stored once."""
-
-    entry: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
-    taken_at: AwareDatetime
-    values: Annotated[list[KeyedValue], Field(min_length=1, max_length=20)]
-
-
-class Strike(Asked):
-    """An entry made in error; named by its key in a list of readings."""
-
-    taken_at: AwareDatetime
-    identity: Annotated[str, Field(pattern=r"^[0-9a-fA-F-]{32,36}$")]
-    value_key: Annotated[str, Field(pattern=r"^-?[0-9]{1,19}$")]
-    reason: Annotated[str, Field(min_length=1, max_length=500)]
-
-
-class Acknowledge(Asked):
-    note: Annotated[str, Field(max_length=2000)] | None = None
-
-
-class Resolve(Asked):
-    outcome: Outcome
-    note: Annotated[str, Field(max_length=2000)] | None = None
-
-
-class Advance(Asked):
-    """to: null only settles the present moment, "real" ends virtual time; time never goes back."""
-
-    to: AwareDatetime | Literal["real"] | None = None
-
-
-class DeviceReading(Asked):
-    """One measurement; docs/asyncapi.yaml says the whole of it. value null: it failed, absent says why."""
-
-    code: str
-    value: float | bool | str | None
-    taken_at: AwareDatetime
-    unit: str | None = None
-    absent: str | None = None
-    source_id: str | None = None
-    set: str | None = None
-
-
-class DeviceMessage(Asked):
-    """What a device would publish by MQTT: the native message, at most 256 KiB and 1,000 readings."""
-
-    stream: str | None = None
-    seq: int | None = None
-    oldest: int | None = None
-    id: str | None = None
-    sent_at: AwareDatetime | None = None
-    readings: Annotated[list[DeviceReading], Field(max_length=1000)]
-
-
-# Answers -----------------------------------------------------------------------------------------
 
 
 class Me(Given):

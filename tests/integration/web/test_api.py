@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from telehealth import errors as service_errors
 from telehealth.model import secrets
-from telehealth.web import errors, openapi, operations, routes, schemas
+from telehealth.web import errors, openapi, operations, requests, routes, schemas
 from tests.integration.web.conftest import NOW, Server, World, alert, observe, token
 from tests.support import world
 
@@ -229,9 +229,9 @@ def test_validation_never_repeats_a_value(text: str) -> None:
 
     asked = {"ward": text, "limit": text, "cursor": text * 20, "open": text, "condition": text, text: text}
     try:
-        schemas.AlertsQuery.model_validate(asked)
+        requests.AlertsQuery.model_validate(asked)
     except pydantic.ValidationError as error:
-        problem = _wrong(error, schemas.AlertsQuery)
+        problem = _wrong(error, requests.AlertsQuery)
         # a short text may happen to be a part of our own words
         assert text not in problem.text or text in OWN_WORDS
 
