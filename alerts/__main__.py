@@ -68,5 +68,5 @@ def _evaluate(text: str, target: TextIO, complaints: TextIO) -> int:
 
 if __name__ == "__main__":
     sys.stdin.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]  # always a TextIOWrapper here
-    sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
+    sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]  # as above
     raise SystemExit(main(sys.argv[1:], sys.stdin, sys.stdout, sys.stderr))

@@ -24,4 +24,4 @@ def text() -> str:
 
 
 if __name__ == "__main__":
-    print(text(), end="")  # noqa: T201
+    print(text(), end="")  # noqa: T201  # what the command is for
