@@ -102,7 +102,8 @@ def test_drag_over_a_chart_zooms_all_of_them(nurse: Page, service: Service) -> N
 
 def test_server_killed_says_not_live(watched: Watched, own_service: Service) -> None:
     page = watched.page(own_service.url)
-    watched.expected += ["WebSocket", "ERR_CONNECTION"]
+    # A font or a script that was still coming when the server died is cut off too.
+    watched.expected += ["WebSocket", "ERR_CONNECTION", "Failed to load resource"]
     sign_in(page)
     board(page, own_service)
     own_service.process.kill()
