@@ -6,10 +6,13 @@ Shared by every format, so that a value means the same however it came.
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from math import isfinite
 from typing import Final
+
+import msgspec
 
 from devices import catalogue, identity, message, units
 from devices.errors import Refusal, refusal
@@ -22,8 +25,10 @@ TOKEN_LIMIT: Final = 64
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _WORD: Final = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
-#: How many readings of a message had the same (code, ms, subject) so far.
-Equals = dict[tuple[str, int, str | None], int]
+#: Of readings without a time, until they are dated.
+NO_IDENTITY: Final = uuid.UUID(int=0)
+#: How many readings of a message had the same (code, ms, subject) so far; ms: None without a time.
+Equals = dict[tuple[str, int | None, str | None], int]
 
 
 def moment(at: datetime) -> datetime | str:
@@ -57,7 +62,7 @@ def reading(
     code: str,
     token: str | None,
     unit: str | None,
-    taken_at: datetime,
+    taken_at: datetime | None,
     source_id: str | None,
     subject: str | None,
     set: str | None,
@@ -65,18 +70,29 @@ def reading(
     flags: tuple[str, ...],
     method: Method,
     absent: Absent | None,
+    local_time: datetime | None = None,
 ) -> Reading | Refusal:
     """One reading, or why not. token: the value's JSON text; None or "null" when there is none.
 
-    Fields are of the right type and within their bounds already.
+    Fields are of the right type and within their bounds already. taken_at None: the bytes have no time but
+    perhaps local_time, which is naive.
     """
     entry = catalogue.ENTRIES.get(code)
     if entry is None:
         return refusal("code_unknown", "code", index)
-    at = moment(taken_at)
-    if isinstance(at, str):
-        return refusal("taken_at_" + at, "taken_at", index)
-    ms = milliseconds(at)
+    at: datetime | None = None
+    ms: int | None = None
+    if taken_at is not None:
+        checked = moment(taken_at)
+        if isinstance(checked, str):
+            return refusal("taken_at_" + checked, "taken_at", index)
+        at = checked
+        ms = milliseconds(at)
+        local_time = None
+    elif local_time is not None:
+        # Only to tell equals apart.
+        ms = milliseconds(local_time.replace(tzinfo=UTC))
+    n = 0
     if source_id is not None:
         source = identity.source(source_id)
     else:
@@ -111,10 +127,24 @@ def reading(
         method,
         absent,
         extreme,
-        identity.identity(device_id, subject, code, ms, source),
+        NO_IDENTITY if at is None or ms is None else identity.identity(device_id, subject, code, ms, source),
         value_key,
-        taken_at.microsecond % 1000,
+        0 if taken_at is None else taken_at.microsecond % 1000,
+        local_time,
+        n,
     )
+
+
+def dated(device_id: str, reading: Reading, taken_at: datetime) -> Reading:
+    """A reading that was sent without a time, with the time that was found for it, and so its identity.
+
+    taken_at: aware, of the years 1900 to 2200.
+    """
+    at = moment(taken_at)
+    assert isinstance(at, datetime)
+    source = identity.position(reading.place) if reading.source_id is None else identity.source(reading.source_id)
+    own = identity.identity(device_id, reading.subject, reading.code, milliseconds(at), source)
+    return msgspec.structs.replace(reading, taken_at=at, taken_us=taken_at.microsecond % 1000, identity=own)
 
 
 #: value, value_code, value_sent, unit, extreme, value_key

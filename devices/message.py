@@ -48,7 +48,9 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
     value_sent, unit_sent: the JSON token and the unit as sent, None when they are what value_token()
     and unit say, so that what was sent can always be written again.
     taken_at: aware, UTC, whole milliseconds, in which identity counts; taken_us: what was sent beyond them, 0 to
-    999 microseconds.
+    999 microseconds. None: no time was sent, or only local_time: what the device's clock showed, naive, of an
+    unknown zone. Such a reading has no identity yet (meaning.dated gives it one).
+    place: its position among its equals in the message, for identity without source_id.
     """
 
     index: int
@@ -58,7 +60,7 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
     unit: str | None
     value_sent: str | None
     unit_sent: str | None
-    taken_at: datetime
+    taken_at: datetime | None
     source_id: str | None
     subject: str | None
     set: str | None
@@ -70,6 +72,8 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
     identity: uuid.UUID
     value_key: int
     taken_us: int = 0
+    local_time: datetime | None = None
+    place: int = 0
 
 
 class Message(msgspec.Struct, frozen=True, gc=False):
@@ -90,6 +94,8 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     sent_at: datetime | None
     readings: tuple[Reading, ...]
     refusals: tuple[Refusal, ...]
+    #: IANA zone of the readings' local times, if the gateway names it; it may not exist.
+    zone: str | None = None
 
 
 def plain(value: float) -> str:
