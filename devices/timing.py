@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
 
 #: A clock that shows a time before this has not been set: devices start at 1970, 2000, 2010 or 2016.
 CLOCK_SET_FROM: Final = datetime(2020, 1, 1, tzinfo=UTC)
@@ -35,3 +36,22 @@ def effective(taken_at: datetime, sent_at: datetime | None, received_at: datetim
     if sent_at is not None and sent_at >= taken_at:
         return Timing(received_at - (sent_at - taken_at), True)
     return Timing(None, True)
+
+
+def localised(local: datetime, zone: ZoneInfo, not_after: datetime) -> tuple[datetime, bool]:
+    """The moment (aware, UTC) of a clock's naive local time in a zone, and whether there is no doubt about it.
+
+    local: of the years 2 to 9998. not_after: when it was sent or received at the latest, aware. An hour that the
+    zone has twice: the later of the two that is at most 60 s after not_after; in doubt unless only one is. An hour
+    that it skips was shown by a clock that had not been put forward yet: meant as before the change, in doubt.
+    """
+    first = local.replace(tzinfo=zone, fold=0).astimezone(UTC)
+    second = local.replace(tzinfo=zone, fold=1).astimezone(UTC)
+    if first == second:
+        return first, True
+    if first > second:
+        # Skipped: fold 0 counts with the offset before the change, which gives the later moment.
+        return first, False
+    if second > not_after + TOLERANCE:
+        return first, first <= not_after + TOLERANCE
+    return second, False

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -76,3 +77,64 @@ def test_later_readings_of_one_message_count_later(
     first, second = timing.effective(taken, sent, received), timing.effective(taken + later, sent, received)
     if first.effective_at and second.effective_at and first.uncertain == second.uncertain:
         assert second.effective_at - first.effective_at == later
+
+
+LONDON = ZoneInfo("Europe/London")
+
+
+def _local(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def _utc(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("local", "zone", "not_after", "moment", "certain"),
+    [
+        ("2026-01-10T08:00", "Europe/London", "2026-01-10T08:00:05", "2026-01-10T08:00", True),
+        ("2026-07-10T08:00", "Europe/London", "2026-07-10T08:00:05", "2026-07-10T07:00", True),
+        # the clocks went forward at 01:00 UTC: there is no 01:30; a clock that still shows it means 01:30 GMT
+        ("2026-03-29T00:59:59.999", "Europe/London", "2026-03-29T09:00", "2026-03-29T00:59:59.999", True),
+        ("2026-03-29T01:00", "Europe/London", "2026-03-29T09:00", "2026-03-29T01:00", False),
+        ("2026-03-29T01:30", "Europe/London", "2026-03-29T09:00", "2026-03-29T01:30", False),
+        ("2026-03-29T02:00", "Europe/London", "2026-03-29T09:00", "2026-03-29T01:00", True),
+        # the clocks went back at 01:00 UTC: 01:00 to 02:00 came twice
+        ("2026-10-25T00:59", "Europe/London", "2026-10-25T09:00", "2026-10-24T23:59", True),
+        ("2026-10-25T01:30", "Europe/London", "2026-10-25T09:00", "2026-10-25T01:30", False),
+        ("2026-10-25T01:30", "Europe/London", "2026-10-25T01:29:00", "2026-10-25T01:30", False),
+        ("2026-10-25T01:30", "Europe/London", "2026-10-25T01:28:59", "2026-10-25T00:30", True),
+        ("2026-10-25T01:30", "Europe/London", "2026-10-25T00:30:02", "2026-10-25T00:30", True),
+        ("2026-10-25T01:30", "Europe/London", "2026-10-25T00:00", "2026-10-25T00:30", False),
+        ("2026-10-25T02:00", "Europe/London", "2026-10-25T09:00", "2026-10-25T02:00", True),
+        # half an hour of daylight saving, and a day that was left out
+        ("2026-04-05T01:45", "Australia/Lord_Howe", "2026-04-06T00:00", "2026-04-04T15:15", False),
+        ("2011-12-30T12:00", "Pacific/Apia", "2012-01-05T00:00", "2011-12-30T22:00", False),
+    ],
+)
+def test_local_times_by_their_zone(local: str, zone: str, not_after: str, moment: str, certain: bool) -> None:
+    got = timing.localised(_local(local), ZoneInfo(zone), _utc(not_after))
+    assert got == (_utc(moment), certain)
+    assert got[0].tzinfo is UTC
+
+
+@given(
+    st.datetimes(datetime(2, 1, 1), datetime(9998, 12, 31)),  # noqa: DTZ001
+    st.sampled_from(["Europe/London", "Pacific/Kiritimati", "Pacific/Honolulu", "Australia/Lord_Howe", "UTC"]),
+    RECEIVED_TIMES,
+)
+def test_a_local_time_without_doubt_reads_the_same_in_its_zone(local: datetime, zone: str, not_after: datetime) -> None:
+    at, certain = timing.localised(local, ZoneInfo(zone), not_after)
+    shown = at.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+    assert not certain or shown == local
+    assert abs(shown - local) <= timedelta(days=1)
+
+
+@given(st.datetimes(datetime(2000, 1, 1), datetime(2099, 12, 31)), st.timedeltas(timedelta(0), timedelta(days=2)))  # noqa: DTZ001
+def test_what_a_right_clock_showed_is_found_again_or_said_to_be_in_doubt(utc: datetime, delay: timedelta) -> None:
+    measured = utc.replace(tzinfo=UTC)
+    shown = measured.astimezone(LONDON).replace(tzinfo=None)
+    at, certain = timing.localised(shown, LONDON, measured + delay)
+    assert at == measured or not certain
+    assert at <= measured + delay + timing.TOLERANCE
