@@ -16,7 +16,7 @@ import msgspec
 
 from devices import catalogue, identity, message, units
 from devices.errors import Refusal, refusal
-from devices.message import Absent, Method, Reading
+from devices.message import Absent, Method, Reading, TimeSource
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 EARLIEST: Final = datetime(1900, 1, 1, tzinfo=UTC)
@@ -135,7 +135,7 @@ def reading(
     )
 
 
-def dated(device_id: str, reading: Reading, taken_at: datetime) -> Reading:
+def dated(device_id: str, reading: Reading, taken_at: datetime, time_source: TimeSource) -> Reading:
     """A reading that was sent without a time, with the time that was found for it, and so its identity.
 
     taken_at: aware, of the years 1900 to 2200.
@@ -144,7 +144,8 @@ def dated(device_id: str, reading: Reading, taken_at: datetime) -> Reading:
     assert isinstance(at, datetime)
     source = identity.position(reading.place) if reading.source_id is None else identity.source(reading.source_id)
     own = identity.identity(device_id, reading.subject, reading.code, milliseconds(at), source)
-    return msgspec.structs.replace(reading, taken_at=at, taken_us=taken_at.microsecond % 1000, identity=own)
+    us = taken_at.microsecond % 1000
+    return msgspec.structs.replace(reading, taken_at=at, taken_us=us, identity=own, time_source=time_source)
 
 
 #: value, value_code, value_sent, unit, extreme, value_key

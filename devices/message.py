@@ -41,6 +41,11 @@ Absent = Literal[
 ]
 
 
+#: Where a taken_at is from: sent with an offset; the device's local time in a zone that the gateway names, or in one
+#: that we assume; the time of sending, or of arrival, where none was sent; or nowhere: it only stands in for one.
+TimeSource = Literal["own", "zone", "assumed_zone", "sending", "arrival", "unknown"]
+
+
 class Reading(msgspec.Struct, frozen=True, gc=False):
     """One accepted measurement, answer or event.
 
@@ -74,6 +79,7 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
     taken_us: int = 0
     local_time: datetime | None = None
     place: int = 0
+    time_source: TimeSource = "own"
 
 
 class Message(msgspec.Struct, frozen=True, gc=False):

@@ -66,10 +66,10 @@ class Batch:
             _or_null([r.taken_us or None for r in readings]),
         ]
 
-    def contradictions(self) -> dict[Any, datetime]:
+    def contradictions(self) -> dict[Any, datetime | None]:
         """Identities that this batch itself holds with different values, and their taken_at."""
         first: dict[int, int] = {}
-        found: dict[Any, datetime] = {}
+        found: dict[Any, datetime | None] = {}
         for reading in self.readings:
             key = reading.identity.int
             if first.setdefault(key, reading.value_key) != reading.value_key:

@@ -21,7 +21,7 @@ from devices.errors import Refusal
 from devices.message import Message, Reading
 from devices.receipts import Ranges, Refused
 from telehealth.model.delivery import Answer, Delivery, Status
-from telehealth.store import quarantine
+from telehealth.store import quarantine, undated
 from telehealth.store.columns import Batch
 from telehealth.store.db import Connection
 from telehealth.store.queries import sql
@@ -80,7 +80,7 @@ async def take_in(
     settled = await _settle(connection, known, devices, now)
     taken.answers = _answers(known, devices, settled)
     assignments = await _assignments(connection, [device.pk for device in devices.values()])
-    batch = _gather(known, devices, assignments)
+    batch = _gather(await undated.date(connection, known, devices), devices, assignments)
     taken.received = len(batch.readings)
     if batch.readings:
         wards = {device.pk: device.ward_id for device in devices.values()}
@@ -250,9 +250,15 @@ def _gather(
         theirs = assignments.get(device.pk, ())
         received_at, sent_at = delivery.received_at, message.sent_at
         for reading in readings:
-            clock_set = timing.CLOCK_NOT_SET not in reading.flags
-            effective_at, uncertain = timing.effective(reading.taken_at, sent_at, received_at, clock_set=clock_set)
+            taken_at, mark = reading.taken_at, None
+            if reading.time_source == "own" and taken_at is not None:
+                clock_set = timing.CLOCK_NOT_SET not in reading.flags
+                effective_at, uncertain = timing.effective(taken_at, sent_at, received_at, clock_set=clock_set)
+            else:
+                effective_at, uncertain, mark = undated.effective(reading)
             resident_id, marks = _attribute(reading, effective_at, uncertain, theirs)
+            if mark is not None:
+                marks = mark if marks is None else f"{marks} {mark}"
             batch.effective.append(effective_at)
             batch.residents.append(resident_id)
             batch.marks.append(marks)

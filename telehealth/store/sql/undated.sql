@@ -1,0 +1,21 @@
+-- name: remember
+-- When messages without times first came, and the time given to their readings then; one entry per message.
+-- $1 device_pk, $2 organisation_id, $3 message_key, $4 received_at, $5 at, $6 whether the key names one message
+-- for good; else the same bytes after $7 are another message.
+INSERT INTO undated AS u (device_pk, organisation_id, message_key, received_at, at)
+SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bytea[], $4::timestamptz[], $5::timestamptz[])
+    AS m (device_pk, organisation_id, message_key, received_at, at)
+ORDER BY device_pk, message_key
+ON CONFLICT (device_pk, message_key) DO UPDATE SET
+    received_at = CASE WHEN u.message_key = ANY ($6::bytea[]) OR excluded.received_at <= u.received_at + $7::interval
+                       THEN u.received_at ELSE excluded.received_at END,
+    at = CASE WHEN u.message_key = ANY ($6::bytea[]) OR excluded.received_at <= u.received_at + $7::interval
+              THEN u.at ELSE excluded.at END
+RETURNING device_pk, message_key, at;
+
+-- name: zones
+-- The zone of whoever has each device at a moment: $1 device_pk, $2 at.
+SELECT a.device_pk, r.zone
+FROM unnest($1::bigint[], $2::timestamptz[]) AS w (device_pk, at)
+JOIN device_assignment a ON a.device_pk = w.device_pk AND a.during @> w.at
+JOIN resident r ON r.id = a.resident_id;
