@@ -84,9 +84,10 @@ def effective(reading: Reading) -> tuple[datetime | None, bool, str | None]:
 def _dated(
     delivery: Delivery, reading: Reading, arrived: datetime, zone: ZoneInfo | None, source: TimeSource
 ) -> Reading:
-    usable = reading.local_time is not None and 1900 <= reading.local_time.year <= 2200
-    if usable and zone is not None and timing.CLOCK_NOT_SET not in reading.flags:
-        taken_at, certain = timing.localised(reading.local_time, zone, delivery.received_at)
+    local = reading.local_time
+    set_at_all = timing.CLOCK_NOT_SET not in reading.flags and local is not None and 1900 <= local.year <= 2200
+    if local is not None and set_at_all and zone is not None:
+        taken_at, certain = timing.localised(local, zone, delivery.received_at)
         # A clock that is ahead or was never set says nothing: then only the arrival is known.
         if timing.CLOCK_SET_FROM <= taken_at <= delivery.received_at + timing.TOLERANCE:
             return meaning.dated(delivery.device_id, reading, taken_at, source if certain else "assumed_zone")
