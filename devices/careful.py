@@ -24,22 +24,22 @@ FLAG: Final = "^[a-z0-9][a-z0-9_-]{0,31}$"
 TEXT_LIMIT: Final = 64
 CONTEXT_LIMIT: Final = 8
 FLAGS_LIMIT: Final = 16
-_MALFORMED: Final = object()
+MALFORMED: Final = object()
 _key: Final = re.compile(KEY.replace("$", r"\Z"))
 _flag: Final = re.compile(FLAG.replace("$", r"\Z"))
 _methods: Final = frozenset(get_args(Method))
 _reasons: Final = frozenset(get_args(Absent))
 
 
-class _Whole(str):
+class Whole(str):
     """A JSON number without fraction and exponent, as written."""
 
 
-class _Real(str):
+class Real(str):
     """Any other JSON number, as written."""
 
 
-class _NotFinite(str):
+class NotFinite(str):
     """NaN, Infinity or -Infinity, which JSON does not have."""
 
 
@@ -50,7 +50,7 @@ class _Wrong(Exception):
         self.refusal = refusal(error, field, None, detail)
 
 
-class _Envelope(NamedTuple):
+class Envelope(NamedTuple):
     stream: str | None
     seq: int | None
     oldest: int | None
@@ -67,16 +67,16 @@ def decode(device_id: str, payload: bytes, digest: str) -> Message:
         text = payload.decode()
     except UnicodeDecodeError:
         return refused(payload, digest, refusal("not_utf8"))
-    content = _parse(text)
-    if content is _MALFORMED:
+    content = parse(text)
+    if content is MALFORMED:
         return refused(b"", digest, refusal("not_json"), len(payload))
-    envelope = _envelope(content, digest)
+    envelope = read_envelope(content, digest)
     given = content.get("readings") if isinstance(content, dict) else None
     if not isinstance(given, list):
         field = "readings" if isinstance(content, dict) else None
-        return _message(digest, len(payload), envelope, (), (refusal("schema", field),))
+        return assembled(digest, len(payload), envelope, (), (refusal("schema", field),))
     if len(given) > message.READINGS_LIMIT:
-        return _message(digest, len(payload), envelope, (), (refusal("too_many_readings", "readings"),))
+        return assembled(digest, len(payload), envelope, (), (refusal("too_many_readings", "readings"),))
     readings: list[Reading] = []
     refusals: list[Refusal] = []
     equals: meaning.Equals = {}
@@ -86,22 +86,22 @@ def decode(device_id: str, payload: bytes, digest: str) -> Message:
             readings.append(read)
         else:
             refusals.append(read)
-    return _message(digest, len(payload), envelope, tuple(readings), tuple(refusals))
+    return assembled(digest, len(payload), envelope, tuple(readings), tuple(refusals))
 
 
 def refused(payload: bytes, digest: str, why: Refusal, size: int | None = None) -> Message:
     """A message refused whole, by stream and seq or id where they can still be found in it."""
     content: Any = None
     if len(payload) <= message.SEARCH_LIMIT:
-        content = _parse(payload.decode(errors="surrogateescape"))
-    envelope = _envelope(content, digest)
+        content = parse(payload.decode(errors="surrogateescape"))
+    envelope = read_envelope(content, digest)
     # Only how to answer it matters now: what else was wrong with the envelope would say nothing more.
     envelope = envelope._replace(refusals=())
-    return _message(digest, len(payload) if size is None else size, envelope, (), (why,))
+    return assembled(digest, len(payload) if size is None else size, envelope, (), (why,))
 
 
-def _message(
-    digest: str, size: int, envelope: _Envelope, readings: tuple[Reading, ...], refusals: tuple[Refusal, ...]
+def assembled(
+    digest: str, size: int, envelope: Envelope, readings: tuple[Reading, ...], refusals: tuple[Refusal, ...]
 ) -> Message:
     return Message(
         digest,
@@ -116,17 +116,18 @@ def _message(
     )
 
 
-def _parse(text: str) -> Any:
-    """The JSON content with numbers as written, or _MALFORMED."""
+def parse(text: str) -> Any:
+    """The JSON content with numbers as written, or MALFORMED."""
     try:
-        return json.loads(text, parse_int=_Whole, parse_float=_Real, parse_constant=_NotFinite)
+        return json.loads(text, parse_int=Whole, parse_float=Real, parse_constant=NotFinite)
     except (ValueError, RecursionError):
-        return _MALFORMED
+        return MALFORMED
 
 
-def _envelope(content: Any, digest: str) -> _Envelope:
+def read_envelope(content: Any, digest: str) -> Envelope:
+    """stream, seq, oldest, id and sent_at of a parsed message, and what was wrong with them."""
     if not isinstance(content, dict):
-        return _Envelope(None, None, None, digest, None, ())
+        return Envelope(None, None, None, digest, None, ())
     wrong: list[Refusal] = []
 
     def field(name: str, read: Any) -> Any:
@@ -154,7 +155,7 @@ def _envelope(content: Any, digest: str) -> _Envelope:
     if seq is not None:
         oldest = field("oldest", lambda given: _whole(given, "oldest", seq))
     answer = None if seq is not None else own_id or digest
-    return _Envelope(stream, seq, oldest, answer, sent_at, tuple(wrong))
+    return Envelope(stream, seq, oldest, answer, sent_at, tuple(wrong))
 
 
 def _reading(device_id: str, index: int, equals: meaning.Equals, given: Any) -> Reading | Refusal:
@@ -203,13 +204,14 @@ def _count(equals: meaning.Equals, code: str, taken_at: datetime, source_id: str
 
 def _text(given: Any, field: str) -> str:
     """1 to 64 characters without control characters, which the database could not keep."""
-    good = type(given) is str and 0 < len(given) <= TEXT_LIMIT and _storable(given)
+    good = type(given) is str and 0 < len(given) <= TEXT_LIMIT and storable(given)
     if not good:
         raise _Wrong(f"{field}_invalid", field)
     return str(given)
 
 
-def _storable(text: str) -> bool:
+def storable(text: str) -> bool:
+    """Whether a text that is not empty has no control characters and can be written as UTF-8."""
     if min(text) < " ":
         return False
     try:
@@ -225,7 +227,7 @@ def _optional(given: Mapping[str, Any], field: str) -> str | None:
 
 
 def _whole(given: Any, field: str, highest: int) -> int:
-    if type(given) is _Whole and len(given) <= 16 and 1 <= int(given) <= highest:
+    if type(given) is Whole and len(given) <= 16 and 1 <= int(given) <= highest:
         return int(given)
     raise _Wrong(f"{field}_invalid", field)
 
@@ -262,9 +264,9 @@ def _token(given: Any) -> str:
         return "null"
     if given is True or given is False:
         return "true" if given else "false"
-    if type(given) is _NotFinite:
+    if type(given) is NotFinite:
         raise _Wrong("value_not_finite", "value")
-    if isinstance(given, _Whole | _Real):
+    if isinstance(given, Whole | Real):
         return str(given)
     if type(given) is str:
         return f'"{given}"'
@@ -288,14 +290,14 @@ def _context(given: Any) -> Mapping[str, str | int | float | bool] | None:
 def _context_value(key: str, given: Any) -> str | int | float | bool:
     if _key.match(key):
         if type(given) is str:
-            if 0 < len(given) <= TEXT_LIMIT and _storable(given):
+            if 0 < len(given) <= TEXT_LIMIT and storable(given):
                 return given
         elif type(given) is bool:
             return given
-        elif isinstance(given, _Whole | _Real):
+        elif isinstance(given, Whole | Real):
             number = float(given)
             if abs(number) <= message.SEQ_LIMIT:
-                return int(given) if type(given) is _Whole else number
+                return int(given) if type(given) is Whole else number
     raise _Wrong("context_invalid", "context")
 
 
