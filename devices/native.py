@@ -12,13 +12,13 @@ from typing import Annotated, Final
 
 import msgspec
 
-from devices import careful, meaning, message
+from devices import careful, envelope, fields, meaning, message
 from devices.errors import Refusal, refusal
 from devices.message import Absent, Message, Method, Reading
 
 _Text = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
-_Key = Annotated[str, msgspec.Meta(pattern=careful.KEY)]
-_Flag = Annotated[str, msgspec.Meta(pattern=careful.FLAG)]
+_Key = Annotated[str, msgspec.Meta(pattern=fields.KEY)]
+_Flag = Annotated[str, msgspec.Meta(pattern=fields.FLAG)]
 _Whole = Annotated[int, msgspec.Meta(ge=1, le=message.SEQ_LIMIT)]
 
 _Int = Annotated[int, msgspec.Meta(ge=-message.SEQ_LIMIT, le=message.SEQ_LIMIT)]
@@ -102,4 +102,4 @@ def decode(device_id: str, payload: bytes) -> Message:
 def refuse(payload: bytes, error: str, field: str | None = None) -> Message:
     """A message refused whole for a reason from outside it; by stream and seq if it is native enough to have them."""
     digest = hashlib.sha256(payload).hexdigest()[:16]
-    return careful.refused(payload, digest, refusal(error, field))
+    return envelope.refused(payload, digest, refusal(error, field))

@@ -12,8 +12,9 @@ import pytest
 import yaml
 from referencing import Registry, Resource
 
-from devices import careful, catalogue, commands, message, native, status, timing, topics, units
+from devices import catalogue, commands, message, native, status, timing, topics, units
 from devices.errors import MEANINGS
+from devices.fields import CONTEXT_LIMIT
 from tests.unit.devices.payloads import decode, envelope, reading
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -111,7 +112,7 @@ def test_the_schema_of_a_reading_knows_the_catalogue() -> None:
     assert fields["absent"]["anyOf"][0]["enum"] == list(get_args(message.Absent))
     assert fields["method"]["anyOf"][0]["enum"] == list(get_args(message.Method))
     assert set(fields) == set(native._Reading.__struct_fields__)
-    assert fields["context"]["anyOf"][0]["maxProperties"] == careful.CONTEXT_LIMIT
+    assert fields["context"]["anyOf"][0]["maxProperties"] == CONTEXT_LIMIT
     for rule, entry in zip(schema["allOf"], catalogue.ENTRIES.values(), strict=True):
         assert rule["if"]["properties"]["code"]["const"] == entry.code
         known = rule["then"]["properties"]["unit"].get("enum", [None])
