@@ -11,7 +11,7 @@ import asyncpg
 from devices import catalogue
 from telehealth.errors import Conflict, Invalid, NotFound
 from telehealth.model import people, secrets
-from telehealth.store import audit, residents, unattributed
+from telehealth.store import attribution, audit, ingest, residents
 from telehealth.store.db import Actor, Connection
 from telehealth.store.queries import sql
 
@@ -133,14 +133,10 @@ async def reattribute(
     """Derive anew whose the device's readings are from a time on, and have those residents judged again."""
     # What ingest took in by the old assignment is waited for; what it takes in from here on goes by the new one.
     await connection.execute(sql("devices.hold"), device.id)
-    await connection.execute(sql("devices.hold_contact"), device.id)
-    rows = await connection.fetch(sql("devices.reattribute"), device.id, list(residents_touched), since)
-    await unattributed.ask(connection, device.id, since, now)
-    if not rows:
-        return
-    await residents.recompute_latest(connection, [int(row["resident_id"]) for row in rows])
-    for row in rows:
-        await residents.refold(connection, row["resident_id"], row["earliest_at"], "attribution", now)
+    await attribution.hold(connection, device.id)
+    touched = await attribution.derive(connection, device.id, since=since, also=residents_touched, now=now)
+    await ingest.recompute_latest(connection, touched)
+    await ingest.hint(connection, residents=sorted({whose for whose, _ in touched}), wards=[device.ward_id])
 
 
 async def _journal(

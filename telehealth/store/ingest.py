@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 import msgspec
 
@@ -20,14 +19,13 @@ from devices import timing
 from devices.errors import Refusal
 from devices.message import Message, Reading
 from devices.receipts import Ranges, Refused
+from telehealth.model.attribution import Claims
 from telehealth.model.delivery import Answer, Delivery, Status
-from telehealth.store import quarantine, undated
+from telehealth.store import attribution, quarantine, undated
 from telehealth.store.columns import Batch
 from telehealth.store.db import Connection
 from telehealth.store.queries import sql
 
-#: A reading of uncertain time this near a change of assignment is nobody's until a person decides.
-NEAR_A_CHANGE = timedelta(hours=1)
 #: NOTIFY takes just under 8,000 bytes.
 _HINT_BYTES = 7000
 
@@ -52,13 +50,6 @@ class _Device:
     ward_id: int
 
 
-@dataclass(frozen=True)
-class _Assignment:
-    since: datetime
-    until: datetime | None
-    resident_id: int
-
-
 async def take_in(
     connection: Connection, deliveries: Sequence[Delivery], statuses: Sequence[Status] = (), *, now: datetime
 ) -> Taken:
@@ -79,8 +70,8 @@ async def take_in(
         return taken
     settled = await _settle(connection, known, devices, now)
     taken.answers = _answers(known, devices, settled)
-    assignments = await _assignments(connection, [device.pk for device in devices.values()])
-    batch = _gather(await undated.date(connection, known, devices), devices, assignments)
+    claims = await attribution.claims(connection, [device.pk for device in devices.values()])
+    batch = _gather(await undated.date(connection, known, devices), devices, claims)
     taken.received = len(batch.readings)
     if batch.readings:
         wards = {device.pk: device.ward_id for device in devices.values()}
@@ -99,8 +90,9 @@ async def insert(
     clashing = dict(zip(row["clash_identity"] or (), row["clash_taken_at"] or (), strict=True))
     clashing |= batch.contradictions()
     if clashing:
+        moved = await attribution.follow_repairs(connection, clashing)
         found = await connection.fetch(sql("ingest.mark_conflicts"), list(clashing.values()), list(clashing))
-        await recompute_latest(connection, [(r["resident_id"], r["code"]) for r in found])
+        await recompute_latest(connection, [*moved, *((r["resident_id"], r["code"]) for r in found)])
     await hint(connection, residents=row["residents"] or (), wards={wards[pk] for pk in row["devices"] or ()})
     return int(row["stored"])
 
@@ -149,14 +141,6 @@ async def _contact(
         now,
     )
     return {row["device_id"]: _Device(row["device_pk"], row["organisation_id"], row["ward_id"]) for row in rows}
-
-
-async def _assignments(connection: Connection, devices: list[int]) -> dict[int, list[_Assignment]]:
-    """Read after the lock, so that a change of assignment is either seen or finds our readings."""
-    found: dict[int, list[_Assignment]] = {}
-    for device_pk, since, until, resident_id in await connection.fetch(sql("ingest.assignments"), devices):
-        found.setdefault(device_pk, []).append(_Assignment(since, until, resident_id))
-    return found
 
 
 # Settling --------------------------------------------------------------------------------------------
@@ -238,16 +222,17 @@ def _refusals(delivery: Delivery, device: _Device) -> list[quarantine.Row]:
 def _gather(
     deliveries: Sequence[Delivery],
     devices: Mapping[str, _Device],
-    assignments: Mapping[int, Sequence[_Assignment]],
+    claims: Mapping[int, Claims],
 ) -> Batch:
     batch = Batch()
+    nothing = Claims()
     for delivery in deliveries:
         message = delivery.message
         readings = message.readings
         if not readings:
             continue
         device = devices[delivery.device_id]
-        theirs = assignments.get(device.pk, ())
+        theirs = claims.get(device.pk, nothing)
         received_at, sent_at = delivery.received_at, message.sent_at
         for reading in readings:
             taken_at, mark = reading.taken_at, None
@@ -274,26 +259,17 @@ def _gather(
 
 
 def _attribute(
-    reading: Reading, effective_at: datetime | None, uncertain: bool, assignments: Sequence[_Assignment]
+    reading: Reading, effective_at: datetime | None, uncertain: bool, claims: Claims
 ) -> tuple[int | None, str | None]:
     """Whose reading it is (None: nobody's yet) and our marks on it, separated by spaces."""
     extreme = "extreme" if reading.extreme else None
     if effective_at is None:
         return None, _marked(extreme, "no_time held")
-    resident_id = None
-    for assignment in assignments:
-        if assignment.since <= effective_at and (assignment.until is None or effective_at < assignment.until):
-            resident_id = assignment.resident_id
+    slot = None if reading.context is None else attribution.slot(reading.context)
+    resident_id, held = claims.whose(effective_at, uncertain=uncertain, subject=reading.subject, slot=slot)
     if not uncertain:
         return resident_id, extreme
-    if any(_near(effective_at, assignment) for assignment in assignments):
-        return None, _marked(extreme, "clock_uncertain held")
-    return resident_id, _marked(extreme, "clock_uncertain")
-
-
-def _near(at: datetime, assignment: _Assignment) -> bool:
-    ends: tuple[Any, ...] = (assignment.since, assignment.until)
-    return any(end is not None and abs(at - end) < NEAR_A_CHANGE for end in ends)
+    return resident_id, _marked(extreme, "clock_uncertain held" if held else "clock_uncertain")
 
 
 def _marked(first: str | None, rest: str) -> str:

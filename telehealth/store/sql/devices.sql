@@ -30,10 +30,6 @@ RETURNING id;
 -- Lock a device, so that its first contact row waits.
 SELECT id FROM device WHERE id = $1::bigint FOR UPDATE;
 
--- name: hold_contact
--- Lock a device's contact row, under which its readings are taken in.
-SELECT device_pk FROM device_contact WHERE device_pk = $1::bigint FOR UPDATE;
-
 -- name: assign
 -- A device goes to a resident for a time; the exclusion constraint forbids overlap.
 INSERT INTO device_assignment (organisation_id, device_pk, resident_id, during, created_by, created_at)
@@ -51,31 +47,6 @@ RETURNING resident_id, lower(during) AS assigned_from, upper(during) AS assigned
 INSERT INTO attribution (organisation_id, kind, device_pk, resident_id, during, reason, actor, at)
 VALUES ($1::bigint, $2::text, $3::bigint, $4::bigint, tstzrange($5::timestamptz, $6::timestamptz), $7::text, $8::text,
         $9::timestamptz);
-
--- name: reattribute
--- Derive reading.resident_id of a device anew from its assignments, from a clinical time on; repaired and held
--- readings stay. Gives back the residents touched with the first clinical time each.
-WITH wanted AS (
-    SELECT r.taken_at, r.identity, r.value_key, r.effective_at, r.resident_id AS before, a.resident_id AS after
-    FROM reading r
-    LEFT JOIN device_assignment a ON a.device_pk = r.device_pk AND a.during @> r.effective_at
-    WHERE r.device_pk = $1::bigint
-      AND (r.resident_id IS NULL OR r.resident_id = ANY ($2::bigint[]))
-      AND r.effective_at >= $3::timestamptz
-      AND r.resident_id IS DISTINCT FROM a.resident_id
-      AND NOT coalesce('held' = ANY (r.marks), false)
-      AND NOT EXISTS (SELECT FROM attribution t WHERE t.reading_identity = r.identity AND t.kind = 'repair')
-), changed AS (
-    UPDATE reading r SET resident_id = w.after
-    FROM wanted w
-    WHERE r.taken_at = w.taken_at AND r.identity = w.identity AND r.value_key = w.value_key
-    RETURNING w.before, w.after, w.effective_at
-)
-SELECT resident_id, min(effective_at) AS earliest_at, count(*) AS readings
-FROM (SELECT before AS resident_id, effective_at FROM changed UNION ALL SELECT after, effective_at FROM changed) touched
-WHERE resident_id IS NOT NULL
-GROUP BY resident_id
-ORDER BY resident_id;
 
 -- name: notify_registry
 -- Tell brokers that devices or credentials changed.

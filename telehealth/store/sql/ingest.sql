@@ -28,13 +28,6 @@ WITH asked AS (
 SELECT d.device_id, d.id AS device_pk, d.organisation_id, d.ward_id
 FROM touched t CROSS JOIN LATERAL (SELECT * FROM device d WHERE d.id = t.device_pk LIMIT 1) AS d;
 
--- name: assignments
--- Who had these devices between two moments; in order.
-SELECT a.device_pk, lower(a.during) AS since, upper(a.during) AS until, a.resident_id
-FROM device_assignment a
-WHERE a.device_pk = ANY ($1::bigint[])
-ORDER BY a.device_pk, lower(a.during);
-
 -- name: settle
 -- Add to the settled sets: what arrived ($4, multiranges as text) and what the device gave up (all below
 -- $5). Given up and never arrived is lost. Very scattered sets forget their middle, which is always safe.
@@ -115,7 +108,8 @@ WITH sent AS (
     WHERE (excluded.effective_at, excluded.taken_at, excluded.identity) > (l.effective_at, l.taken_at, l.identity)
 ), due AS (
     INSERT INTO evaluation_due (organisation_id, resident_id, device_pk, earliest_at, cause, written_at)
-    SELECT organisation_id, resident_id, NULL, min(effective_at), 'reading', clock_timestamp()
+    SELECT organisation_id, resident_id, NULL, min(effective_at),
+           CASE WHEN bool_or(code = 'weight') THEN 'weighed' ELSE 'reading' END, clock_timestamp()
     FROM new WHERE resident_id IS NOT NULL GROUP BY organisation_id, resident_id
     UNION ALL
     SELECT organisation_id, NULL, device_pk, min(coalesce(effective_at, received_at)), 'reading', clock_timestamp()

@@ -1,0 +1,79 @@
+-- name: claims
+-- What was decided about whose the readings of devices are, in the order in which it counts.
+SELECT a.device_pk, 'assigned' AS kind, NULL AS label, lower(a.during) AS since, upper(a.during) AS until,
+       a.resident_id, NULL::bigint AS before, 0::bigint AS place, NULL AS seat_kind
+FROM device_assignment a WHERE a.device_pk = ANY ($1::bigint[])
+UNION ALL
+SELECT s.device_pk, s.kind, s.label, lower(s.during), upper(s.during), s.resident_id, NULL, 0, NULL
+FROM device_seat s WHERE s.device_pk = ANY ($1::bigint[])
+UNION ALL
+SELECT d.id, 'shared', NULL, lower(during), upper(during), NULL, NULL, 0, NULL
+FROM device d CROSS JOIN unnest(d.shared) AS during WHERE d.id = ANY ($1::bigint[]) AND d.shared <> '{}'
+UNION ALL
+SELECT t.device_pk, 'moved', t.subject, lower(t.during), upper(t.during), t.resident_id, t.from_resident_id, t.id,
+       t.seat_kind
+FROM attribution t
+WHERE t.device_pk = ANY ($1::bigint[]) AND t.kind = 'repair' AND t.reading_identity IS NULL
+ORDER BY 1, 8, 4;
+
+-- name: hold_contact
+-- Wait for what the device is just sending, and let it wait for us.
+SELECT hold_device($1::bigint);
+
+-- name: readings
+-- Readings of a device from a clinical time on that are nobody's, or of residents who may have it.
+SELECT r.taken_at, r.identity, r.value_key, r.effective_at, r.resident_id, r.code, r.subject,
+       r.context -> 'user_slot' AS slot, coalesce('clock_uncertain' = ANY (r.marks), false) AS uncertain,
+       coalesce('held' = ANY (r.marks), false) AS held, coalesce('repaired' = ANY (r.marks), false) AS repaired
+FROM reading r
+WHERE r.device_pk = $1::bigint AND (r.resident_id IS NULL OR r.resident_id = ANY ($2::bigint[]))
+  AND r.effective_at >= $3::timestamptz;
+
+-- name: repairs
+-- What staff decided about single readings: whose they are, the newest decision of each. settled is false where
+-- only the time was set.
+SELECT w.identity, p.id IS NOT NULL AS settled, p.resident_id
+FROM unnest($1::uuid[]) AS w (identity)
+LEFT JOIN LATERAL (
+    SELECT t.id, t.resident_id FROM attribution t WHERE t.reading_identity = w.identity AND t.kind = 'repair'
+    ORDER BY t.id DESC LIMIT 1
+) AS p ON true;
+
+-- name: rewrite
+-- Whose readings are from now on, and whether they are held.
+UPDATE reading r SET resident_id = w.resident_id,
+    marks = nullif(CASE WHEN w.held THEN array_append(array_remove(coalesce(r.marks, '{}'), 'held'), 'held')
+                        ELSE array_remove(coalesce(r.marks, '{}'), 'held') END, '{}')
+FROM unnest($1::timestamptz[], $2::uuid[], $3::bigint[], $4::bigint[], $5::boolean[])
+    AS w (taken_at, identity, value_key, resident_id, held)
+WHERE r.taken_at = w.taken_at AND r.identity = w.identity AND r.value_key = w.value_key;
+
+-- name: follow_repairs
+-- A further value of a reading that staff have moved or dated goes where they moved it, and to when they said.
+WITH clashing AS (
+    SELECT r.taken_at, r.identity, r.value_key, r.resident_id AS before, p.id AS moved, p.resident_id, m.effective_at
+    FROM unnest($1::timestamptz[], $2::uuid[]) AS c (taken_at, identity)
+    JOIN reading r ON r.taken_at = c.taken_at AND r.identity = c.identity
+    LEFT JOIN LATERAL (
+        SELECT t.id, t.resident_id FROM attribution t WHERE t.reading_identity = c.identity AND t.kind = 'repair'
+        ORDER BY t.id DESC LIMIT 1
+    ) AS p ON true
+    LEFT JOIN LATERAL (
+        SELECT t.effective_at FROM attribution t WHERE t.reading_identity = c.identity AND t.kind = 'time'
+        ORDER BY t.id DESC LIMIT 1
+    ) AS m ON true
+    WHERE (p.id IS NOT NULL OR m.effective_at IS NOT NULL) AND NOT coalesce('repaired' = ANY (r.marks), false)
+)
+UPDATE reading r SET resident_id = CASE WHEN c.moved IS NULL THEN r.resident_id ELSE c.resident_id END,
+    effective_at = coalesce(c.effective_at, r.effective_at),
+    marks = array_append(array_remove(array_remove(coalesce(r.marks, '{}'), 'held'), 'no_time'), 'repaired')
+FROM clashing c
+WHERE r.taken_at = c.taken_at AND r.identity = c.identity AND r.value_key = c.value_key
+RETURNING c.before, r.resident_id AS after, r.code;
+
+-- name: due
+-- Have residents judged again, each from the first clinical time touched.
+INSERT INTO evaluation_due (organisation_id, resident_id, earliest_at, cause, written_at)
+SELECT r.organisation_id, r.id, w.earliest_at, $3::text, $4::timestamptz
+FROM unnest($1::bigint[], $2::timestamptz[]) AS w (resident_id, earliest_at) JOIN resident r ON r.id = w.resident_id
+ORDER BY r.id;
