@@ -77,13 +77,14 @@ def as_written(given: Any) -> Any:
 
 def text(given: Any, field: str) -> str:
     """1 to 64 characters without control characters, which the database could not keep."""
-    good = type(given) is str and 0 < len(given) <= TEXT_LIMIT and _storable(given)
+    good = type(given) is str and 0 < len(given) <= TEXT_LIMIT and storable(given)
     if not good:
         raise Wrong(f"{field}_invalid", field)
     return str(given)
 
 
-def _storable(given: str) -> bool:
+def storable(given: str) -> bool:
+    """Whether a text that is not empty has no control characters and can be written as UTF-8."""
     if min(given) < " ":
         return False
     try:
@@ -181,7 +182,7 @@ def context(given: Any) -> Mapping[str, str | int | float | bool] | None:
 def _context_value(key: Any, given: Any) -> str | int | float | bool:
     if type(key) is str and _key.match(key):
         if type(given) is str:
-            if 0 < len(given) <= TEXT_LIMIT and _storable(given):
+            if 0 < len(given) <= TEXT_LIMIT and storable(given):
                 return given
         elif type(given) is bool:
             return given
