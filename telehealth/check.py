@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import ssl
+import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -22,6 +22,7 @@ from telehealth.store import audit, db, schema
 from telehealth.store.db import Database
 
 _SECONDS = 10.0
+_GOING_ON = (paho.MQTT_ERR_SUCCESS, paho.MQTT_ERR_AGAIN)
 _LARGEST_DIFFERENCE = timedelta(seconds=2)
 
 
@@ -85,10 +86,10 @@ async def _clocks(settings: Settings) -> None:
 
 
 async def _round_trip(settings: Settings) -> None:
-    where = address.parse(settings.needed("mqtt_url"))
+    where = address.of(settings)
     trouble = await asyncio.to_thread(_publish_and_receive, where)
     if trouble is not None:
-        raise TelehealthError(f"MQTT_URL: {trouble}")
+        raise TelehealthError(trouble)
 
 
 def _publish_and_receive(where: address.Address) -> str | None:
@@ -99,13 +100,13 @@ def _publish_and_receive(where: address.Address) -> str | None:
     if where.username is not None:
         client.username_pw_set(where.username, where.password)
     if where.tls:
-        client.tls_set_context(ssl.create_default_context())
+        client.tls_set_context(where.context())
 
     def connected(
         c: paho.Client, _data: object, _flags: object, reason: ReasonCode, _properties: Properties | None
     ) -> None:
         if reason.is_failure:
-            outcome.append(f"the broker refused the connection ({reason})")
+            outcome.append(f"MQTT_URL: the broker refused the connection ({reason})")
         else:
             c.subscribe(topic, qos=1)
 
@@ -113,7 +114,7 @@ def _publish_and_receive(where: address.Address) -> str | None:
         c: paho.Client, _data: object, _mid: int, reasons: list[ReasonCode], _properties: Properties | None
     ) -> None:
         if any(reason.is_failure for reason in reasons):
-            outcome.append("the broker refused the subscription: see its topic rules")
+            outcome.append("MQTT_URL: the broker refused the subscription: see its topic rules")
         else:
             c.publish(topic, token, qos=1)
 
@@ -127,9 +128,22 @@ def _publish_and_receive(where: address.Address) -> str | None:
     try:
         client.connect(where.host, where.port, keepalive=30)
     except OSError as error:
-        return f"cannot connect ({type(error).__name__})"
+        return where.trouble(error) or f"MQTT_URL: cannot connect ({type(error).__name__})"
     deadline = clock.monotonic() + _SECONDS - 1
     while not outcome and clock.monotonic() < deadline:
-        client.loop(0.2)
+        if client.loop(0.2) not in _GOING_ON:
+            outcome.append(_why_closed(where))
     client.disconnect()
-    return outcome[0] if outcome else "published, but nothing came back: see the broker's topic rules"
+    return outcome[0] if outcome else "MQTT_URL: published, but nothing came back: see the broker's topic rules"
+
+
+def _why_closed(where: address.Address) -> str:
+    """A broker that does not like our certificate says so after the handshake, where the client does not look."""
+    try:
+        with socket.create_connection((where.host, where.port), 2) as plain:
+            if where.tls:
+                with where.context().wrap_socket(plain, server_hostname=where.host) as secured:
+                    secured.recv(1)
+    except OSError as error:
+        return where.trouble(error) or "MQTT_URL: the broker closes the connection"
+    return "MQTT_URL: the broker closes the connection"

@@ -34,6 +34,13 @@ class Settings(BaseSettings):
     database_owner_url: SecretStr | None = Field(default=None, validation_alias="DATABASE_OWNER_URL")
     #: The broker, mqtt://user:password@host:port or mqtts://...
     mqtt_url: SecretStr | None = Field(default=None, validation_alias="MQTT_URL")
+    #: PEM of who signed the broker's certificate, where the system does not know them already.
+    mqtt_ca: str | None = None
+    #: PEM of the service's own certificate and its key, where the broker asks for one.
+    mqtt_certificate: str | None = None
+    mqtt_key: str | None = None
+    #: The account that keeps Mosquitto's dynamic security in step with the registry, as MQTT_URL.
+    mqtt_admin_url: SecretStr | None = None
 
     host: str = Field(default="127.0.0.1", max_length=255)
     port: int = Field(default=8080, ge=0, le=65535)

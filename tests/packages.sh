@@ -7,6 +7,7 @@ for name in "$@"; do
     case "$name" in
         mosquitto) have=/usr/sbin/mosquitto ;;
         mosquitto-clients) have=/usr/bin/mosquitto_pub ;;
+        rabbitmq-server) have=/usr/sbin/rabbitmq-server ;;
         postgresql-15) have=/usr/lib/postgresql/15/bin/postgres ;;
         chromium) have=/usr/bin/chromium ;;
         *) have="" ;;

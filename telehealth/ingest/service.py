@@ -42,7 +42,7 @@ async def run(
     """Take readings in until cancelled; then the batches under way are finished. Raises SettingError for MQTT_URL."""
     # A batch's objects live until its commit: by default all of them would be looked through again and again.
     gc.set_threshold(50_000, 20, 50)
-    where = address.parse(settings.needed("mqtt_url"))
+    where = address.of(settings)
     troubles = _Troubles(health)
     workers: list[lane.Worker] = []
     for plan in lane.plans(instance, settings.ingest_window, settings.ingest_backlog_window):
