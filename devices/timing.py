@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo
 
 #: A clock that shows a time before this has not been set: devices start at 1970, 2000, 2010 or 2016.
 CLOCK_SET_FROM: Final = datetime(2020, 1, 1, tzinfo=UTC)
+#: A message that says it was sent longer ago than this was sent by a clock that is not set: devices send anew.
+CLOCK_SET_WITHIN: Final = timedelta(days=366)
 #: The flag by which a device says itself that its clock is not set.
 CLOCK_NOT_SET: Final = "clock_not_set"
 #: How far a clock may be ahead and still be believed.
@@ -24,14 +26,19 @@ class Timing(NamedTuple):
     uncertain: bool
 
 
+def is_set(sent_at: datetime, received_at: datetime) -> bool:
+    """Whether the clock that sent a message shows a time of these days at all."""
+    return sent_at >= CLOCK_SET_FROM and received_at - sent_at <= CLOCK_SET_WITHIN
+
+
 def effective(taken_at: datetime, sent_at: datetime | None, received_at: datetime, *, clock_set: bool = True) -> Timing:
     """The clinical time of a reading. All aware. clock_set False: the device itself says that its clock is not set.
 
     Without sent_at, taken_at is believed if the clock is set and it is at most 60 s ahead of received_at.
     """
     latest = received_at + TOLERANCE
-    is_set = clock_set and taken_at >= CLOCK_SET_FROM and (sent_at is None or sent_at >= CLOCK_SET_FROM)
-    if is_set and taken_at <= latest and (sent_at is None or (sent_at <= latest and taken_at <= sent_at + TOLERANCE)):
+    usable = clock_set and taken_at >= CLOCK_SET_FROM and (sent_at is None or is_set(sent_at, received_at))
+    if usable and taken_at <= latest and (sent_at is None or (sent_at <= latest and taken_at <= sent_at + TOLERANCE)):
         return Timing(taken_at, False)
     if sent_at is not None and sent_at >= taken_at:
         return Timing(received_at - (sent_at - taken_at), True)
