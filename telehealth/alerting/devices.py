@@ -1,4 +1,6 @@
-"""Red readings that belong to nobody: a device without a resident, or a clock that cannot be believed.
+"""What is wrong with devices: red readings that belong to nobody, and nothing but nonsense (store.nonsense).
+
+Nobody's are those of a device without a resident, or of a clock that cannot be believed.
 
 No rule of a resident can fire on them, so they raise a technical alert on the device's ward. Its
 episode lasts from the first red reading to the first that is not red, the device's next assignment,
@@ -17,7 +19,7 @@ from alerts import codes, pathways, reasons
 from alerts.episodes import Episode
 from telehealth.alerting import residents
 from telehealth.alerting.residents import ACTOR, Moment
-from telehealth.store import episodes, evaluation, troubles, unattributed
+from telehealth.store import episodes, evaluation, nonsense, troubles, unattributed
 from telehealth.store.db import Connection
 from telehealth.store.library import Library
 from telehealth.store.unattributed import Reading
@@ -41,7 +43,9 @@ async def evaluate(connection: Connection, device_pks: Sequence[int], moment: Mo
     await troubles.over(connection, taken.subjects, now=moment.now, actor=ACTOR)
     planned = residents.plan(taken.subjects, known, stored, before, moment.now)
     await episodes.apply(connection, planned, now=moment.now, actor=ACTOR)
-    await unattributed.finish(connection, taken, {i: _wake(found, horizon) for i, found in folded.items()}, moment.real)
+    again = await nonsense.decide(connection, taken.subjects, now=moment.now, actor=ACTOR)
+    wakes = {i: _wake(found, horizon, again.get(i)) for i, found in folded.items()}
+    await unattributed.finish(connection, taken, wakes, moment.real)
     return len(taken.subjects)
 
 
@@ -65,8 +69,9 @@ def until(episode: Episode, horizon: int) -> Episode:
     return replace(episode, ended_at=None, ending=None, evidence=evidence)
 
 
-def _wake(found: Sequence[Episode], horizon: int) -> int | None:
-    return min((e.ended_at for e in found if e.ended_at is not None and e.ended_at > horizon), default=None)
+def _wake(found: Sequence[Episode], horizon: int, also: int | None) -> int | None:
+    ends = [e.ended_at for e in found if e.ended_at is not None and e.ended_at > horizon]
+    return min(ends if also is None else [*ends, also], default=None)
 
 
 class _Sample(NamedTuple):

@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from devices.errors import Refusal
 from devices.message import Message
 from devices.receipts import Ranges, Refused
 
@@ -14,7 +15,10 @@ Lane = Literal["live", "backlog"]
 
 
 class Delivery(msgspec.Struct, frozen=True, gc=False):
-    """One message of a device as it was delivered, decoded. received_at: clinical time, aware."""
+    """One message of a device as it was delivered, decoded. received_at: clinical time, aware.
+
+    again: it was received long ago and is decoded anew; it says nothing of how the device is now.
+    """
 
     lane: Lane
     topic: str
@@ -22,16 +26,24 @@ class Delivery(msgspec.Struct, frozen=True, gc=False):
     payload: bytes
     received_at: datetime
     message: Message
+    again: bool = False
 
 
 class Status(msgspec.Struct, frozen=True, gc=False):
-    """What a device says of itself. retained: repeated by the broker, not said just now."""
+    """What a device says of itself. retained: repeated by the broker, not said just now.
+
+    refusal: why it could not be read; then status is null and online false, and the rest is for quarantine.
+    """
 
     device_id: str
-    status: str  #: a small JSON object of known fields
+    status: str | None  #: a small JSON object of known fields
     online: bool
     received_at: datetime
     retained: bool
+    refusal: Refusal | None = None
+    topic: str = ""
+    payload: bytes = b""
+    size: int = 0
 
 
 class Answer(msgspec.Struct, gc=False):

@@ -21,7 +21,7 @@ from devices.message import Message, Reading
 from devices.receipts import Ranges, Refused
 from telehealth.model.attribution import Claims
 from telehealth.model.delivery import Answer, Delivery, Status
-from telehealth.store import attribution, quarantine, undated
+from telehealth.store import attribution, nonsense, quarantine, undated
 from telehealth.store.columns import Batch
 from telehealth.store.db import Connection
 from telehealth.store.queries import sql
@@ -48,6 +48,8 @@ class _Device:
     pk: int
     organisation_id: int
     ward_id: int
+    #: Messages refused whole since one was last taken in.
+    refused_run: int
 
 
 async def take_in(
@@ -58,14 +60,15 @@ async def take_in(
     devices = await _contact(connection, deliveries, statuses, now)
     known = [delivery for delivery in deliveries if delivery.device_id in devices]
     refused = [_refusals(delivery, devices[delivery.device_id]) for delivery in known if delivery.message.refusals]
+    refused += [_status_refusal(status, devices) for status in statuses if status.refusal is not None]
     if len(known) < len(deliveries):
         strangers = [delivery for delivery in deliveries if delivery.device_id not in devices]
         taken.strangers = len(strangers)
         refused.append([quarantine.stranger(delivery) for delivery in strangers])
-    if refused:
-        rows = [row for rows in refused for row in rows]
+    if rows := [row for rows in refused for row in rows]:
         taken.refusals.update(row.error for row in rows)
         await quarantine.put(connection, rows, now=now)
+    await nonsense.note(connection, known, statuses, devices, now)
     if not known:
         return taken
     settled = await _settle(connection, known, devices, now)
@@ -122,11 +125,18 @@ async def _contact(
     seen: dict[str, datetime | None] = {}
     offsets: dict[str, int] = {}
     said: dict[str, Status] = {}
+    accepted: dict[str, datetime] = {}
     for status in statuses:
-        said[status.device_id] = status
+        if status.refusal is None:
+            said[status.device_id] = status
         alive = status.online and not status.retained
         seen[status.device_id] = status.received_at if alive else seen.get(status.device_id)
     for delivery in deliveries:
+        if delivery.message.readings:
+            accepted[delivery.device_id] = delivery.received_at
+        if delivery.again:
+            seen.setdefault(delivery.device_id, None)
+            continue
         seen[delivery.device_id] = delivery.received_at
         sent_at = delivery.message.sent_at
         if sent_at is not None and delivery.lane == "live":
@@ -139,8 +149,12 @@ async def _contact(
         [said[device_id].status if device_id in said else None for device_id in seen],
         [said[device_id].received_at if device_id in said else None for device_id in seen],
         now,
+        [accepted.get(device_id) for device_id in seen],
     )
-    return {row["device_id"]: _Device(row["device_pk"], row["organisation_id"], row["ward_id"]) for row in rows}
+    return {
+        row["device_id"]: _Device(row["device_pk"], row["organisation_id"], row["ward_id"], row["refused_run"])
+        for row in rows
+    }
 
 
 # Settling --------------------------------------------------------------------------------------------
@@ -214,6 +228,13 @@ def _refused(message: Message, refusal: Refusal) -> Refused:
 
 def _refusals(delivery: Delivery, device: _Device) -> list[quarantine.Row]:
     return quarantine.rows(delivery, device_pk=device.pk, organisation_id=device.organisation_id)
+
+
+def _status_refusal(status: Status, devices: Mapping[str, _Device]) -> list[quarantine.Row]:
+    device = devices.get(status.device_id)
+    if device is None:
+        return []
+    return [quarantine.status_row(status, device_pk=device.pk, organisation_id=device.organisation_id)]
 
 
 # Attribution -----------------------------------------------------------------------------------------

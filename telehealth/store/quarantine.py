@@ -1,20 +1,29 @@
-"""What was refused or is held for a person: its reason, its bytes (bounded), how often it came."""
+"""What was refused or is held for a person: its reason, its bytes (bounded), how often it came.
+
+Bounded for each device, so that one that sends nothing but nonsense cannot fill the disk: beyond the bounds the oldest
+go, and the counts by the hour stay.
+"""
 
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from devices.errors import Refusal
-from telehealth.errors import NotFound
-from telehealth.model.delivery import Delivery
+from telehealth.model.delivery import Delivery, Status
 from telehealth.store.db import Connection
 from telehealth.store.queries import sql
 
 PAYLOAD_BYTES = 65536
+#: Of one message; the rest of its refusals are only counted.
+MESSAGE_ENTRIES = 20
+#: Of one device, and of all unknown ones together; a few dozen more until they are next looked at.
+DEVICE_ENTRIES = 1000
+DEVICE_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +53,7 @@ def rows(
     organisation_id: int,
     refusals: Sequence[Refusal] | None = None,
     state: str = "refused",
+    with_bytes: bool = True,
 ) -> list[Row]:
     """One row per refused reading and one for the message; the first of them holds the bytes."""
     message = delivery.message
@@ -67,9 +77,32 @@ def rows(
             message.seq,
             message.id,
             message.size,
-            delivery.payload[:PAYLOAD_BYTES] if not found else b"",
+            delivery.payload[:PAYLOAD_BYTES] if with_bytes and not found else b"",
         )
     return list(found.values())
+
+
+def status_row(status: Status, *, device_pk: int, organisation_id: int) -> Row:
+    """A status message that could not be read."""
+    refusal = status.refusal
+    assert refusal is not None
+    payload = status.payload
+    return Row(
+        organisation_id,
+        device_pk,
+        status.topic,
+        hashlib.sha256(payload).digest()[:8],
+        -1,
+        "refused",
+        refusal.error,
+        refusal.field,
+        refusal.detail,
+        None,
+        None,
+        None,
+        status.size,
+        payload[:PAYLOAD_BYTES],
+    )
 
 
 def stranger(delivery: Delivery) -> Row:
@@ -94,61 +127,41 @@ def stranger(delivery: Delivery) -> Row:
 
 
 async def put(connection: Connection, found: Sequence[Row], *, now: datetime) -> None:
-    """Keep these; the same bytes again only count up."""
+    """Keep these, within bounds, and count them by the hour; the same bytes again only count up."""
+    times = Counter((row.organisation_id, row.device_pk, row.error) for row in found)
     # One statement may not count one row up twice: repeats within the batch add nothing.
-    unique = list({(row.device_pk, row.digest, row.reading_index): row for row in reversed(found)}.values())
-    columns: list[list[Any]] = [[getattr(row, name) for row in unique] for name in Row.__slots__]
-    await connection.execute(sql("quarantine.put"), *columns, now)
+    unique = {(row.device_pk, row.digest, row.reading_index): row for row in reversed(found)}
+    kept = _few_of_each_message(list(reversed(unique.values())))
+    full = await connection.fetchval(sql("quarantine.put"), *_columns(kept), now)
+    hour = now.replace(minute=0, second=0, microsecond=0)
+    organisations, devices, reasons = zip(*times, strict=True)
+    await connection.execute(
+        sql("quarantine.count"), hour, list(organisations), list(devices), list(reasons), list(times.values())
+    )
+    if full:
+        await trim(connection, full)
 
 
-@dataclass(frozen=True)
-class Entry:
-    """A refusal as staff see it."""
-
-    id: int
-    device_id: str | None
-    topic: str
-    reading_index: int
-    state: str
-    error: str
-    field: str | None
-    detail: str
-    stream: str | None
-    seq: int | None
-    message_id: str | None
-    size: int
-    first_at: datetime
-    last_at: datetime
-    times: int
+async def keep(connection: Connection, found: Sequence[Row], *, first_at: datetime, tried_at: datetime) -> None:
+    """Keep refusals that came to light when a message that is here already was decoded anew."""
+    await connection.execute(sql("quarantine.keep"), *_columns(_few_of_each_message(found)), first_at, tried_at)
 
 
-@dataclass(frozen=True)
-class Count:
-    """Entries of one kind, and how often they came."""
-
-    state: str
-    error: str
-    entries: int
-    times: int
-    last_at: datetime
+async def trim(connection: Connection, device_pks: Sequence[int]) -> None:
+    """Bring devices (0: the unknown ones) within the bounds: their oldest entries go, then their oldest bytes."""
+    await connection.execute(sql("quarantine.trim"), list(device_pks), DEVICE_ENTRIES, DEVICE_BYTES)
 
 
-async def listing(
-    connection: Connection, *, ward_id: int | None = None, device_pk: int | None = None, limit: int = 100
-) -> list[Entry]:
-    """The newest first, as far as the actor may see them; at most limit."""
-    found = await connection.fetch(sql("quarantine.listing"), ward_id, device_pk, limit)
-    return [Entry(**dict(row)) for row in found]
+def _few_of_each_message(found: Sequence[Row]) -> list[Row]:
+    seen = Counter[tuple[int | None, bytes]]()
+    kept = []
+    for row in found:
+        key = (row.device_pk, row.digest)
+        seen[key] += 1
+        if seen[key] <= MESSAGE_ENTRIES:
+            kept.append(row)
+    return kept
 
 
-async def counts(connection: Connection, *, ward_id: int | None = None, device_pk: int | None = None) -> list[Count]:
-    """By state and error, as far as the actor may see them."""
-    return [Count(**dict(row)) for row in await connection.fetch(sql("quarantine.counts"), ward_id, device_pk)]
-
-
-async def payload(connection: Connection, entry_id: int) -> bytes:
-    """The bytes kept of an entry, at most 65,536. NotFound if there is none for this actor."""
-    found = await connection.fetchval(sql("quarantine.payload"), entry_id)
-    if found is None:
-        raise NotFound
-    return bytes(found)
+def _columns(found: Sequence[Row]) -> list[list[Any]]:
+    return [[getattr(row, name) for row in found] for name in Row.__slots__]

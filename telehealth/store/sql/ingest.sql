@@ -1,12 +1,13 @@
 -- name: contact
 -- Lock the known devices in a fixed order by their contact rows, and note what they say of themselves.
 -- $1 device_id, $2 seen_at (null: not a sign of life), $3 clock offset in ms, $4 status as JSON,
--- $5 status_at, $6 now; one entry per device. LIMIT keeps the look-ups by index, whatever the statistics say.
+-- $5 status_at, $6 now, $7 when readings were accepted; one entry per device.
+-- LIMIT keeps the look-ups by index, whatever the statistics say.
 WITH asked AS (
-    SELECT * FROM unnest($1::text[], $2::timestamptz[], $3::bigint[], $4::text[], $5::timestamptz[])
-        AS a (device_id, seen_at, clock_offset_ms, status, status_at)
+    SELECT * FROM unnest($1::text[], $2::timestamptz[], $3::bigint[], $4::text[], $5::timestamptz[], $7::timestamptz[])
+        AS a (device_id, seen_at, clock_offset_ms, status, status_at, accepted_at)
 ), known AS (
-    SELECT d.id, d.organisation_id, a.clock_offset_ms, a.status, a.status_at,
+    SELECT d.id, d.organisation_id, a.clock_offset_ms, a.status, a.status_at, a.accepted_at,
            coalesce(a.seen_at, (SELECT c.seen_at FROM device_contact c WHERE c.device_pk = d.id), a.status_at,
                     $6::timestamptz) AS seen_at
     FROM asked a CROSS JOIN LATERAL (
@@ -14,18 +15,20 @@ WITH asked AS (
     ) AS d
     WHERE d.revoked_at IS NULL
 ), touched AS (
-    INSERT INTO device_contact AS c (device_pk, organisation_id, seen_at, clock_offset_ms, status, status_at)
-    SELECT id, organisation_id, seen_at, clock_offset_ms, status::jsonb, status_at
+    INSERT INTO device_contact AS c (device_pk, organisation_id, seen_at, clock_offset_ms, status, status_at,
+                                     accepted_at)
+    SELECT id, organisation_id, seen_at, clock_offset_ms, status::jsonb, status_at, accepted_at
     FROM known ORDER BY id
     ON CONFLICT (device_pk) DO UPDATE SET
         seen_at = greatest(c.seen_at, excluded.seen_at),
         clock_offset_ms = coalesce(excluded.clock_offset_ms, c.clock_offset_ms),
         status = coalesce(excluded.status, c.status),
         status_at = CASE WHEN excluded.status IS NULL OR excluded.status = c.status THEN c.status_at
-                         ELSE excluded.status_at END
-    RETURNING device_pk
+                         ELSE excluded.status_at END,
+        accepted_at = greatest(c.accepted_at, excluded.accepted_at)
+    RETURNING device_pk, refused_run
 )
-SELECT d.device_id, d.id AS device_pk, d.organisation_id, d.ward_id
+SELECT d.device_id, d.id AS device_pk, d.organisation_id, d.ward_id, t.refused_run
 FROM touched t CROSS JOIN LATERAL (SELECT * FROM device d WHERE d.id = t.device_pk LIMIT 1) AS d;
 
 -- name: settle

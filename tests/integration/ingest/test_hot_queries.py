@@ -69,5 +69,5 @@ async def test_the_duplicate_and_conflict_check(database: Database) -> None:
 
 async def test_devices_are_found_by_their_names(database: Database) -> None:
     """Resolving and locking the devices of a batch reads neither table as a whole."""
-    plan = await _plan(database, sql("ingest.contact"), *[None] * 6)
+    plan = await _plan(database, sql("ingest.contact"), *[None] * 7)
     assert {"device_device_id_key", "device_pkey"} <= _indexes(plan)
