@@ -54,9 +54,14 @@ class Settings(BaseSettings):
     log_level: str = Field(default="info", pattern=r"^(debug|info|warning|error)$")
     database_connections: int = Field(default=12, ge=4, le=200)
     session_hours: float = Field(default=12.0, gt=0, le=72)
-    #: Messages taken from the broker and not yet committed; the live lane. Memory is bounded by it.
+    #: Messages taken from the broker and not yet committed; the live lane, all slots. Memory is bounded by it.
     ingest_window: int = Field(default=4000, ge=1, le=65535)
     ingest_backlog_window: int = Field(default=200, ge=1, le=65535)
+
+    #: Shares of the broker's messages; as many processes can take readings in. The same for all of them.
+    ingest_slots: int = Field(default=2, ge=1, le=64)
+    #: Device messages by HTTP that are read or wait to be stored at one time; more are told to come again.
+    http_messages: int = Field(default=64, ge=1, le=1000)
 
     def needed(self, name: str) -> str:
         """The value of a setting that the command at hand cannot do without."""

@@ -24,6 +24,8 @@ BATCH_MESSAGES = Histogram(
 UNSETTLED = Gauge(
     "telehealth_unsettled_messages", "Taken from the broker, not yet committed", ["lane"], registry=REGISTRY
 )
+HELD_BYTES = Gauge("telehealth_held_bytes", "Memory of what is not yet committed, about", ["lane"], registry=REGISTRY)
+SHED_RECEIPTS = Counter("telehealth_shed_receipts", "Answers given up because the broker took none", registry=REGISTRY)
 RECEIPTS = Counter("telehealth_receipts", "Receipts published to devices", ["lane"], registry=REGISTRY)
 RECEIPTS_WAITING = Gauge(
     "telehealth_receipts_waiting", "Receipts that the broker has not taken yet", ["lane"], registry=REGISTRY

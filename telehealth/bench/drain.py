@@ -13,16 +13,17 @@ from dataclasses import dataclass
 import msgspec
 from paho.mqtt.enums import MQTTProtocolVersion
 
-from telehealth import clock
+from telehealth import clock, config
 from telehealth.bench import bare, load, publisher, servers
 from telehealth.bench.durable import Result
 from telehealth.errors import Unavailable
-from telehealth.ingest import address, lane, mqtt
+from telehealth.ingest import address, mqtt, places
 from telehealth.store import db
 from telehealth.store.db import Database
 
 #: Unacknowledged messages, of both drains.
 WINDOW = 4000
+_SLOTS = int(config.Settings.model_fields["ingest_slots"].default)
 _LONGEST_SECONDS = 300.0
 
 
@@ -100,17 +101,17 @@ async def _bare(port: int, messages: Sequence[tuple[str, bytes]]) -> float:
 
 
 async def _durable(url: str, broker: servers.Mosquitto, messages: Sequence[tuple[str, bytes]]) -> Result:
-    live, backlog = lane.plans("", WINDOW, 200)
-    for plan in (live, backlog):
-        await _subscribe(broker, plan)
+    sessions = [place for number in range(_SLOTS) for place in places.of_slot(places.slot(number))]
+    for place in sessions:
+        await _subscribe(broker, place)
     await publisher.publish(broker.port, messages)
     said = await _process(
         "telehealth.bench.durable",
         str(len(messages)),
         environment={"DATABASE_URL": url, "MQTT_URL": broker.url, "TELEHEALTH_INGEST_WINDOW": str(WINDOW)},
     )
-    for plan in (live, backlog):
-        await publisher.forget(broker.port, plan.client_id)
+    for place in sessions:
+        await publisher.forget(broker.port, place.client_id)
     return msgspec.json.decode(said, type=Result)
 
 
@@ -119,13 +120,13 @@ async def _settle_down(url: str) -> None:
     await _process("telehealth.bench.durable", "0", environment={"DATABASE_URL": url, "MQTT_URL": "mqtt://127.0.0.1:1"})
 
 
-async def _subscribe(broker: servers.Mosquitto, plan: lane.Plan) -> None:
+async def _subscribe(broker: servers.Mosquitto, place: places.Place) -> None:
     """Make the session that the service will find."""
     async with mqtt.connect(
         address.parse(broker.url),
-        plan.topics,
-        client_id=plan.client_id,
-        window=plan.window,
+        place.wanted(shares=True),
+        client_id=place.client_id,
+        window=WINDOW,
         protocol=MQTTProtocolVersion.MQTTv5,
         received=lambda *_: None,
         sent=lambda: None,

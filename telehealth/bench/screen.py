@@ -17,11 +17,10 @@ import aiohttp
 import msgspec
 from paho.mqtt.enums import MQTTProtocolVersion
 
-from telehealth import clock
+from telehealth import clock, config
 from telehealth.bench import load, publisher, servers
 from telehealth.errors import Unavailable
-from telehealth.ingest import address, mqtt
-from telehealth.ingest import lane as lanes
+from telehealth.ingest import address, mqtt, places
 from telehealth.store import db, staff
 from telehealth.store.db import Database
 
@@ -175,8 +174,9 @@ async def _service(url: str, broker: servers.Mosquitto, port: int) -> AsyncItera
     finally:
         process.terminate()
         await process.wait()
-        for lane in lanes.plans("", 1, 1):
-            await publisher.forget(broker.port, lane.client_id)
+        for number in range(config.Settings.model_fields["ingest_slots"].default):
+            for place in places.of_slot(places.slot(number)):
+                await publisher.forget(broker.port, place.client_id)
 
 
 async def _ready(session: aiohttp.ClientSession, port: int) -> None:

@@ -1,7 +1,8 @@
-"""One lane from the broker to the database and back: read, decode, commit, acknowledge, answer.
+"""One lane from the broker to the database and back: decode, commit, acknowledge, answer.
 
 While a transaction runs, what arrives is decoded and waits; the next transaction takes all of it. So
-a single message is committed at once, and under load batches grow by themselves.
+a single message is committed at once, and under load batches grow by themselves. The lane has
+one transaction at a time, however many sessions at the broker it takes messages from.
 """
 
 from __future__ import annotations
@@ -13,33 +14,32 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import msgspec
-from paho.mqtt.enums import MQTTProtocolVersion
 
-from devices import topics
 from devices.errors import Refusal
 from telehealth import clock, log, metrics
 from telehealth.clock import ClinicalClock
-from telehealth.errors import Unavailable
 from telehealth.ingest import mqtt, reading
-from telehealth.ingest.address import Address
 from telehealth.ingest.receipts import Receipts
 from telehealth.model.delivery import Delivery, Lane, Status
-from telehealth.store import db, ingest
+from telehealth.store import db, ingest, outage
 from telehealth.store.db import Database
 from telehealth.store.ingest import Taken
 
 _log = log.get("ingest")
 _ACTOR = db.service("ingest")
 
-#: Of one transaction, so that it stays well under the statement timeout.
-_BATCH_MESSAGES = 2000
-_BATCH_READINGS = 8000
-#: Payload bytes taken from the broker and not yet committed, beyond which reading stops.
-_HELD_BYTES = 32 * 1024 * 1024
+#: What a decoded reading or a refusal takes in memory, beside the payload; generously.
+_DECODED_BYTES = 1024
 _TRANSACTION_SECONDS = 40.0
 _LONGEST_WAIT_SECONDS = 5.0
 #: How long the broker may take, at the end, to accept the last receipts.
 _LAST_RECEIPTS_SECONDS = 0.7
+#: How long to wait for the broker to take receipts, when many wait, before some are given up.
+_ROOM_SECONDS = 1.0
+#: The backlog's next transaction waits so long at most while live messages are at hand; longer while live commits are slow.
+_GIVE_WAY_SECONDS = 0.25
+_GIVE_WAY_SLOW_SECONDS = 2.0
+_SLOW_SECONDS = 0.25
 
 #: report(part, trouble): a part of this lane works (None) or why not.
 Report = Callable[[str, str | None], None]
@@ -47,7 +47,7 @@ Report = Callable[[str, str | None], None]
 
 @dataclass(slots=True)
 class Held:
-    """One message between the broker and its acknowledgement. what None: nothing to store."""
+    """One message between the broker and its acknowledgement. what None: nothing to store. size: in memory, about."""
 
     connection: mqtt.Connection
     mid: int
@@ -58,130 +58,149 @@ class Held:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What tells one lane from another."""
+class Bounds:
+    """messages and readings: of one transaction, so that it stays well under the statement timeout. held_bytes: taken
+    from the broker and not yet committed, beyond which reading stops."""
 
-    name: Lane
-    client_id: str
-    topics: tuple[str, ...]
-    window: int
+    messages: int
+    readings: int
+    held_bytes: int
+
+
+LIVE = Bounds(2000, 8000, 32 * 1024 * 1024)
+#: Small, so that it neither holds locks nor the disk for long while something live comes.
+BACKLOG = Bounds(200, 1000, 16 * 1024 * 1024)
 
 
 class Worker:
-    """Runs one lane until told to stop."""
+    """Runs one lane until told to stop. gives_way_to: the lane that goes first."""
 
-    def __init__(self, plan: Plan, *, address: Address, database: Database, clock: ClinicalClock, report: Report):
-        self._plan = plan
-        self._address = address
+    def __init__(
+        self,
+        name: Lane,
+        bounds: Bounds,
+        *,
+        database: Database,
+        clock: ClinicalClock,
+        report: Report,
+        gives_way_to: Worker | None = None,
+    ):
+        self.name = name
+        self._bounds = bounds
         self._database = database
         self._clock = clock
         self._report = report
-        self._connection: mqtt.Connection | None = None
+        self._before = gives_way_to
+        self._connections: list[mqtt.Connection] = []
         self._waiting: deque[Held] = deque()
         self._bytes = 0
         self._first_at = 0.0
+        self._committing = False
+        #: How long the last transaction took.
+        self._took_seconds = 0.0
         self._arrived = asyncio.Event()
+        self._idle = asyncio.Event()
         self._stop = asyncio.Event()
-        self._receipts = Receipts(self._publish, clock.now, at_once=lambda: clock.virtual)
-        self._messages = metrics.MESSAGES.labels(plan.name)
-        self._published = metrics.RECEIPTS.labels(plan.name)
-        metrics.RECEIPTS_WAITING.labels(plan.name).set_function(self._receipts_waiting)
-        metrics.UNSETTLED.labels(plan.name).set_function(self._unacknowledged)
+        self._receipts = Receipts(self.publish, clock.now, at_once=lambda: clock.virtual)
+        self._messages = metrics.MESSAGES.labels(name)
+        self._published = metrics.RECEIPTS.labels(name)
+        metrics.RECEIPTS_WAITING.labels(name).set_function(self._receipts_waiting)
+        metrics.UNSETTLED.labels(name).set_function(self._unacknowledged)
+        metrics.HELD_BYTES.labels(name).set_function(lambda: self._bytes)
 
     async def run(self) -> None:
         """Until stop(): then the batch under way is committed, acknowledged and answered."""
-        async with asyncio.TaskGroup() as group:
-            keeper = group.create_task(self._stay_connected(), name=f"{self._plan.name} connection")
-            await self._work()
-            await self._send_last()
-            keeper.cancel()
+        await self._work()
+        self._idle.set()
+        await self._send_last()
 
     def stop(self) -> None:
         self._stop.set()
         self._arrived.set()
-        if self._connection is not None:
-            self._connection.shut()
+        for connection in self._connections:
+            connection.read_no_more()
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is waiting or being committed."""
+        return self._committing or bool(self._waiting)
+
+    def writes_again(self) -> None:
+        """The database takes writes: whatever was wrong is over, unless a batch still finds otherwise."""
+        if not self.busy:
+            self._well()
 
     # The broker ------------------------------------------------------------------------------------
 
-    async def _stay_connected(self) -> None:
-        attempt = 0
-        protocol = MQTTProtocolVersion.MQTTv5
-        while True:
-            try:
-                async with mqtt.connect(
-                    self._address,
-                    self._plan.topics,
-                    client_id=self._plan.client_id,
-                    window=self._plan.window,
-                    protocol=protocol,
-                    received=self._on_message,
-                    sent=self._receipts.resume,
-                ) as connection:
-                    attempt = 0
-                    self._connection = connection
-                    self._report("broker", None)
-                    _log.info("connected to the broker", lane=self._plan.name, mqtt=int(protocol))
-                    self._receipts.flush()
-                    await connection.keep_alive()
-                    trouble = f"the connection was lost ({connection.lost.result()})"
-                    protocol = MQTTProtocolVersion.MQTTv5
-            except mqtt.WrongProtocol as error:
-                trouble = str(error)
-                protocol = mqtt.other(protocol)
-                # The other version is tried at once; then patience.
-                attempt += protocol == MQTTProtocolVersion.MQTTv5
-                if protocol != MQTTProtocolVersion.MQTTv5:
-                    continue
-            except Unavailable as error:
-                trouble = str(error)
-                attempt += 1
-            finally:
-                self._connection = None
-                self._forget_undone()
-            self._report("broker", trouble)
-            _log.warning("no connection to the broker", lane=self._plan.name, trouble=trouble)
-            await asyncio.sleep(_patience(attempt))
+    def joined(self, connection: mqtt.Connection) -> None:
+        """A session is connected."""
+        self._connections.append(connection)
 
-    def _forget_undone(self) -> None:
-        """A lost connection's messages come again by the next, or from the devices."""
-        self._waiting.clear()
-        self._bytes = 0
+    def left(self, connection: mqtt.Connection) -> None:
+        """It is not any more: what it brought and is not under way comes again, by another or from the devices."""
+        self._connections.remove(connection)
+        keep = deque(held for held in self._waiting if held.connection is not connection)
+        self._bytes -= sum(held.size for held in self._waiting if held.connection is connection)
+        self._waiting = keep
+        self._read_on()
 
-    def _on_message(
+    async def settled(self, connection: mqtt.Connection, seconds: float) -> None:
+        """Until all that a connection brought is acknowledged and answered, or it is lost, or the time is over."""
+        deadline = clock.monotonic() + seconds
+        while connection.unacknowledged and not connection.lost.done() and clock.monotonic() < deadline:
+            await asyncio.sleep(0.02)
+        self._receipts.flush()
+
+    def received(
         self, connection: mqtt.Connection, topic: bytes, payload: bytes, mid: int, qos: int, retain: bool
     ) -> None:
+        """A message of one of the sessions."""
         if not self._waiting:
             self._first_at = clock.monotonic()
-        what = reading.read(self._plan.name, topic, payload, self._clock.now(), retain=retain)
-        size = len(payload)
+        what = reading.read(
+            self.name, topic, payload, self._clock.now(), retain=retain, content_type=connection.content_type
+        )
+        size = len(payload) + _DECODED_BYTES * (1 + _entries(what))
         self._waiting.append(Held(connection, mid, qos, size, what))
         self._bytes += size
-        if self._bytes > _HELD_BYTES:
-            connection.shut()
+        if self._bytes > self._bounds.held_bytes:
+            for each in self._connections:
+                each.shut()
         self._arrived.set()
 
-    def _publish(self, topic: str, payload: bytes) -> bool:
-        connection = self._connection
-        if connection is None or not connection.may_publish:
-            return False
-        connection.publish(topic, payload)
-        self._published.inc()
-        return True
+    def _read_on(self) -> None:
+        if self._bytes <= self._bounds.held_bytes:
+            for connection in self._connections:
+                connection.resume()
+
+    def publish(self, topic: str, payload: bytes) -> bool:
+        """QoS 1, by whichever session may; False if none may now."""
+        for connection in self._connections:
+            if connection.may_publish:
+                connection.publish(topic, payload)
+                self._published.inc()
+                return True
+        return False
+
+    def resume_receipts(self) -> None:
+        """The broker has taken something."""
+        self._receipts.resume()
+
+    def flush_receipts(self) -> None:
+        """A session has come: it may take what waits."""
+        self._receipts.flush()
 
     def _unacknowledged(self) -> int:
-        connection = self._connection
-        return 0 if connection is None else connection.unacknowledged
+        return sum(connection.unacknowledged for connection in self._connections)
 
     def _receipts_waiting(self) -> int:
-        connection = self._connection
-        return self._receipts.pending + (connection.unconfirmed if connection is not None else 0)
+        return self._receipts.pending + sum(connection.unconfirmed for connection in self._connections)
 
     async def _send_last(self) -> None:
         self._receipts.flush()
         deadline = clock.monotonic() + _LAST_RECEIPTS_SECONDS
         while clock.monotonic() < deadline:
-            if self._connection is None or not self._receipts_waiting():
+            if not self._connections or not self._receipts_waiting():
                 break
             await asyncio.sleep(0.01)
         self._receipts.close()
@@ -191,23 +210,50 @@ class Worker:
     async def _work(self) -> None:
         while not self._stop.is_set():
             if not self._waiting:
+                self._idle.set()
                 self._arrived.clear()
                 await self._arrived.wait()
+                self._idle.clear()
+                continue
+            await self._give_way()
+            await self._room_for_answers()
+            if not self._waiting:
                 continue
             started, batch = self._first_at, self._next_batch()
-            await self._commit(batch)
-            metrics.BATCH_SECONDS.observe(clock.monotonic() - started)
+            self._committing = True
+            try:
+                await self._commit(batch)
+            finally:
+                self._committing = False
+                self._read_on()
+            self._took_seconds = clock.monotonic() - started
+            metrics.BATCH_SECONDS.observe(self._took_seconds)
             metrics.BATCH_MESSAGES.observe(len(batch))
+
+    async def _give_way(self) -> None:
+        """A live message goes first. For a while only: a backlog must drain under a steady load too."""
+        before = self._before
+        if before is None or not before.busy:
+            return
+        slow = before._took_seconds > _SLOW_SECONDS
+        await self._pause(_GIVE_WAY_SLOW_SECONDS if slow else _GIVE_WAY_SECONDS, before._idle)
+
+    async def _room_for_answers(self) -> None:
+        """Take no more in while the broker does not take our answers; but an answer may be given up: it is asked for again."""
+        if self._receipts.full:
+            await self._pause(_ROOM_SECONDS, self._receipts.room)
+            if shed := self._receipts.shed():
+                metrics.SHED_RECEIPTS.inc(shed)
+                _log.warning("the broker takes no receipts: some are given up", lane=self.name, answers=shed)
 
     def _next_batch(self) -> list[Held]:
         batch: list[Held] = []
         readings = 0
         waiting = self._waiting
-        while waiting and len(batch) < _BATCH_MESSAGES and readings < _BATCH_READINGS:
+        while waiting and len(batch) < self._bounds.messages and readings < self._bounds.readings:
             held = waiting.popleft()
             batch.append(held)
-            if isinstance(held.what, Delivery):
-                readings += len(held.what.message.readings)
+            readings += _entries(held.what)
         self._first_at = clock.monotonic()
         return batch
 
@@ -225,7 +271,8 @@ class Worker:
                     continue
                 attempt += 1
                 self._away(error, attempt)
-                await self._pause(_patience(attempt))
+                await self._pause(_patience(attempt), self._stop)
+                self._bytes -= _forget_lost(parts)
                 continue
             parts.pop()
             attempt = 0
@@ -237,20 +284,17 @@ class Worker:
         if not deliveries and not statuses:
             return Taken()
         async with asyncio.timeout(_TRANSACTION_SECONDS), self._database.transaction(_ACTOR) as connection:
-            return await ingest.take_in(connection, deliveries, statuses, now=self._clock.now())
+            taken = await ingest.take_in(connection, deliveries, statuses, now=self._clock.now())
+        self._well()
+        return taken
 
     def _done(self, batch: Sequence[Held], taken: Taken) -> None:
-        self._report("database", None)
-        self._report("ingest", None)
-        connection = self._connection
         for held in batch:
             self._bytes -= held.size
-            if held.connection is connection and not connection.lost.done():
-                connection.acknowledge(held.mid, held.qos)
-        self._bytes = max(0, self._bytes)
+            if not held.connection.lost.done():
+                held.connection.acknowledge(held.mid, held.qos)
         self._receipts.add(taken.answers)
-        if connection is not None and self._bytes < _HELD_BYTES:
-            connection.resume()
+        self._read_on()
         self._messages.inc(len(batch))
         metrics.READINGS.labels("stored").inc(taken.stored)
         metrics.READINGS.labels("duplicate").inc(taken.received - taken.stored)
@@ -266,34 +310,42 @@ class Worker:
         held.failures += 1
         if held.failures == 2:
             return None
-        _log.error("a message cannot be stored and is set aside", lane=self._plan.name, error=type(error).__name__)
+        _log.error("a message cannot be stored and is set aside", lane=self.name, error=type(error).__name__)
         # Should even that fail, it is left out: without a receipt its device keeps it.
         held.what = _set_aside(held.what) if isinstance(held.what, Delivery) and held.failures == 1 else None
         return [part]
 
-    def _away(self, error: Exception, attempt: int) -> None:
-        away = isinstance(error, db.AWAY)
-        trouble = f"cannot commit ({type(error).__name__})"
-        self._report("database" if away else "ingest", trouble)
-        self._report("ingest", trouble)
-        _log.warning("cannot commit, will try again", lane=self._plan.name, error=type(error).__name__, attempt=attempt)
+    def _well(self) -> None:
+        self._report("database", None)
+        self._report("ingest", None)
 
-    async def _pause(self, seconds: float) -> None:
+    def _away(self, error: Exception, attempt: int) -> None:
+        trouble = outage.sentence(error)
+        if isinstance(error, db.AWAY):
+            self._report("database", trouble)
+        self._report("ingest", f"readings are not being stored: {trouble}; they wait with the broker and the devices")
+        _log.warning("cannot commit, will try again", lane=self.name, error=type(error).__name__, attempt=attempt)
+
+    async def _pause(self, seconds: float, unless: asyncio.Event) -> None:
         try:
             async with asyncio.timeout(seconds):
-                await self._stop.wait()
+                await unless.wait()
         except TimeoutError:
             pass
 
 
-def plans(instance: str, window: int, backlog_window: int) -> tuple[Plan, Plan]:
-    """The live and the backlog lane. instance: tells several services on one broker apart; usually empty."""
-    suffix = f"-{instance}" if instance else ""
-    live = Plan(
-        "live", f"telehealth-ingest-live{suffix}", topics.filters("readings") + topics.filters("status"), window
-    )
-    backlog = Plan("backlog", f"telehealth-ingest-backlog{suffix}", topics.filters("backlog"), backlog_window)
-    return live, backlog
+def _entries(what: Delivery | Status | None) -> int:
+    return len(what.message.readings) + len(what.message.refusals) if type(what) is Delivery else 0
+
+
+def _forget_lost(parts: list[list[Held]]) -> int:
+    """Leave out what comes again by another connection, so that it is not held twice; its size."""
+    forgotten = 0
+    for part in parts:
+        forgotten += sum(held.size for held in part if held.connection.lost.done())
+        part[:] = [held for held in part if not held.connection.lost.done()]
+    parts[:] = [part for part in parts if part]
+    return forgotten
 
 
 def _set_aside(delivery: Delivery) -> Delivery:

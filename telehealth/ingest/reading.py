@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 import msgspec
@@ -14,6 +16,13 @@ from telehealth import metrics
 from telehealth.model.delivery import Delivery, Lane, Status
 from telehealth.store.quarantine import PAYLOAD_BYTES
 
+#: Longer than any topic of ours, so that what is remembered stays small.
+_TOPIC_BYTES = 160
+
+
+def _topic(name: bytes) -> topics.Topic | None:
+    return _parse(name) if len(name) <= _TOPIC_BYTES else None
+
 
 @functools.lru_cache(maxsize=20_000)
 def _parse(name: bytes) -> topics.Topic | None:
@@ -24,27 +33,42 @@ def _parse(name: bytes) -> topics.Topic | None:
         return None
 
 
-def read(lane: Lane, name: bytes, payload: bytes, received_at: datetime, *, retain: bool) -> Delivery | Status | None:
-    """What a message says; None where it says nothing to store. Never raises, whatever the bytes."""
-    topic = _parse(name)
+def read(
+    lane: Lane, name: bytes, payload: bytes, received_at: datetime, *, retain: bool, content_type: str | None = None
+) -> Delivery | Status | None:
+    """What a message says; None where it says nothing to store. Never raises, whatever the bytes.
+
+    content_type: as MQTT 5 gave it; it counts where the topic names no format.
+    """
+    topic = _topic(name)
     if topic is None:
         # Only a broker without our topic rules lets anybody publish here.
         metrics.REFUSALS.labels("topic_unknown").inc()
         return None
     if topic.channel == "status":
-        return _status(topic.device_id, payload, received_at, retained=retain)
-    decoded = formats.decode(topic.format, topic.device_id, payload)
+        return _status(topic, payload, received_at, retained=retain)
+    format = topic.format
+    if format is None and content_type is not None:
+        format = _by_content_type(content_type)
+    decoded = formats.decode(format, topic.device_id, payload)
     if len(payload) > PAYLOAD_LIMIT:
         payload = payload[:PAYLOAD_BYTES]
-    return Delivery(lane, name.decode(), topic.device_id, payload, received_at, decoded)
+    # With its format: trying a refused message again finds its decoder by it.
+    source = str(replace(topic, format=format))
+    return Delivery(lane, source, topic.device_id, payload, received_at, decoded)
 
 
-def _status(device_id: str, payload: bytes, received_at: datetime, *, retained: bool) -> Status | None:
+def _by_content_type(content_type: str) -> str | None:
+    find: Callable[[str], str | None] | None = getattr(formats, "by_content_type", None)
+    return find(content_type) if find is not None and len(content_type) <= _TOPIC_BYTES else None
+
+
+def _status(topic: topics.Topic, payload: bytes, received_at: datetime, *, retained: bool) -> Status | None:
     if not payload:
         return None  # how a retained message is removed
     said = status.decode(payload)
     if isinstance(said, Refusal):
-        metrics.REFUSALS.labels(said.error).inc()
-        return None
+        bytes_kept = payload[:PAYLOAD_BYTES]
+        return Status(topic.device_id, None, False, received_at, retained, said, str(topic), bytes_kept, len(payload))
     kept = msgspec.json.encode(said).decode()
-    return Status(device_id, kept, said.online, received_at, retained)
+    return Status(topic.device_id, kept, said.online, received_at, retained)

@@ -2,7 +2,8 @@
 
 A device that has just been answered waits up to 200 ms, so that a burst costs one receipt; one that
 has not is answered at once when there is little to do. What the broker has not taken yet waits here,
-where later answers join it, so that the number kept is bounded by the number of streams.
+where later answers join it. Should much wait all the same, the lane takes nothing more in for a moment, and then the
+oldest answers are given up: their devices send again, and are answered then.
 """
 
 from __future__ import annotations
@@ -21,6 +22,10 @@ COALESCE_SECONDS = 0.2
 _FEW = 32
 #: Refusals and ids in one receipt: about 60 KB at most.
 _LISTED = 200
+#: Streams, ids and refusals that may wait in all.
+_WAITING = 20_000
+#: Numbers of answered messages that are remembered for one receipt: more than it has ranges.
+_SEQS = 64
 
 Publish = Callable[[str, bytes], bool]
 
@@ -28,7 +33,15 @@ Publish = Callable[[str, bytes], bool]
 class Receipts:
     """publish(topic, payload) says whether it could take the receipt now; resume() when it may again."""
 
-    def __init__(self, publish: Publish, now: Callable[[], datetime], *, at_once: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        publish: Publish,
+        now: Callable[[], datetime],
+        *,
+        at_once: Callable[[], bool],
+        most: int = _WAITING,
+    ) -> None:
+        self._most = most
         self._publish = publish
         self._now = now
         self._at_once = at_once
@@ -37,6 +50,15 @@ class Receipts:
         self._recent: set[tuple[str, str | None]] = set()
         self._tick: asyncio.TimerHandle | None = None
         self._blocked = False
+        self._weight = 0
+        #: Set while there is room for more answers.
+        self.room = asyncio.Event()
+        self.room.set()
+
+    @property
+    def full(self) -> bool:
+        """Whether so much waits that nothing should be added for now."""
+        return self._weight > self._most
 
     @property
     def pending(self) -> int:
@@ -51,11 +73,14 @@ class Receipts:
             waiting = self._pending.get(key)
             if waiting is None:
                 self._pending[key] = answer
+                self._weigh(_weight(answer))
             else:
+                before = _weight(waiting)
                 waiting.settled = answer.settled
-                waiting.seqs += answer.seqs
-                waiting.ids += answer.ids
-                waiting.refused += answer.refused
+                waiting.seqs = (waiting.seqs + answer.seqs)[-_SEQS:]
+                waiting.ids = list(dict.fromkeys(waiting.ids + answer.ids))
+                waiting.refused = list(dict.fromkeys(waiting.refused + answer.refused))
+                self._weigh(_weight(waiting) - before)
             added.append(key)
         if self._at_once():
             self.flush()
@@ -79,6 +104,15 @@ class Receipts:
         """The broker has taken something: go on if it was full."""
         if self._blocked:
             self.flush()
+
+    def shed(self) -> int:
+        """Give up the oldest answers beyond what may wait; how many."""
+        shed = 0
+        while self.full and self._pending:
+            answer = self._pending.pop(next(iter(self._pending)))
+            self._weigh(-_weight(answer))
+            shed += 1
+        return shed
 
     def close(self) -> None:
         """No more ticks."""
@@ -104,7 +138,19 @@ class Receipts:
                 self._blocked = True
                 return
         del self._pending[key]
+        self._weigh(-_weight(answer))
         self._recent.add(key)
+
+    def _weigh(self, more: int) -> None:
+        self._weight += more
+        if self.full:
+            self.room.clear()
+        else:
+            self.room.set()
+
+
+def _weight(answer: Answer) -> int:
+    return 1 + len(answer.ids) + len(answer.refused)
 
 
 def written(answer: Answer, at: datetime) -> Iterator[bytes]:

@@ -17,6 +17,12 @@ _READ: Final = 1 << 17
 _UNSENT: Final = 1 << 20
 _PUBLISH: Final = 3
 
+#: Properties of a message by their kind: of fixed length, of one or two texts, and the one that is a number.
+_FIXED: Final = {0x01: 1, 0x02: 4, 0x23: 2}
+_TEXTS: Final = {0x03: 1, 0x08: 1, 0x09: 1, 0x26: 2}
+_SUBSCRIPTION: Final = 0x0B
+_CONTENT_TYPE: Final = 0x03
+
 #: published(topic, payload, mid, qos, retain); mid is 0 for QoS 0.
 Published = Callable[[bytes, bytes, int, int, bool], None]
 
@@ -51,6 +57,8 @@ class Wire:
         self._ended: OSError | bool = False
         #: While true no packet is handed on; what arrives waits in the kernel, then at the broker.
         self.shut = False
+        #: Of the message that is being handed on, where it says one (MQTT 5).
+        self.content_type: str | None = None
 
     # Reading ---------------------------------------------------------------------------------------
 
@@ -126,10 +134,14 @@ class Wire:
             mid = raw[at] << 8 | raw[at + 1]
             at += 2
         if self._five:
-            at += 1 + raw[at] if raw[at] < 128 else _skip_properties(raw, at)
+            if raw[at]:
+                at, self.content_type = _properties(raw, at, stop)
+            else:
+                at += 1
         if at > stop or qos > 1:
             raise Malformed("a message is not as subscribed")
         self._published(topic, raw[at:stop], mid, qos, bool(first & 1))
+        self.content_type = None
 
     # Writing ---------------------------------------------------------------------------------------
 
@@ -183,11 +195,37 @@ def _body(raw: bytes, at: int, end: int) -> tuple[int, int]:
     raise Malformed("a packet's length is malformed")
 
 
-def _skip_properties(raw: bytes, at: int) -> int:
-    """How far it is to the end of MQTT 5 properties of 128 bytes and more."""
-    length = raw[at] & 127
-    for n in (1, 2, 3):
-        length |= (raw[at + n] & 127) << 7 * n
+def _properties(raw: bytes, at: int, stop: int) -> tuple[int, str | None]:
+    """Where the MQTT 5 properties of a message end, and the content type among them."""
+    length, at = _number(raw, at)
+    end = at + length
+    if end > stop:
+        raise Malformed("a message's properties are malformed")
+    content_type = None
+    while at < end:
+        kind = raw[at]
+        at += 1
+        if kind == _CONTENT_TYPE:
+            content_type = raw[at + 2 : at + 2 + (raw[at] << 8 | raw[at + 1])].decode(errors="replace")
+        if kind in _FIXED:
+            at += _FIXED[kind]
+        elif kind in _TEXTS:
+            for _ in range(_TEXTS[kind]):
+                at += 2 + (raw[at] << 8 | raw[at + 1])
+        elif kind == _SUBSCRIPTION:
+            at = _number(raw, at)[1]
+        else:
+            raise Malformed("a message has a property that is none")
+    if at != end:
+        raise Malformed("a message's properties are malformed")
+    return end, content_type
+
+
+def _number(raw: bytes, at: int) -> tuple[int, int]:
+    """A variable byte integer and where it ends."""
+    number = 0
+    for n in range(4):
+        number |= (raw[at + n] & 127) << 7 * n
         if raw[at + n] < 128:
-            return 1 + n + length
+            return number, at + n + 1
     raise Malformed("a message's properties are malformed")

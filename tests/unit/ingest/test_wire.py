@@ -42,6 +42,10 @@ class Chunks:
     def setblocking(self, flag: bool) -> None: ...
 
 
+#: A name and a value, both empty.
+_USER_PROPERTY = b"\x26\x00\x00\x00\x00"
+
+
 def _length(n: int) -> bytes:
     out = bytearray()
     while True:
@@ -79,7 +83,7 @@ def test_any_division_of_the_bytes_gives_the_same_messages(
     """Messages, with other packets between them, in pieces of any size."""
     puback = b"\x40\x02\x00\x07"
     raw = b"".join(
-        puback + _publish(topic, payload, mid, b"\x0b" * properties if five else None)
+        puback + _publish(topic, payload, mid, _USER_PROPERTY * properties if five else None)
         for topic, payload, mid in messages
     )
     cuts = sorted(data.draw(st.lists(st.integers(0, len(raw)), max_size=12)))
@@ -151,3 +155,39 @@ def test_acknowledgements_leave_in_order_when_the_kernel_takes_little() -> None:
     socket.takes = 3
     assert wire.flush()
     assert bytes(socket.sent) == b"\x40\x02\x00\x01PING\x40\x02\x01\x02"
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        b"",
+        b"\x01\x01",
+        b"\x02\x00\x00\x00\x09",
+        b"\x0b\xff\x01",
+        b"\x23\x00\x07",
+        b"\x09\x00\x02xy",
+        _USER_PROPERTY * 40,
+    ],
+)
+def test_the_content_type_is_found_among_other_properties(others: bytes) -> None:
+    """It belongs to its message, and to no other."""
+    said = b"\x03\x00\x10application/cbor"
+    three = [(b"1", others + said), (b"2", said + others), (b"3", others)]
+    raw = (
+        _publish(b"t", b"1", 7, others + said)
+        + _publish(b"t", b"2", 8, said + others)
+        + _publish(b"t", b"3", 9, others)
+    )
+    found: list[tuple[bytes, str | None]] = []
+    wire = Wire(Chunks([raw]), lambda _topic, payload, *_: found.append((payload, wire.content_type)), five=True)
+    _drain(wire)
+    assert found == [(b"1", "application/cbor"), (b"2", "application/cbor"), (b"3", None)]
+
+
+@pytest.mark.parametrize("properties", [b"\x7f", b"\x03\x00\x09x", b"\x26\x00\x01", b"\x0b\xff\xff\xff\xff\xff"])
+def test_properties_that_are_none_end_the_connection(properties: bytes) -> None:
+    """Nothing of such a message is handed on; paho hears of the end."""
+    wire = Wire(Chunks([_publish(b"t", b"1", 7, properties)]), lambda *_: pytest.fail("handed on"), five=True)
+    _drain(wire)
+    with pytest.raises(OSError, match="malformed|too early|property"):
+        wire.recv(1)
