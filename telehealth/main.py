@@ -14,9 +14,11 @@ from aiohttp import web
 
 from telehealth import log
 from telehealth.alerting import evaluator
+from telehealth.brokers import control, keeping, rules
 from telehealth.clock import ClinicalClock
 from telehealth.config import Settings
 from telehealth.errors import SettingError, TelehealthError
+from telehealth.ingest import address
 from telehealth.ingest import service as ingest
 from telehealth.model.health import Health
 from telehealth.store import clock as clock_row
@@ -83,6 +85,8 @@ async def run(
         jobs["alerting"] = evaluator.run(database=parts.database, clock=parts.clock, health=parts.health)
     if "web" in wanted:
         jobs["web"] = _web(parts, listening)
+    if "ingest" in wanted and parts.settings.mqtt_admin_url is not None:
+        jobs["broker"] = _broker(parts)
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(job, name=name) for name, job in jobs.items()]
@@ -104,6 +108,15 @@ async def _stop_in_order(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -
 
 async def _ingest(parts: Parts) -> None:
     await ingest.run(settings=parts.settings, database=parts.database, clock=parts.clock, health=parts.health)
+
+
+async def _broker(parts: Parts) -> None:
+    """Mosquitto's roles follow the registry."""
+    settings = parts.settings
+    admin = address.of(settings, administration=True)
+    account = control.account(admin.host, admin.port, admin.username, admin.password, admin.secured())
+    service = address.of(settings).username or rules.SERVICE
+    await keeping.follow(parts.database, keeping.dynamic_security(account, service))
 
 
 async def _web(parts: Parts, listening: Callable[[int], None] | None) -> None:
@@ -161,7 +174,9 @@ async def serve(settings: Settings) -> None:
     wanted = roles(settings)
     settings.needed("database_url")
     if "ingest" in wanted:
-        settings.needed("mqtt_url")
+        address.of(settings)
+        if settings.mqtt_admin_url is not None:
+            address.of(settings, administration=True)
     stop = asyncio.Event()
     with stop_by_signal(stop):
         async with opened(settings, Health()) as parts:

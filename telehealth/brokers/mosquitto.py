@@ -1,26 +1,29 @@
-"""A Mosquitto set-up in step with the registry: configuration, password file and topic rules.
+"""A Mosquitto set-up in step with the registry: configuration, password file, topic rules or dynamic security.
 
-Written for Mosquitto 2.0.11 (Debian 12) and later. Devices have a listener of their own, where the
+Written for Mosquitto 2.0.11 (Debian 12) and later. Devices have listeners of their own, where the
 broker takes the user name as client id, so that nobody can take another device's session; the
 service has one on which it may hold several sessions.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import pwd
 import signal
 import stat
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from telehealth.brokers import rules
-from telehealth.errors import SettingError, TelehealthError
+from telehealth.brokers import dynamic, rules
+from telehealth.errors import SettingError, TelehealthError, Unavailable
 from telehealth.model import secrets
 
 CONFIGURATION, PASSWORDS, TOPICS = "mosquitto.conf", "passwords", "topics"
+#: In a folder that Mosquitto may write, because it does.
+DYNAMIC = "data/dynamic-security.json"
 
 _MESSAGE_BYTES = 1024 * 1024
 _PACKET_BYTES = _MESSAGE_BYTES + 4096
@@ -34,8 +37,16 @@ class Plan:
     devices: tuple[str, int]
     service: tuple[str, int] | None
     service_user: str = rules.SERVICE
+    #: For TLS on the devices' listener, and on the service's if service_tls.
     certificate: Path | None = None
     key: Path | None = None
+    service_tls: bool = False
+    #: Who signs devices' client certificates, and where devices come that have one: its CN is the device_id.
+    authority: Path | None = None
+    certified: tuple[str, int] | None = None
+    #: The plugin's file; None: topic rules from a file instead.
+    plugin: Path | None = None
+    admin_user: str = dynamic.ADMIN
     pid_file: Path | None = None
     queued_messages: int = 200_000
     #: Another account that Mosquitto, started as root, must stay on, because its own cannot reach the directory.
@@ -50,7 +61,7 @@ def configuration(plan: Plan) -> str:
         "per_listener_settings false",
         "allow_anonymous false",
         f"password_file {folder / PASSWORDS}",
-        f"acl_file {folder / TOPICS}",
+        *_access(plan),
         "",
         "# What is queued survives a restart of the broker; a crash may lose what came since the last save,",
         "# which devices then send again: their receipts are missing.",
@@ -76,17 +87,42 @@ def configuration(plan: Plan) -> str:
         lines.append(f"pid_file {plan.pid_file}")
     if plan.run_as is not None:
         lines += ["", "# The usual account cannot reach this directory.", f"user {plan.run_as}"]
+    tls = [f"certfile {plan.certificate}", f"keyfile {plan.key}", "tls_version tlsv1.2"]
     lines += ["", "# Devices", f"listener {plan.devices[1]} {plan.devices[0]}"]
     if plan.certificate is not None:
-        lines += [f"certfile {plan.certificate}", f"keyfile {plan.key}", "tls_version tlsv1.2"]
+        lines += tls
     if plan.service is not None:
-        lines += [
-            "use_username_as_clientid true",
-            "",
-            "# The service: several sessions of one account",
-            f"listener {plan.service[1]} {plan.service[0]}",
-        ]
+        lines += ["use_username_as_clientid true"]
+    if plan.certified is not None:
+        lines += ["", "# Devices with a certificate", f"listener {plan.certified[1]} {plan.certified[0]}", *tls]
+        lines += [f"cafile {plan.authority}", "require_certificate true"]
+        lines += ["use_identity_as_username true", "use_username_as_clientid true"]
+    if plan.service is not None:
+        lines += ["", "# The service: several sessions of one account"]
+        lines += [f"listener {plan.service[1]} {plan.service[0]}", *(tls if plan.service_tls else [])]
     return "\n".join(lines) + "\n"
+
+
+def _access(plan: Plan) -> list[str]:
+    if plan.plugin is None:
+        return [f"acl_file {plan.directory / TOPICS}"]
+    return [f"plugin {plan.plugin}", f"plugin_opt_config_file {plan.directory / DYNAMIC}"]
+
+
+def plugin() -> Path:
+    """Where the dynamic security plugin is on this computer. Raises SettingError."""
+    for folder in ("/usr/lib", "/usr/local/lib", "/usr/lib64"):
+        for found in sorted(Path(folder).glob("**/mosquitto_dynamic_security.so")):
+            return found
+    raise SettingError(
+        "--dynamic-security", "finds no mosquitto_dynamic_security.so: install Mosquitto on this computer"
+    )
+
+
+def dynamic_security(devices: Iterable[str], plan: Plan) -> str:
+    """The text of the plugin's file for a broker that starts for the first time; later it is the plugin's own."""
+    state = dynamic.wanted(devices, plan.service_user, plan.admin_user)
+    return json.dumps(dynamic.document(state), indent=1) + "\n"
 
 
 def topics(service_user: str) -> str:
@@ -105,20 +141,19 @@ def topics(service_user: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def passwords(devices: Mapping[str, str], service_user: str, service_hash: str) -> str:
-    """The text of the password file. Raises SettingError if a device has the service's name."""
-    if service_user in devices:
+def passwords(devices: Mapping[str, str], accounts: Mapping[str, str]) -> str:
+    """The text of the password file: names and hashes. Raises SettingError if a device has an account's name."""
+    if set(accounts) & set(devices):
         raise SettingError("MQTT_URL", "its user name is also a device's: choose another one")
-    users = {service_user: service_hash, **devices}
-    return "".join(f"{user}:{stored}\n" for user, stored in sorted(users.items()))
+    return "".join(f"{user}:{stored}\n" for user, stored in sorted({**accounts, **devices}.items()))
 
 
-def service_hash(directory: Path, user: str, password: str | None) -> tuple[str, str | None]:
-    """The hash of the service's password, and the password where a new one had to be made.
+def account_hash(directory: Path, user: str, password: str | None) -> tuple[str, str | None]:
+    """The hash of an account's password, and the password where a new one had to be made.
 
     password: the one to use; None: the one in the present file stays, if there is one.
     """
-    present = _present(directory, user)
+    present = present_hash(directory, user)
     if password is not None:
         if present is not None and secrets.verify_device_password(password, present):
             return present, None
@@ -129,7 +164,8 @@ def service_hash(directory: Path, user: str, password: str | None) -> tuple[str,
     return secrets.hash_device_password(made), made
 
 
-def _present(directory: Path, user: str) -> str | None:
+def present_hash(directory: Path, user: str) -> str | None:
+    """What the present password file has for this user."""
     try:
         lines = (directory / PASSWORDS).read_text("utf-8").splitlines()
     except FileNotFoundError:
@@ -137,20 +173,50 @@ def _present(directory: Path, user: str) -> str | None:
     return next((line.partition(":")[2] for line in lines if line.startswith(f"{user}:")), None)
 
 
+def keep_passwords(directory: Path, devices: Mapping[str, str], accounts: Iterable[str], pid_file: Path | None) -> bool:
+    """Bring the password file in step and have Mosquitto read it, which throws out who is not in it any more.
+
+    Returns whether anything changed. Raises Unavailable if it cannot be written or Mosquitto not be told.
+    """
+    kept = {user: present_hash(directory, user) for user in accounts}
+    text = passwords(devices, {user: stored for user, stored in kept.items() if stored is not None})
+    path = directory / PASSWORDS
+    try:
+        if path.read_text("utf-8") == text:
+            return False
+        _replace(path, text, broker_account())
+    except OSError as error:
+        raise Unavailable(f"the password file cannot be kept ({error.strerror})") from None
+    if pid_file is not None:
+        try:
+            reload(pid_file)
+        except SettingError as error:
+            raise Unavailable(str(error)) from None
+    return True
+
+
 def write(plan: Plan, files: Mapping[str, str]) -> list[str]:
     """Write the files, each whole or not at all; returns the names of those that changed.
 
-    As root they go to the account that Mosquitto changes to. Raises SettingError for the directory.
+    The plugin's file is written only if it is not there. As root they go to the account that
+    Mosquitto changes to. Raises SettingError for the directory.
     """
-    account = broker_account()
+    wanted = {name: text for name, text in files.items() if name != DYNAMIC or not (plan.directory / name).exists()}
+    return write_files(plan.directory, wanted, account="mosquitto", folder="data")
+
+
+def write_files(directory: Path, files: Mapping[str, str], *, account: str, folder: str | None = None) -> list[str]:
+    """As write(), for any broker; account: who must read them, if we are root; folder: one that it may write."""
+    owner = _account(account)
     try:
-        plan.directory.mkdir(parents=True, exist_ok=True)
-        _own(plan.directory / "data", account, folder=True)
+        directory.mkdir(parents=True, exist_ok=True)
+        if folder is not None:
+            _own(directory / folder, owner, folder=True)
         changed = []
         for name, text in files.items():
-            path = plan.directory / name
+            path = directory / name
             if not path.exists() or path.read_text("utf-8") != text:
-                _replace(path, text, account)
+                _replace(path, text, owner)
                 changed.append(name)
     except OSError as error:
         raise SettingError("--directory", f"cannot be written ({error.strerror})") from None
@@ -159,10 +225,14 @@ def write(plan: Plan, files: Mapping[str, str]) -> list[str]:
 
 def broker_account() -> pwd.struct_passwd | None:
     """The account that Mosquitto changes to when it is started as root; None when we are not root."""
+    return _account("mosquitto")
+
+
+def _account(name: str) -> pwd.struct_passwd | None:
     if os.geteuid() != 0:
         return None
     try:
-        return pwd.getpwnam("mosquitto")
+        return pwd.getpwnam(name)
     except KeyError:
         return None
 

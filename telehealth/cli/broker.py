@@ -1,16 +1,25 @@
-"""telehealth broker mosquitto-config"""
+"""telehealth broker mosquitto-config|sync|rabbitmq-config|rabbitmq-auth"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from telehealth import errors
-from telehealth.cli import terminal
+from telehealth.cli import broker_rabbitmq, broker_sync, terminal
+
+if TYPE_CHECKING:
+    from telehealth.brokers import mosquitto
+    from telehealth.config import Settings
+    from telehealth.ingest import address
 
 app = typer.Typer(help="Brokers.", no_args_is_help=True)
+app.command("sync")(broker_sync.sync)
+app.command("rabbitmq-config")(broker_rabbitmq.configure)
+app.command("rabbitmq-auth")(broker_rabbitmq.authorise)
 
 
 @app.callback()
@@ -22,20 +31,31 @@ def root() -> None:
 def mosquitto_config(
     directory: Annotated[Path, typer.Option(help="Where to write; made if it is not there.", file_okay=False)],
     port: Annotated[int, typer.Option(help="Of the devices' listener.", min=1, max=65535)] = 1883,
-    listener: Annotated[str, typer.Option(help="Address of the devices' listener.")] = "127.0.0.1",
+    listener: Annotated[str, typer.Option(help="Address of the devices' listeners.")] = "127.0.0.1",
     service_port: Annotated[
-        int | None, typer.Option(help="Of the service's listener on 127.0.0.1; else MQTT_URL's, else port + 1.")
+        int | None, typer.Option(help="Of the service's listener; else MQTT_URL's, else port + 1.")
     ] = None,
-    certificate: Annotated[Path | None, typer.Option(help="PEM, for TLS on the devices' listener.")] = None,
+    service_listener: Annotated[str, typer.Option(help="Address of the service's listener.")] = "127.0.0.1",
+    certificate: Annotated[
+        Path | None, typer.Option(help="PEM, for TLS for devices, and for the service if MQTT_URL says mqtts.")
+    ] = None,
     key: Annotated[Path | None, typer.Option(help="PEM, of the certificate.")] = None,
+    client_ca: Annotated[Path | None, typer.Option(help="PEM of who signs devices' client certificates.")] = None,
+    certificate_port: Annotated[
+        int | None, typer.Option(help="Of a listener for devices with a certificate: its CN is the device_id.")
+    ] = None,
+    dynamic_security: Annotated[
+        bool, typer.Option("--dynamic-security", help="One role per device, by the plugin, instead of topic rules.")
+    ] = False,
     pid_file: Annotated[Path | None, typer.Option(help="Of a running Mosquitto: have it reload.")] = None,
     queued_messages: Annotated[int, typer.Option(help="Most messages waiting for one client.", min=1000)] = 200_000,
     json: terminal.Json = False,
 ) -> None:
     """Write a Mosquitto set-up in step with the registry: configuration, credentials, topic rules.
 
-    Run it again after devices were added or revoked. The service's password is MQTT_URL's if that is set,
-    else the present one, else a new one, shown once.
+    Run it again after devices were added or revoked, or let `telehealth broker sync` do it. The service's
+    password is MQTT_URL's if that is set, else the present one, else a new one, shown once; the administrator's
+    (dynamic security only) likewise, by TELEHEALTH_MQTT_ADMIN_URL.
     """
 
     async def job() -> None:
@@ -45,8 +65,15 @@ def mosquitto_config(
 
         if (certificate is None) != (key is None):
             raise errors.SettingError("--key", "and --certificate go together")
-        given = config.from_environment().mqtt_url
-        user, password, address = _service(given.get_secret_value() if given is not None else None, port, service_port)
+        if (client_ca is None) != (certificate_port is None):
+            raise errors.SettingError("--certificate-port", "and --client-ca go together")
+        if client_ca is not None and certificate is None:
+            raise errors.SettingError("--client-ca", "needs --certificate and --key")
+        settings = config.from_environment()
+        user, password, address, tls = _service(settings, service_listener, port, service_port)
+        if tls and certificate is None:
+            raise errors.SettingError("MQTT_URL", "says mqtts: give --certificate and --key, or mqtt")
+        admin_user, admin_password = _administrator(settings)
         folder = directory.resolve()
         shared = address[1] == port
         plan = mosquitto.Plan(
@@ -54,70 +81,110 @@ def mosquitto_config(
             devices=(listener, port),
             service=None if shared else address,
             service_user=user,
-            certificate=certificate.resolve() if certificate is not None else None,
-            key=key.resolve() if key is not None else None,
-            pid_file=pid_file.resolve() if pid_file is not None else None,
+            service_tls=tls,
+            certificate=_resolved(certificate),
+            key=_resolved(key),
+            authority=_resolved(client_ca),
+            certified=(listener, certificate_port) if certificate_port is not None else None,
+            plugin=mosquitto.plugin() if dynamic_security else None,
+            admin_user=admin_user,
+            pid_file=_resolved(pid_file),
             queued_messages=queued_messages,
             run_as=None if mosquitto.reachable(folder) else "root",
         )
         async with terminal.transaction(read_only=True) as connection:
             devices = await credentials.of_all_devices(connection)
-        stored, made = mosquitto.service_hash(folder, user, password)
-        changed = mosquitto.write(
-            plan,
-            {
-                mosquitto.PASSWORDS: mosquitto.passwords(devices, user, stored),
-                mosquitto.TOPICS: mosquitto.topics(user),
-                mosquitto.CONFIGURATION: mosquitto.configuration(plan),
-            },
-        )
+        stored, made = mosquitto.account_hash(folder, user, password)
+        accounts, admin_made = {user: stored}, None
+        if dynamic_security:
+            accounts[admin_user], admin_made = mosquitto.account_hash(folder, admin_user, admin_password)
+        files = {
+            mosquitto.PASSWORDS: mosquitto.passwords(devices, accounts),
+            mosquitto.CONFIGURATION: mosquitto.configuration(plan),
+        }
+        if dynamic_security:
+            files[mosquitto.DYNAMIC] = mosquitto.dynamic_security(devices, plan)
+        else:
+            files[mosquitto.TOPICS] = mosquitto.topics(user)
+        changed = mosquitto.write(plan, files)
         reloaded = bool(changed) and pid_file is not None and pid_file.exists()
         if reloaded and pid_file is not None:
             mosquitto.reload(pid_file)
+        own = plan.service or plan.devices
+        scheme, at = "mqtts" if tls else "mqtt", f"{'127.0.0.1' if own[0] == '0.0.0.0' else own[0]}:{own[1]}"
         found = {
             "configuration": str(folder / mosquitto.CONFIGURATION),
             "devices": len(devices),
             "changed": changed,
             "reloaded": reloaded,
-            "mqtt_url": f"mqtt://{user}:{made}@{address[0]}:{address[1]}" if made is not None else None,
-            "warnings": _warnings(shared=shared, run_as=plan.run_as),
+            "mqtt_url": f"{scheme}://{user}:{made}@{at}" if made is not None else None,
+            "mqtt_admin_url": f"{scheme}://{admin_user}:{admin_made}@{at}" if admin_made is not None else None,
+            "warnings": _warnings(plan, changed, shared=shared),
         }
         terminal.answer(found, as_json=json, text=_text(found))
 
     terminal.run(job)
 
 
-def _service(url: str | None, port: int, service_port: int | None) -> tuple[str, str | None, tuple[str, int]]:
-    """User, password and address of the service's account and listener."""
+def _resolved(path: Path | None) -> Path | None:
+    return path.resolve() if path is not None else None
+
+
+def _service(
+    settings: Settings, listener: str, port: int, service_port: int | None
+) -> tuple[str, str | None, tuple[str, int], bool]:
+    """User, password and address of the service's account and listener, and whether it speaks TLS."""
     from telehealth.brokers import rules
     from telehealth.ingest import address
 
-    if url is None:
-        return rules.SERVICE, None, ("127.0.0.1", service_port if service_port is not None else port + 1)
-    where = address.parse(url)
+    if settings.mqtt_url is None:
+        return rules.SERVICE, None, (listener, service_port if service_port is not None else port + 1), False
+    where = address.parse(settings.mqtt_url.get_secret_value())
+    user, password = _account(where, "MQTT_URL")
+    return user, password, (listener, service_port if service_port is not None else where.port), where.tls
+
+
+def _administrator(settings: Settings) -> tuple[str, str | None]:
+    from telehealth.brokers import dynamic
+    from telehealth.ingest import address
+
+    if settings.mqtt_admin_url is None:
+        return dynamic.ADMIN, None
+    name = "TELEHEALTH_MQTT_ADMIN_URL"
+    return _account(address.parse(settings.mqtt_admin_url.get_secret_value(), setting=name), name)
+
+
+def _account(where: address.Address, setting: str) -> tuple[str, str]:
+    from telehealth.brokers import rules
+
     if where.username is None or where.password is None:
-        raise errors.SettingError("MQTT_URL", "needs a user name and a password")
+        raise errors.SettingError(setting, "needs a user name and a password")
     if not rules.is_device_id(where.username):
-        raise errors.SettingError("MQTT_URL", "its user name must be 1 to 64 of A-Z a-z 0-9 _ -")
-    return where.username, where.password, ("127.0.0.1", service_port if service_port is not None else where.port)
+        raise errors.SettingError(setting, "its user name must be 1 to 64 of A-Z a-z 0-9 _ -")
+    return where.username, where.password
 
 
-def _warnings(*, shared: bool, run_as: str | None) -> list[str]:
+def _warnings(plan: mosquitto.Plan, changed: Sequence[str], *, shared: bool) -> list[str]:
+    from telehealth.brokers import mosquitto
+
     found = []
     if shared:
         found.append(
             "service and devices share a listener, so client ids cannot be bound to user names: "
             "a device can interrupt another one's session; give the service its own port in MQTT_URL"
         )
-    if run_as is not None:
+    if plan.run_as is not None:
         found.append("Mosquitto's own account cannot reach this directory, so it will stay root: choose another one")
+    if plan.plugin is not None and mosquitto.DYNAMIC not in changed:
+        found.append(f"{mosquitto.DYNAMIC} is Mosquitto's own by now and was left: run `telehealth broker sync`")
     return found
 
 
 def _text(found: dict[str, object]) -> str:
     lines = [f"{found['configuration']}: {found['devices']} devices"]
-    if found["mqtt_url"] is not None:
-        lines.append(f"MQTT_URL={found['mqtt_url']}   (shown once; the service needs it)")
+    for name, setting in (("mqtt_url", "MQTT_URL"), ("mqtt_admin_url", "TELEHEALTH_MQTT_ADMIN_URL")):
+        if found[name] is not None:
+            lines.append(f"{setting}={found[name]}   (shown once; the service needs it)")
     if found["reloaded"]:
         lines.append("Mosquitto reloads it now")
     elif found["changed"]:

@@ -35,6 +35,22 @@ def run(job: Callable[[], Coroutine[Any, Any, T]]) -> T:
         raise typer.Exit(130) from None
 
 
+async def until_signal(job: Coroutine[Any, Any, None]) -> None:
+    """Run a job that never ends until SIGINT or SIGTERM; its failure is raised."""
+    from telehealth import main
+
+    stop = asyncio.Event()
+    with main.stop_by_signal(stop):
+        try:
+            async with asyncio.TaskGroup() as group:
+                task = group.create_task(job)
+                watcher = group.create_task(stop.wait())
+                task.add_done_callback(lambda _: watcher.cancel())
+                watcher.add_done_callback(lambda _: task.cancel())
+        except* errors.TelehealthError as failed:
+            raise failed.exceptions[0] from None
+
+
 @contextlib.asynccontextmanager
 async def transaction(*, username: str | None = None, read_only: bool = False) -> AsyncIterator[Any]:
     """One transaction as the operator at this terminal, or with the rights of a member of staff."""

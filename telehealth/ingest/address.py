@@ -41,6 +41,10 @@ class Address:
                 raise SettingError("TELEHEALTH_MQTT_CERTIFICATE", "or its key cannot be read") from None
         return context
 
+    def secured(self) -> ssl.SSLContext | None:
+        """context() if the connection is by TLS."""
+        return self.context() if self.tls else None
+
     def trouble(self, error: BaseException, *, setting: str = "MQTT_URL") -> str | None:
         """What an operator can do about a TLS connection that failed; None if the error is of another kind."""
         if isinstance(error, ssl.SSLCertVerificationError):

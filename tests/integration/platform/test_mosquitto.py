@@ -42,11 +42,11 @@ def plan(folder: Path) -> mosquitto.Plan:
 
 
 def write(wanted: mosquitto.Plan, devices: dict[str, str], password: str | None = "service") -> list[str]:
-    stored, _ = mosquitto.service_hash(wanted.directory, wanted.service_user, password)
+    stored, _ = mosquitto.account_hash(wanted.directory, wanted.service_user, password)
     return mosquitto.write(
         wanted,
         {
-            mosquitto.PASSWORDS: mosquitto.passwords(devices, wanted.service_user, stored),
+            mosquitto.PASSWORDS: mosquitto.passwords(devices, {wanted.service_user: stored}),
             mosquitto.TOPICS: mosquitto.topics(wanted.service_user),
             mosquitto.CONFIGURATION: mosquitto.configuration(wanted),
         },
@@ -134,16 +134,16 @@ def test_keeps_what_is_queued_over_a_restart(folder: Path) -> None:
 
 def test_the_services_password_stays(folder: Path) -> None:
     """A generated password is shown once and stays; a given one replaces it; a device cannot have its name."""
-    stored, made = mosquitto.service_hash(folder, "telehealth", None)
+    stored, made = mosquitto.account_hash(folder, "telehealth", None)
     assert made is not None
     assert secrets.verify_device_password(made, stored)
     wanted = plan(folder)
-    mosquitto.write(wanted, {mosquitto.PASSWORDS: mosquitto.passwords({}, "telehealth", stored)})
-    assert mosquitto.service_hash(folder, "telehealth", None) == (stored, None)
-    assert mosquitto.service_hash(folder, "telehealth", made) == (stored, None)
-    assert mosquitto.service_hash(folder, "telehealth", "another")[0] != stored
+    mosquitto.write(wanted, {mosquitto.PASSWORDS: mosquitto.passwords({}, {"telehealth": stored})})
+    assert mosquitto.account_hash(folder, "telehealth", None) == (stored, None)
+    assert mosquitto.account_hash(folder, "telehealth", made) == (stored, None)
+    assert mosquitto.account_hash(folder, "telehealth", "another")[0] != stored
     with pytest.raises(SettingError, match="MQTT_URL"):
-        mosquitto.passwords({"telehealth": "x"}, "telehealth", stored)
+        mosquitto.passwords({"telehealth": "x"}, {"telehealth": stored})
 
 
 def test_reload_spares_other_programs(tmp_path: Path) -> None:
