@@ -57,6 +57,12 @@ class Settings(BaseSettings):
     #: Messages taken from the broker and not yet committed; the live lane, all slots. Memory is bounded by it.
     ingest_window: int = Field(default=4000, ge=1, le=65535)
     ingest_backlog_window: int = Field(default=200, ge=1, le=65535)
+    #: What was refused, and how often, counted from when it last came.
+    retain_quarantine_days: int = Field(default=90, ge=1, le=3650)
+    #: Every day's state of the evaluation; older ones are thinned out.
+    retain_checkpoint_days: int = Field(default=60, ge=1, le=3650)
+    #: Receipts' bookkeeping of streams, and of messages without a time, that nobody has continued.
+    retain_stream_days: int = Field(default=400, ge=90, le=36500)
 
     #: Shares of the broker's messages; as many processes can take readings in. The same for all of them.
     ingest_slots: int = Field(default=2, ge=1, le=64)

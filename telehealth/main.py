@@ -24,6 +24,7 @@ from telehealth.model.health import Health
 from telehealth.store import clock as clock_row
 from telehealth.store import db, schema
 from telehealth.store.db import Database
+from telehealth.upkeep import job as upkeep
 from telehealth.web import app as web_app
 from telehealth.web import server
 
@@ -83,6 +84,8 @@ async def run(
         jobs = {"ingest": _ingest(parts)} | jobs
     if "alerting" in wanted:
         jobs["alerting"] = evaluator.run(database=parts.database, clock=parts.clock, health=parts.health)
+    if wanted & {"ingest", "alerting"}:
+        jobs["upkeep"] = upkeep.run(database=parts.database, clock=parts.clock, settings=parts.settings)
     if "web" in wanted:
         jobs["web"] = _web(parts, listening)
     if "ingest" in wanted and parts.settings.mqtt_admin_url is not None:

@@ -152,6 +152,11 @@ async def trim(connection: Connection, device_pks: Sequence[int]) -> None:
     await connection.execute(sql("quarantine.trim"), list(device_pks), DEVICE_ENTRIES, DEVICE_BYTES)
 
 
+async def devices(connection: Connection, *, after: int, limit: int = 50) -> list[int]:
+    """Devices that have entries, 0 for the unknown ones, in order after one (-1: from the beginning)."""
+    return [row["device_pk"] for row in await connection.fetch(sql("quarantine.devices"), after, limit)]
+
+
 def _few_of_each_message(found: Sequence[Row]) -> list[Row]:
     seen = Counter[tuple[int | None, bytes]]()
     kept = []

@@ -1,0 +1,1 @@
+"""Looking after storage: partitions ahead of time, and forgetting what need not be kept."""
