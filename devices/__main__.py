@@ -1,4 +1,4 @@
-"""python -m devices decode --format native [--device ID] HEX|FILE|-
+"""python -m devices decode [--format F] [--characteristic UUID] [--device ID] HEX|FILE|-
 
 Prints {"readings": [...], "refusals": [...]} as JSON. Exit status 0 when something was decoded, even
 if all of it was refused; 2 when the input cannot be had or the format is not known.
@@ -7,12 +7,18 @@ if all of it was refused; 2 when the input cannot be had or the format is not kn
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
-from devices import formats, topics
+from devices import catalogue, formats, message, topics
+from devices.gatt import decoder as gatt
+from devices.message import Message, Reading
+
+_HEX = re.compile(rb"[0-9A-Fa-f\s]*")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -20,17 +26,29 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m devices", description="Decode what devices send.")
     commands = parser.add_subparsers(dest="command", required=True)
     decode = commands.add_parser("decode", help="decode one payload and print its readings and refusals as JSON")
-    decode.add_argument("--format", default="native", choices=sorted(formats.DECODERS))
+    decode.add_argument("--format", choices=formats.known(), help="native, or gatt with --characteristic")
+    decode.add_argument(
+        "--characteristic", metavar="UUID", help="the payload is one frame of this Bluetooth characteristic"
+    )
     decode.add_argument("--device", default="device", metavar="ID", help="device_id, part of a reading's identity")
     decode.add_argument("payload", metavar="HEX|FILE|-", help="bytes as hexadecimal, a file, or - for standard input")
     given = parser.parse_args(arguments)
     if not topics.valid_device_id(given.device):
         parser.error("--device: 1 to 64 of A-Z a-z 0-9 _ -")
+    if given.characteristic is not None and given.format not in (None, "gatt"):
+        parser.error("--characteristic: only of format gatt")
     payload = _payload(given.payload)
-    if payload is None:
+    if payload is None and given.characteristic is not None and _HEX.fullmatch(given.payload.encode(errors="replace")):
+        # Half a byte: a frame that is malformed, not a file that is not there.
+        frames = [{"characteristic": given.characteristic, "hex": given.payload}]
+        decoded = formats.decode("gatt", given.device, msgspec.json.encode({"frames": frames}))
+    elif payload is None:
         parser.error("payload: neither a file nor hexadecimal digits")
-    message = formats.decode(given.format, given.device, payload)
-    print(msgspec.json.encode({"readings": message.readings, "refusals": message.refusals}).decode())
+    elif given.characteristic is None:
+        decoded = formats.decode(given.format, given.device, payload)
+    else:
+        decoded = gatt.decode_frame(given.device, given.characteristic, _frame(payload))
+    print(msgspec.json.encode(_shown(decoded)).decode())
     return 0
 
 
@@ -47,6 +65,50 @@ def _payload(given: str) -> bytes | None:
         return bytes.fromhex(given)
     except ValueError:
         return None
+
+
+def _frame(payload: bytes) -> bytes:
+    """The bytes of a frame; a file that holds nothing but hexadecimal digits means those."""
+    if len(payload) >= 4 and _HEX.fullmatch(payload):
+        try:
+            return bytes.fromhex(payload.decode("ascii")) or payload
+        except ValueError:
+            pass
+    return payload
+
+
+def _shown(decoded: Message) -> dict[str, Any]:
+    return {"readings": [_reading(one) for one in decoded.readings], "refusals": decoded.refusals}
+
+
+def _reading(one: Reading) -> dict[str, Any]:
+    """value and unit: canonical, not rounded; value_sent and unit_sent: what the bytes said. taken_at without an
+    offset: the device's local time of no zone.
+    """
+    kind = catalogue.ENTRIES[one.code].kind
+    value: Any = one.value_code
+    if one.value is not None:
+        value = bool(one.value) if kind == "boolean" else msgspec.Raw(message.plain(one.value).encode())
+    at = one.taken_at
+    if at is not None:
+        at = at.replace(microsecond=at.microsecond + one.taken_us)
+    return {
+        "code": one.code,
+        "value": value,
+        "unit": one.unit,
+        "value_sent": msgspec.Raw(message.value_token(one).encode()),
+        "unit_sent": message.unit_token(one),
+        "taken_at": one.local_time if at is None else at,
+        "flags": one.flags,
+        "context": one.context,
+        "absent": one.absent,
+        "set": one.set,
+        "extreme": one.extreme,
+        "source_id": one.source_id,
+        "subject": one.subject,
+        "method": one.method,
+        "index": one.index,
+    }
 
 
 if __name__ == "__main__":

@@ -22,12 +22,16 @@ MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
         "schema": "The message or a reading does not have the right shape (not an object, readings not a list).",
         "too_many_readings": "The message holds more than 1,000 readings.",
         "format_unknown": "The format named in the topic is not known.",
+        "too_many_frames": "The message holds more than 1,000 frames.",
+        "not_cbor": "The message is not one item of valid CBOR, or is nested too deeply.",
+        "adapter_failed": "The adapter of this format could not read the message, or read something that cannot be.",
         # one field of the envelope: the readings are taken all the same
         "stream_invalid": "stream is not 1 to 64 characters, or is missing beside seq.",
         "seq_invalid": "seq is not a whole number from 1 to 9007199254740991, or is missing beside stream.",
         "oldest_invalid": "oldest is not a whole number from 1 to seq.",
         "id_invalid": "id is not 1 to 64 characters.",
         "sent_at_invalid": "sent_at is not an RFC 3339 time with an offset, of the years 1900 to 2200.",
+        "zone_invalid": "zone is not the name of a time zone (at most 64 characters, such as Europe/London).",
         # one reading
         "code_missing": "code is missing or not text.",
         "code_unknown": "code is not in the catalogue.",
@@ -51,6 +55,13 @@ MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
         "context_invalid": "context is not an object of at most 8 short entries, or lacks one that this code needs.",
         "flags_invalid": "flags is not a list of at most 16 short words.",
         "method_unknown": "method is not device, keyed, supervised or estimated.",
+        # one frame of a gateway
+        "characteristic_unknown": "characteristic is not the UUID of one that is known.",
+        "hex_invalid": "hex is not bytes written as hexadecimal digits.",
+        "frame_too_long": "The frame is longer than 512 bytes.",
+        "frame_too_short": "The frame is shorter than its flags say.",
+        "control_solution": "The sample was control solution, not of the resident.",
+        "context_alone": "A glucose context without its measurement in the same message.",
         # the status message
         "online_invalid": "online is missing or not true or false.",
         "battery_invalid": "battery is not a number from 0 to 1.",

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from devices import formats, status
+from devices import adapter, formats, status
 from devices.errors import MEANINGS, Refusal
 from devices.message import PAYLOAD_LIMIT
 from tests.unit.devices.payloads import MISSING, decode, envelope, reading
@@ -56,6 +56,24 @@ PAYLOADS = {
     "flags_invalid": _reading(flags=""),
     "method_unknown": _reading(method=""),
 }
+
+
+def _frame(characteristic: str, hex: str, **fields: Any) -> tuple[str, bytes]:
+    return "gatt", json.dumps({"frames": [{"characteristic": characteristic, "hex": hex}], **fields}).encode()
+
+
+#: One payload for each error that native messages cannot have, with its format.
+OTHERS = {
+    "not_cbor": ("cbor", b"\xff"),
+    "too_many_frames": ("gatt", json.dumps({"frames": [0] * 1001}).encode()),
+    "zone_invalid": _frame("2A37", "0048", zone="Mars/Base 1"),
+    "characteristic_unknown": _frame("2A00", "00"),
+    "hex_invalid": _frame("2A37", "0"),
+    "frame_too_long": _frame("2A37", "00" * 513),
+    "frame_too_short": _frame("2A37", "00"),
+    "control_solution": _frame("2A18", "020100e40705150a1e2d00b01a"),
+    "context_alone": _frame("2A34", "02010001"),
+}
 STATUSES = {
     "online_invalid": b"{}",
     "battery_invalid": b'{"online":true,"battery":2}',
@@ -76,7 +94,15 @@ def test_every_documented_error_is_given_by_something() -> None:
         assert isinstance(got, Refusal)
         assert got.error == error
     assert formats.decode("nothing", "d1", b"{}").refusals[0].error == "format_unknown"
-    assert {*PAYLOADS, *STATUSES, "format_unknown"} == MEANINGS.keys()
+    assert adapter.guarded(lambda device_id, payload: None)("d1", b"{}").refusals[0].error == "adapter_failed"
+    assert {*PAYLOADS, *OTHERS, *STATUSES, "format_unknown", "adapter_failed"} == MEANINGS.keys()
+
+
+@pytest.mark.parametrize("error", OTHERS)
+def test_every_error_of_other_formats_is_given(error: str) -> None:
+    (got,) = formats.decode(OTHERS[error][0], "d1", OTHERS[error][1]).refusals
+    assert got.error == error
+    assert got.detail
 
 
 @pytest.mark.parametrize(

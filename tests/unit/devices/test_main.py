@@ -34,7 +34,7 @@ def test_decode_reads_hexadecimal_a_file_and_standard_input(
 
 
 @pytest.mark.parametrize(
-    "arguments", [["decode", "xyz"], ["decode", "--format", "gatt", "00"], ["decode", "--device", "a b", "00"], []]
+    "arguments", [["decode", "xyz"], ["decode", "--format", "nonsense", "00"], ["decode", "--device", "a b", "00"], []]
 )
 def test_wrong_arguments_end_with_status_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:

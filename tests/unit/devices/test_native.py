@@ -448,6 +448,7 @@ def _holds(got: message.Message) -> None:
     for refused in got.refusals:
         assert refused.error in MEANINGS
     for one in got.readings:
+        assert one.taken_at is not None
         assert one.taken_at.utcoffset() is not None
         assert one.taken_at.microsecond % 1000 == 0
         assert -(2**63) <= one.value_key < 2**63

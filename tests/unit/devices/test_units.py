@@ -20,7 +20,7 @@ from devices import catalogue, units
         ("glucose", "mg/dL", 100, 5.550745),
         ("glucose", "umol/L", 5500, 5.5),
         ("ketones", "mg/dL", 10.4105, 1),
-        ("systolic", "kPa", 16, 120.009869),
+        ("systolic", "kPa", 16, 120.009852),
         ("systolic", "mmHg", 120, 120),
         ("pulse", "{beats}/min", 60, 60),
         ("pulse", "bpm", 60, 60),

@@ -1,0 +1,1 @@
+"""Bluetooth SIG health characteristics, as raw bytes that a gateway forwards."""
