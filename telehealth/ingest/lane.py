@@ -284,7 +284,8 @@ class Worker:
         if not deliveries and not statuses:
             return Taken()
         async with asyncio.timeout(_TRANSACTION_SECONDS), self._database.transaction(_ACTOR) as connection:
-            taken = await ingest.take_in(connection, deliveries, statuses, now=self._clock.now())
+            now, stepped = self._clock.now(), self._clock.virtual
+            taken = await ingest.take_in(connection, deliveries, statuses, now=now, stepped=stepped)
         self._well()
         return taken
 

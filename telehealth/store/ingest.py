@@ -15,13 +15,14 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from devices import timing
+from devices import clockwork, timing
+from devices.clockwork import Clock
 from devices.errors import Refusal
 from devices.message import Message, Reading
 from devices.receipts import Ranges, Refused
 from telehealth.model.attribution import Claims
 from telehealth.model.delivery import Answer, Delivery, Status
-from telehealth.store import attribution, nonsense, quarantine, undated
+from telehealth.store import attribution, clocks, nonsense, quarantine, undated
 from telehealth.store.columns import Batch
 from telehealth.store.db import Connection
 from telehealth.store.queries import sql
@@ -50,12 +51,19 @@ class _Device:
     ward_id: int
     #: Messages refused whole since one was last taken in.
     refused_run: int
+    #: What was known of its clock before this batch.
+    clock: Clock = clockwork.UNKNOWN
 
 
 async def take_in(
-    connection: Connection, deliveries: Sequence[Delivery], statuses: Sequence[Status] = (), *, now: datetime
+    connection: Connection,
+    deliveries: Sequence[Delivery],
+    statuses: Sequence[Status] = (),
+    *,
+    now: datetime,
+    stepped: bool = False,
 ) -> Taken:
-    """Take in a batch. now: clinical. Retrying it whole after a failure adds nothing twice."""
+    """Take in a batch. now: clinical, stepped: by a virtual clock. Retrying it whole after a failure adds nothing."""
     taken = Taken()
     devices = await _contact(connection, deliveries, statuses, now)
     known = [delivery for delivery in deliveries if delivery.device_id in devices]
@@ -74,11 +82,17 @@ async def take_in(
     settled = await _settle(connection, known, devices, now)
     taken.answers = _answers(known, devices, settled)
     claims = await attribution.claims(connection, [device.pk for device in devices.values()])
-    batch = _gather(await undated.date(connection, known, devices), devices, claims)
+    judged = clocks.judge(known, devices, stepped=stepped)
+    batch = _gather(await undated.date(connection, known, devices), judged.clocks, devices, claims)
     taken.received = len(batch.readings)
     if batch.readings:
         wards = {device.pk: device.ward_id for device in devices.values()}
         taken.stored = await insert(connection, batch, wards=wards)
+    if judged.changed:
+        repaired = await clocks.learn(connection, judged.changed, devices, now=now)
+        if repaired:
+            await recompute_latest(connection, repaired)
+            await hint(connection, residents=sorted({resident_id for resident_id, _ in repaired}))
     return taken
 
 
@@ -152,7 +166,9 @@ async def _contact(
         [accepted.get(device_id) for device_id in seen],
     )
     return {
-        row["device_id"]: _Device(row["device_pk"], row["organisation_id"], row["ward_id"], row["refused_run"])
+        row["device_id"]: _Device(
+            row["device_pk"], row["organisation_id"], row["ward_id"], row["refused_run"], clocks.stored(row["clock"])
+        )
         for row in rows
     }
 
@@ -242,12 +258,13 @@ def _status_refusal(status: Status, devices: Mapping[str, _Device]) -> list[quar
 
 def _gather(
     deliveries: Sequence[Delivery],
+    known: Sequence[Clock],
     devices: Mapping[str, _Device],
     claims: Mapping[int, Claims],
 ) -> Batch:
     batch = Batch()
     nothing = Claims()
-    for delivery in deliveries:
+    for delivery, clock in zip(deliveries, known, strict=True):
         message = delivery.message
         readings = message.readings
         if not readings:
@@ -256,12 +273,7 @@ def _gather(
         theirs = claims.get(device.pk, nothing)
         received_at, sent_at = delivery.received_at, message.sent_at
         for reading in readings:
-            taken_at, mark = reading.taken_at, None
-            if reading.time_source == "own" and taken_at is not None:
-                clock_set = timing.CLOCK_NOT_SET not in reading.flags
-                effective_at, uncertain = timing.effective(taken_at, sent_at, received_at, clock_set=clock_set)
-            else:
-                effective_at, uncertain, mark = undated.effective(reading)
+            effective_at, uncertain, mark = _timing(reading, clock, sent_at, received_at)
             resident_id, marks = _attribute(reading, effective_at, uncertain, theirs)
             if mark is not None:
                 marks = mark if marks is None else f"{marks} {mark}"
@@ -277,6 +289,24 @@ def _gather(
         batch.seqs += [message.seq] * count
         batch.streams += [message.stream] * count
     return batch
+
+
+def _timing(
+    reading: Reading, clock: Clock, sent_at: datetime | None, received_at: datetime
+) -> tuple[datetime | None, bool, str | None]:
+    """effective_at, whether it is uncertain, and our mark."""
+    taken_at = reading.taken_at
+    if reading.time_source != "own":
+        effective_at, uncertain, mark = undated.effective(reading)
+        if not clock.wrong or uncertain or taken_at is None:
+            return effective_at, uncertain, mark
+        # The time of sending, or a local one: the same clock showed it.
+        effective_at, uncertain = clockwork.effective(clock, taken_at, sent_at, received_at)
+        return effective_at, uncertain, mark
+    assert taken_at is not None
+    clock_set = timing.CLOCK_NOT_SET not in reading.flags
+    effective_at, uncertain = clockwork.effective(clock, taken_at, sent_at, received_at, clock_set=clock_set)
+    return effective_at, uncertain, None
 
 
 def _attribute(

@@ -101,7 +101,8 @@ async def _take_in(request: web.Request, device_id: str, payload: bytes) -> Answ
     topic = f"POST /api/v1/devices/{device_id}/readings"
     delivery = Delivery("live", topic, device_id, payload, now, decoded)
     async with request.app[keys.DATABASE].transaction(_ACTOR) as connection:
-        taken = await ingest.take_in(connection, [delivery], now=now)
+        stepped = request.app[keys.CLOCK].virtual
+        taken = await ingest.take_in(connection, [delivery], now=now, stepped=stepped)
     metrics.MESSAGES.labels("http").inc()
     metrics.READINGS.labels("stored").inc(taken.stored)
     metrics.READINGS.labels("duplicate").inc(taken.received - taken.stored)

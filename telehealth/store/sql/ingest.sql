@@ -26,9 +26,9 @@ WITH asked AS (
         status_at = CASE WHEN excluded.status IS NULL OR excluded.status = c.status THEN c.status_at
                          ELSE excluded.status_at END,
         accepted_at = greatest(c.accepted_at, excluded.accepted_at)
-    RETURNING device_pk, refused_run
+    RETURNING device_pk, refused_run, clock
 )
-SELECT d.device_id, d.id AS device_pk, d.organisation_id, d.ward_id, t.refused_run
+SELECT d.device_id, d.id AS device_pk, d.organisation_id, d.ward_id, t.refused_run, t.clock::text AS clock
 FROM touched t CROSS JOIN LATERAL (SELECT * FROM device d WHERE d.id = t.device_pk LIMIT 1) AS d;
 
 -- name: settle
