@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from telehealth.cli import bench, broker, demo, devices, export, residents, serve, users, wards
+from telehealth.cli import bench, broker, demo, devices, export, residents, seats, serve, users, wards
 
 app = typer.Typer(
     help="Remote monitoring and telehealth for virtual wards.",
@@ -42,6 +42,11 @@ app.command("bench")(bench.bench)
 app.add_typer(wards.app, name="ward")
 app.add_typer(residents.app, name="resident")
 app.add_typer(devices.app, name="device")
+devices.app.command("seat")(seats.seat)
+devices.app.command("unseat")(seats.unseat)
+devices.app.command("seats")(seats.listing)
+devices.app.command("share")(seats.share)
+devices.app.command("unshare")(seats.unshare)
 app.add_typer(broker.app, name="broker")
 app.add_typer(users.app, name="user")
 app.add_typer(users.token_app, name="token")

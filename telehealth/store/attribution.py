@@ -50,9 +50,11 @@ def slot(context: Mapping[str, Any] | None) -> object:
 
 
 def plain_slot(value: object) -> object:
-    """2 for 2.0, so that numbers and labels compare; None for what can be no number of a user."""
+    """2 for 2.0 and "2", so that numbers and labels compare; None for what can be no number of a user."""
     if isinstance(value, bool) or value == "":
         return None
+    if isinstance(value, str):
+        return int(value) if value.isascii() and value.isdigit() else value
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
@@ -81,20 +83,28 @@ async def derive(
     after = [one.after for one in changed]
     await connection.execute(sql("attribution.rewrite"), *columns, after, [one.held for one in changed])
     earliest = first_touched((one.effective_at, whose) for one in changed for whose in (one.before, one.after))
-    await due(connection, earliest, "attribution", now)
+    await due(connection, earliest, "attribution")
     return {(whose, one.code) for one in changed for whose in (one.before, one.after) if whose is not None}
 
 
-async def due(connection: Connection, earliest: Mapping[int, datetime], cause: str, now: datetime) -> None:
+async def due(connection: Connection, earliest: Mapping[int, datetime], cause: str) -> None:
     """Have residents judged again, each from a clinical time on."""
     if earliest:
-        await connection.execute(sql("attribution.due"), list(earliest), list(earliest.values()), cause, now)
+        await connection.execute(sql("attribution.due"), list(earliest), list(earliest.values()), cause)
 
 
 async def follow_repairs(connection: Connection, clashing: Mapping[UUID, datetime]) -> Pairs:
     """Further values of readings that staff have repaired follow the repair. clashing: identity to taken_at."""
     rows = await connection.fetch(sql("attribution.follow_repairs"), list(clashing.values()), list(clashing))
     return {(whose, row["code"]) for row in rows for whose in (row["before"], row["after"]) if whose is not None}
+
+
+async def settled(connection: Connection, identities: Sequence[UUID]) -> dict[UUID, int | None]:
+    """Whose staff have said that readings are, by identity; those about which they said nothing are left out."""
+    if not identities:
+        return {}
+    rows = await connection.fetch(sql("attribution.repairs"), identities)
+    return {row["identity"]: row["resident_id"] for row in rows}
 
 
 def first_touched(touched: Iterable[tuple[datetime | None, int | None]]) -> dict[int, datetime]:
@@ -121,16 +131,11 @@ class _Change:
 
 
 async def _changed(connection: Connection, decided: Claims, rows: Sequence[asyncpg.Record]) -> list[_Change]:
-    repaired = sorted({row["identity"] for row in rows if row["repaired"]})
-    settled: dict[UUID, tuple[bool, int | None]] = {}
-    if repaired:
-        for row in await connection.fetch(sql("attribution.repairs"), repaired):
-            settled[row["identity"]] = row["settled"], row["resident_id"]
+    by_person = await settled(connection, sorted({row["identity"] for row in rows if row["repaired"]}))
     found = []
     for row in rows:
-        by_person, whose = settled.get(row["identity"], (False, None))
-        held = False
-        if not by_person:
+        whose, held = by_person.get(row["identity"]), False
+        if row["identity"] not in by_person:
             # A time that staff have set is not in doubt.
             uncertain = row["uncertain"] and not row["repaired"]
             slotted = plain_slot(row["slot"])

@@ -187,11 +187,21 @@ async def end_stay(
     actor: Actor,
     now: datetime,
 ) -> None:
-    """Discharge or death: the spell ends, the resident's devices come back, their later readings are nobody's."""
+    """Discharge or death: the spell ends, the resident's devices come back, their later readings are nobody's.
+
+    So do places on shared devices.
+    """
     returned = await residents.end_spell(connection, resident, at=at, died=died, reason=reason, actor=actor, now=now)
-    for device_pk in returned:
+    left = await connection.fetch(sql("seats.end_of_resident"), resident.id, at, actor)
+    for device_pk in sorted({*returned, *(seat["device_pk"] for seat in left)}):
         row = await connection.fetchrow(sql("devices.by_key"), device_pk)
         assert row is not None
         device = Device(**dict(row))
-        await _journal(connection, "unassigned", device, resident.id, at, None, actor, now)
+        if device_pk in returned:
+            await _journal(connection, "unassigned", device, resident.id, at, None, actor, now)
+        for seat in left:
+            if seat["device_pk"] == device_pk:
+                place = (seat["kind"], seat["label"], actor, now)
+                whose = (device.organisation_id, "unseated", device.id, resident.id, at, None)
+                await connection.execute(sql("seats.record"), *whose, *place)
         await reattribute(connection, device, residents_touched=[resident.id], since=at, now=now)

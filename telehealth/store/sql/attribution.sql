@@ -30,14 +30,10 @@ WHERE r.device_pk = $1::bigint AND (r.resident_id IS NULL OR r.resident_id = ANY
   AND r.effective_at >= $3::timestamptz;
 
 -- name: repairs
--- What staff decided about single readings: whose they are, the newest decision of each. settled is false where
--- only the time was set.
-SELECT w.identity, p.id IS NOT NULL AS settled, p.resident_id
-FROM unnest($1::uuid[]) AS w (identity)
-LEFT JOIN LATERAL (
-    SELECT t.id, t.resident_id FROM attribution t WHERE t.reading_identity = w.identity AND t.kind = 'repair'
-    ORDER BY t.id DESC LIMIT 1
-) AS p ON true;
+-- Whose staff said that single readings are, by the newest decision about each.
+SELECT DISTINCT ON (t.reading_identity) t.reading_identity AS identity, t.resident_id
+FROM attribution t WHERE t.reading_identity = ANY ($1::uuid[]) AND t.kind = 'repair'
+ORDER BY t.reading_identity, t.id DESC;
 
 -- name: rewrite
 -- Whose readings are from now on, and whether they are held.
@@ -49,23 +45,19 @@ FROM unnest($1::timestamptz[], $2::uuid[], $3::bigint[], $4::bigint[], $5::boole
 WHERE r.taken_at = w.taken_at AND r.identity = w.identity AND r.value_key = w.value_key;
 
 -- name: follow_repairs
--- A further value of a reading that staff have moved or dated goes where they moved it, and to when they said.
+-- A further value of a reading that staff have moved or dated goes where the value is that they saw, and to its time.
 WITH clashing AS (
-    SELECT r.taken_at, r.identity, r.value_key, r.resident_id AS before, p.id AS moved, p.resident_id, m.effective_at
+    SELECT r.taken_at, r.identity, r.value_key, r.resident_id AS before, known.resident_id, known.effective_at
     FROM unnest($1::timestamptz[], $2::uuid[]) AS c (taken_at, identity)
     JOIN reading r ON r.taken_at = c.taken_at AND r.identity = c.identity
-    LEFT JOIN LATERAL (
-        SELECT t.id, t.resident_id FROM attribution t WHERE t.reading_identity = c.identity AND t.kind = 'repair'
-        ORDER BY t.id DESC LIMIT 1
-    ) AS p ON true
-    LEFT JOIN LATERAL (
-        SELECT t.effective_at FROM attribution t WHERE t.reading_identity = c.identity AND t.kind = 'time'
-        ORDER BY t.id DESC LIMIT 1
-    ) AS m ON true
-    WHERE (p.id IS NOT NULL OR m.effective_at IS NOT NULL) AND NOT coalesce('repaired' = ANY (r.marks), false)
+    JOIN LATERAL (
+        SELECT k.resident_id, k.effective_at FROM reading k
+        WHERE k.taken_at = c.taken_at AND k.identity = c.identity AND 'repaired' = ANY (k.marks)
+        ORDER BY k.struck, k.value_key LIMIT 1
+    ) AS known ON true
+    WHERE NOT coalesce('repaired' = ANY (r.marks), false)
 )
-UPDATE reading r SET resident_id = CASE WHEN c.moved IS NULL THEN r.resident_id ELSE c.resident_id END,
-    effective_at = coalesce(c.effective_at, r.effective_at),
+UPDATE reading r SET resident_id = c.resident_id, effective_at = c.effective_at,
     marks = array_append(array_remove(array_remove(coalesce(r.marks, '{}'), 'held'), 'no_time'), 'repaired')
 FROM clashing c
 WHERE r.taken_at = c.taken_at AND r.identity = c.identity AND r.value_key = c.value_key
@@ -74,6 +66,6 @@ RETURNING c.before, r.resident_id AS after, r.code;
 -- name: due
 -- Have residents judged again, each from the first clinical time touched.
 INSERT INTO evaluation_due (organisation_id, resident_id, earliest_at, cause, written_at)
-SELECT r.organisation_id, r.id, w.earliest_at, $3::text, $4::timestamptz
+SELECT r.organisation_id, r.id, w.earliest_at, $3::text, clock_timestamp()
 FROM unnest($1::bigint[], $2::timestamptz[]) AS w (resident_id, earliest_at) JOIN resident r ON r.id = w.resident_id
 ORDER BY r.id;
