@@ -26,6 +26,7 @@ from telehealth.store.library import Library
 _log = log.get("alerting")
 
 _IDLE_SECONDS = 1.0
+_LATE_SECONDS = 0.25
 _COALESCE_SECONDS = 0.004
 _BREATH_SECONDS = 0.25
 _MANY = 200
@@ -41,9 +42,11 @@ class Sort:
     name: str
     ids: Sequence[int]
 
-    async def evaluate(self, connection: Connection, ids: Sequence[int], moment: Moment, library: Library) -> int:
+    async def evaluate(
+        self, connection: Connection, ids: Sequence[int], moment: Moment, library: Library, *, late: bool = True
+    ) -> int:
         if self.name == "resident":
-            return await residents.evaluate(connection, ids, moment, library)
+            return await residents.evaluate(connection, ids, moment, library, late=late)
         return await devices.evaluate(connection, ids, moment, library)
 
     async def take(self, connection: Connection, ids: Sequence[int], horizon: datetime) -> evaluation.Taken:
@@ -69,15 +72,31 @@ class Evaluator:
     #: Due rows looked at in one transaction, of each sort.
     batch: int = 2000
     library: Library = field(default_factory=Library)
+    #: Late work waits so long for more of the same resident, so that a stream of it is folded once and not each time.
+    patience_seconds: float = 1.0
     #: By (sort, id).
     _suspects: dict[tuple[str, int], Suspect] = field(default_factory=dict)
+    #: There was late work when it was last looked for.
+    late_waiting: bool = False
 
-    async def cycle(self) -> int:
-        """Evaluate a batch; returns how many subjects were done or put off. 0: nothing to do now."""
+    async def cycle(self, *, patience_seconds: float | None = None) -> int:
+        """Evaluate what is live, then some of what came late; returns how many subjects were done or put off.
+
+        0: nothing to do now. Under a virtual clock all is one: the clock waits for it.
+        """
+        if self.clock.virtual:
+            return await self._batch(evaluation.EVERYTHING)
+        patience = self.patience_seconds if patience_seconds is None else patience_seconds
+        done = await self._batch(evaluation.Wanted(late=False))
+        if self.late_waiting:
+            done += await self._batch(evaluation.Wanted(live=False, patience_seconds=patience))
+        return done
+
+    async def _batch(self, wanted: evaluation.Wanted) -> int:
         found: list[Sort] = []
         done = 0
         try:
-            done += await self._together(found)
+            done += await self._together(found, wanted)
             alone = [(sort, i) for sort in found for i in sort.ids if (sort.name, i) in self._suspects]
         except db.COLLIDED:
             return 1  # another evaluator, or staff who handled an alert
@@ -91,8 +110,8 @@ class Evaluator:
         return done
 
     async def drain(self) -> None:
-        """Evaluate until nothing is due that can be done now."""
-        while await self.cycle():
+        """Evaluate until nothing is due that can be done now, without patience."""
+        while await self.cycle(patience_seconds=0.0):
             pass
 
     async def measure(self) -> None:
@@ -107,7 +126,7 @@ class Evaluator:
             for priority in ("high", "medium", "low"):
                 metrics.OPEN_ALERTS.labels(kind, priority).set(open_alerts.get((kind, priority), 0))
 
-    async def _together(self, found: list[Sort]) -> int:
+    async def _together(self, found: list[Sort], wanted: evaluation.Wanted) -> int:
         """One transaction: find what is due and evaluate it, except subjects that failed lately.
 
         It sees the database as it was at its beginning: what ingest commits meanwhile is new to the next one, and
@@ -116,13 +135,16 @@ class Evaluator:
         with metrics.EVALUATION_SECONDS.time():
             async with self.database.transaction(ACTOR, steady=True) as connection:
                 moment = await self._moment(connection)
-                due = await evaluation.candidates(connection, moment.horizon, self.batch, until=moment.until)
+                due = await evaluation.candidates(
+                    connection, moment.horizon, self.batch, until=moment.until, wanted=wanted
+                )
+                self.late_waiting = due.late_waiting
                 found += [Sort("resident", due.residents), Sort("device", due.devices)]
                 done = 0
                 for sort in found:
                     ids = [i for i in sort.ids if (sort.name, i) not in self._suspects]
                     if ids:
-                        done += await sort.evaluate(connection, ids, moment, self.library)
+                        done += await sort.evaluate(connection, ids, moment, self.library, late=wanted.late)
                 return done
 
     async def _moment(self, connection: Connection) -> Moment:
@@ -216,7 +238,7 @@ async def _evaluate(evaluator: Evaluator, health: Health, hint: asyncio.Event, l
         if done:
             continue
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(hint.wait(), _IDLE_SECONDS)
+            await asyncio.wait_for(hint.wait(), _LATE_SECONDS if evaluator.late_waiting else _IDLE_SECONDS)
             # What comes together is evaluated together.
             await asyncio.sleep(_COALESCE_SECONDS)
 

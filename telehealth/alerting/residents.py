@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from alerts import engine, reconcile
 from alerts.episodes import Episode
@@ -17,6 +17,12 @@ ACTOR = db.service("alerting")
 
 #: Residents in one transaction who must be folded anew from an older state, which may mean many readings.
 MOST_REFOLDS = 50
+#: Readings of those in one transaction, and of those whose newest state is old: live work waits for the whole fold.
+MOST_READINGS = 5000
+#: Residents who may be much work and are looked at for how much it is.
+_MOST_WEIGHED = 300
+#: A newest state older than this may have many readings after it.
+_OLD = timedelta(minutes=15)
 
 
 @dataclass(frozen=True)
@@ -34,13 +40,17 @@ class Moment:
     until: datetime = evaluation.END
 
 
-async def evaluate(connection: Connection, resident_ids: Sequence[int], moment: Moment, library: Library) -> int:
-    """Do the due work of those residents whom nobody else holds; returns how many. All or nothing."""
-    taken = await evaluation.take_residents(connection, resident_ids, moment.horizon, until=moment.until)
+async def evaluate(
+    connection: Connection, resident_ids: Sequence[int], moment: Moment, library: Library, *, late: bool = True
+) -> int:
+    """Do the due work of those residents whom nobody else holds; returns how many. All or nothing.
+
+    late False: only what is live; what came late stays due, and is folded in when its turn comes.
+    """
+    taken = await evaluation.take_residents(connection, resident_ids, moment.horizon, until=moment.until, late=late)
     bases = await evaluation.checkpoints(connection, taken)
-    refolds = [i for i in taken.subjects if i not in bases or bases[i][0] != "head"]
-    if len(refolds) > MOST_REFOLDS:
-        left = set(refolds[MOST_REFOLDS:])
+    left = await _too_much(connection, taken, bases, moment)
+    if left:
         taken.keep(i for i in taken.subjects if i not in left)
     if not taken.subjects:
         return 0
@@ -52,6 +62,29 @@ async def evaluate(connection: Connection, resident_ids: Sequence[int], moment: 
     if moment.until != evaluation.END:
         await evaluation.hold_back(connection, taken, moment.until, moment.real)
     return len(taken.subjects)
+
+
+async def _too_much(
+    connection: Connection,
+    taken: evaluation.Taken,
+    bases: Mapping[int, tuple[str, State]],
+    moment: Moment,
+) -> set[int]:
+    """Residents to leave to a later transaction: of those who may be much work, the first to become due go first."""
+    old = evaluation.micros(moment.now - _OLD)
+    heavy = [i for i in taken.subjects if i not in bases or bases[i][0] != "head" or bases[i][1].through < old]
+    if moment.until != evaluation.END:
+        # Under a virtual clock nothing live waits, and the newest state is as old as the step.
+        return set([i for i in heavy if i not in bases or bases[i][0] != "head"][MOST_REFOLDS:])
+    left, heavy = set(heavy[_MOST_WEIGHED:]), heavy[:_MOST_WEIGHED]
+    since = {i: evaluation.moment(bases[i][1].through) if i in bases else evaluation.BEGINNING for i in heavy}
+    weights = await evaluation.weights(connection, since, MOST_READINGS) if heavy else {}
+    readings = 0
+    for n, i in enumerate(heavy):
+        readings += weights[i]
+        if n and readings > MOST_READINGS:
+            return left | set(heavy[n:])
+    return left
 
 
 async def _follow(

@@ -103,25 +103,61 @@ class Candidates:
 
     residents: list[int]
     devices: list[int]
+    #: There is late work, of these or of others.
+    late_waiting: bool
 
 
-async def candidates(connection: Connection, horizon: datetime, limit: int, *, until: datetime = END) -> Candidates:
+@dataclass(frozen=True)
+class Wanted:
+    """Which work: live is what came in as it happened and what time brings, late what was old when it came.
+
+    patience_seconds: how long late work waits for more of the same resident.
+    """
+
+    live: bool = True
+    late: bool = True
+    patience_seconds: float = 0.0
+
+
+EVERYTHING = Wanted()
+#: Rows of late work looked at in one transaction, where live work waits for it.
+_LATE_ROWS = 200
+
+
+async def candidates(
+    connection: Connection, horizon: datetime, limit: int, *, until: datetime = END, wanted: Wanted = EVERYTHING
+) -> Candidates:
     """Subjects with work due up to the horizon; limit: rows looked at, of each of the two sorts.
 
     until: readings after it wait.
     """
-    row = await connection.fetchrow(sql("evaluation.candidates"), horizon, limit, until)
+    late_rows = limit if wanted.live else min(limit, _LATE_ROWS)
+    row = await connection.fetchrow(
+        sql("evaluation.candidates"),
+        horizon,
+        limit,
+        until,
+        wanted.live,
+        wanted.late,
+        wanted.patience_seconds,
+        late_rows,
+    )
     assert row is not None
-    return Candidates(row["residents"], row["devices"])
+    return Candidates(row["residents"], row["devices"], row["waiting"])
 
 
 async def take_residents(
-    connection: Connection, resident_ids: Sequence[int], horizon: datetime, *, until: datetime = END
+    connection: Connection,
+    resident_ids: Sequence[int],
+    horizon: datetime,
+    *,
+    until: datetime = END,
+    late: bool = True,
 ) -> Taken:
-    """Lock those residents whom no other evaluator holds, and take their due rows."""
+    """Lock those residents whom no other evaluator holds, and take their due rows, late ones only if asked."""
     rows = await connection.fetch(sql("evaluation.lock_residents"), resident_ids)
     subjects = {row["id"]: Subject(**dict(row)) for row in rows}
-    due = await connection.fetch(sql("evaluation.take_of_residents"), list(subjects), horizon, until)
+    due = await connection.fetch(sql("evaluation.take_of_residents"), list(subjects), horizon, until, late)
     return _taken(subjects, due)
 
 
@@ -164,6 +200,12 @@ async def checkpoints(connection: Connection, taken: Taken) -> dict[int, tuple[s
         with contextlib.suppress(errors.InputError):
             found[row["resident_id"]] = (row["kind"], State.from_json(row["state"]))
     return found
+
+
+async def weights(connection: Connection, since: Mapping[int, datetime], most: int) -> dict[int, int]:
+    """About how many readings the folds of residents from these moments would take, counted up to most each."""
+    rows = await connection.fetch(sql("evaluation.weights"), list(since), list(since.values()), list(codes.INDEX), most)
+    return {row["resident_id"]: row["readings"] for row in rows}
 
 
 @dataclass(frozen=True)

@@ -1,18 +1,27 @@
 -- name: candidates
--- Subjects with work due, some from what came in and some from time itself, so that neither starves
--- the other; rows that another evaluator holds are left to it. Readings after $3 wait: under a virtual clock
--- those of one step come in any order, and none may make time pass for another.
+-- Subjects with work due: live ($4) from what came in and from time itself, so that neither starves the other, and
+-- late ($5) once it has waited $6 seconds for more of the same resident; rows that another evaluator holds are left
+-- to it. $7: rows of late work. "waiting": there is late work. Readings after $3 wait: under a virtual clock those
+-- of one step come in any order, and none may make time pass for another.
 WITH came AS (
     SELECT resident_id, device_pk FROM evaluation_due
-    WHERE due_at = '-infinity' AND (resident_id IS NULL OR earliest_at <= $3::timestamptz)
-    ORDER BY due_at, id LIMIT $2::integer FOR UPDATE SKIP LOCKED
+    WHERE $4::boolean AND due_at = '-infinity' AND NOT late
+      AND (resident_id IS NULL OR earliest_at <= $3::timestamptz)
+    ORDER BY late, id LIMIT $2::integer FOR UPDATE SKIP LOCKED
+), came_late AS (
+    SELECT resident_id, device_pk FROM evaluation_due
+    WHERE $5::boolean AND due_at = '-infinity' AND late AND (resident_id IS NULL OR earliest_at <= $3::timestamptz)
+      AND written_at <= clock_timestamp() - make_interval(secs => $6::double precision)
+    ORDER BY late, id LIMIT $7::integer FOR UPDATE SKIP LOCKED
 ), fell AS (
-    SELECT resident_id, device_pk FROM evaluation_due WHERE due_at > '-infinity' AND due_at <= $1::timestamptz
+    SELECT resident_id, device_pk FROM evaluation_due
+    WHERE $4::boolean AND due_at > '-infinity' AND due_at <= $1::timestamptz
     ORDER BY due_at, id LIMIT $2::integer FOR UPDATE SKIP LOCKED
-), both_kinds AS (SELECT * FROM came UNION SELECT * FROM fell)
+), all_kinds AS (SELECT * FROM came UNION SELECT * FROM came_late UNION SELECT * FROM fell)
 SELECT coalesce(array_agg(DISTINCT resident_id) FILTER (WHERE resident_id IS NOT NULL), '{}')::bigint[] AS residents,
-       coalesce(array_agg(DISTINCT device_pk) FILTER (WHERE resident_id IS NULL AND device_pk IS NOT NULL), '{}')::bigint[] AS devices
-FROM both_kinds;
+       coalesce(array_agg(DISTINCT device_pk) FILTER (WHERE resident_id IS NULL AND device_pk IS NOT NULL), '{}')::bigint[] AS devices,
+       EXISTS (SELECT FROM evaluation_due WHERE due_at = '-infinity' AND late) AS waiting
+FROM all_kinds;
 
 -- name: lock_residents
 -- One evaluator at a time per resident; a resident whom another holds is left to it. No weaker lock
@@ -28,17 +37,18 @@ FROM device d WHERE d.id = ANY ($1::bigint[])
 ORDER BY d.id FOR NO KEY UPDATE SKIP LOCKED;
 
 -- name: take_of_residents
--- The due rows of residents whom this transaction has locked.
+-- The due rows of residents whom this transaction has locked; late ones only if $4. What another evaluator looks at
+-- right now is left to it.
 SELECT id, resident_id AS subject, CASE WHEN isfinite(earliest_at) THEN earliest_at END AS earliest_at, cause, detail
 FROM evaluation_due WHERE resident_id = ANY ($1::bigint[]) AND due_at <= $2::timestamptz
-  AND (due_at > '-infinity' OR earliest_at <= $3::timestamptz)
-ORDER BY id FOR UPDATE;
+  AND (due_at > '-infinity' OR earliest_at <= $3::timestamptz) AND (NOT late OR $4::boolean)
+ORDER BY id FOR UPDATE SKIP LOCKED;
 
 -- name: take_of_devices
 -- The due rows of devices which this transaction has locked.
 SELECT id, device_pk AS subject, CASE WHEN isfinite(earliest_at) THEN earliest_at END AS earliest_at, cause, detail
 FROM evaluation_due WHERE device_pk = ANY ($1::bigint[]) AND resident_id IS NULL AND due_at <= $2::timestamptz
-ORDER BY id FOR UPDATE;
+ORDER BY id FOR UPDATE SKIP LOCKED;
 
 -- name: delete_taken
 -- The work that this transaction has done, and nothing that came since.
@@ -65,10 +75,12 @@ WHERE w.due_at IS NOT NULL AND NOT EXISTS (
 
 -- name: queue
 -- How much is due (counted up to a bound), and how long the oldest of what came has waited.
-SELECT (SELECT count(*) FROM (SELECT FROM evaluation_due WHERE due_at <= $1::timestamptz LIMIT 10000) AS bounded)::integer
-           AS rows,
-       (SELECT min(written_at) FROM (SELECT written_at FROM evaluation_due WHERE due_at = '-infinity'
-           ORDER BY due_at, id LIMIT 1000) AS first_ones) AS oldest;
+WITH came AS (SELECT FROM evaluation_due WHERE due_at = '-infinity' LIMIT 10000
+), fell AS (SELECT FROM evaluation_due WHERE due_at > '-infinity' AND due_at <= $1::timestamptz LIMIT 10000
+), live AS (SELECT written_at FROM evaluation_due WHERE due_at = '-infinity' AND NOT late ORDER BY late, id LIMIT 1000
+), late AS (SELECT written_at FROM evaluation_due WHERE due_at = '-infinity' AND late ORDER BY late, id LIMIT 1000)
+SELECT least(10000, (SELECT count(*) FROM came) + (SELECT count(*) FROM fell))::integer AS rows,
+       least((SELECT min(written_at) FROM live), (SELECT min(written_at) FROM late)) AS oldest;
 
 -- name: checkpoints
 -- For each resident the newest checkpoint before the first event touched.
@@ -82,6 +94,16 @@ CROSS JOIN LATERAL (
         WHERE p.resident_id = w.resident_id AND p.kind = kinds.kind AND p.at < w.earliest_at
         ORDER BY p.at DESC LIMIT 1) AS k
     ORDER BY k.at DESC, k.kind DESC LIMIT 1) AS c;
+
+-- name: weights
+-- About how many readings folds of residents from given moments would read, counted up to $4 each.
+SELECT w.resident_id, (
+    SELECT count(*) FROM (
+        SELECT FROM reading r
+        WHERE r.resident_id = w.resident_id AND r.code = ANY ($3::text[]) AND r.effective_at > w.since
+          AND r.taken_at > w.since
+        LIMIT $4::integer) AS bounded) AS readings
+FROM unnest($1::bigint[], $2::timestamptz[]) AS w (resident_id, since);
 
 -- name: versions
 -- Which rule versions residents have.

@@ -110,12 +110,14 @@ WITH sent AS (
         absent = excluded.absent, method = excluded.method, marks = excluded.marks
     WHERE (excluded.effective_at, excluded.taken_at, excluded.identity) > (l.effective_at, l.taken_at, l.identity)
 ), due AS (
-    INSERT INTO evaluation_due (organisation_id, resident_id, device_pk, earliest_at, cause, written_at)
+    INSERT INTO evaluation_due (organisation_id, resident_id, device_pk, earliest_at, cause, late, written_at)
     SELECT organisation_id, resident_id, NULL, min(effective_at),
-           CASE WHEN bool_or(code = 'weight') THEN 'weighed' ELSE 'reading' END, clock_timestamp()
-    FROM new WHERE resident_id IS NOT NULL GROUP BY organisation_id, resident_id
+           CASE WHEN bool_or(code = 'weight') THEN 'weighed' ELSE 'reading' END,
+           effective_at < received_at - interval '15 minutes' AS late, clock_timestamp()
+    FROM new WHERE resident_id IS NOT NULL GROUP BY organisation_id, resident_id, late
     UNION ALL
-    SELECT organisation_id, NULL, device_pk, min(coalesce(effective_at, received_at)), 'reading', clock_timestamp()
+    SELECT organisation_id, NULL, device_pk, min(coalesce(effective_at, received_at)), 'reading', false,
+           clock_timestamp()
     FROM new WHERE resident_id IS NULL AND device_pk IS NOT NULL GROUP BY organisation_id, device_pk
 ), clash AS (
     SELECT n.taken_at, n.identity

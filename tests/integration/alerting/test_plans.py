@@ -111,10 +111,16 @@ def _indexes(scans: dict[str, set[str]], table: str) -> set[str]:
 
 async def _due_rows(full: Database) -> None:
     """Finding work reads the front of the queue; taking the work of residents reads their rows."""
-    scans = await _scans(full, ACTOR, "evaluation.candidates", T0, 100, evaluation.END)
-    assert _indexes(scans, "evaluation_due") == {"evaluation_due_at"}
-    scans = await _scans(full, ACTOR, "evaluation.take_of_residents", await _residents(full, 5), T0, evaluation.END)
-    assert _indexes(scans, "evaluation_due") <= {"evaluation_due_resident", "evaluation_due_at"}
+    scans = await _scans(full, ACTOR, "evaluation.candidates", T0, 100, evaluation.END, True, True, 0.0, 100)
+    assert _indexes(scans, "evaluation_due") == {"evaluation_due_came", "evaluation_due_fell"}
+    scans = await _scans(
+        full, ACTOR, "evaluation.take_of_residents", await _residents(full, 5), T0, evaluation.END, True
+    )
+    assert _indexes(scans, "evaluation_due") <= {
+        "evaluation_due_resident",
+        "evaluation_due_came",
+        "evaluation_due_fell",
+    }
 
 
 async def _readings_since_a_checkpoint(full: Database) -> None:
