@@ -257,10 +257,10 @@ class Connection:
         self._finishing = True
         self.shut()
 
-    def publish(self, topic: str, payload: bytes) -> None:
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
         """QoS 1. unconfirmed counts up until the broker has it; sent() is called then."""
         self.unconfirmed += 1
-        self._client.publish(topic, payload, qos=1)
+        self._client.publish(topic, payload, qos=1, retain=retain)
 
     @property
     def may_publish(self) -> bool:

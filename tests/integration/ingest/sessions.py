@@ -85,9 +85,9 @@ class Device:
         self.receipts.append(msgspec.json.decode(payload))
         self._changed.set()
 
-    def publish(self, payload: bytes, channel: str = "readings") -> None:
+    def publish(self, payload: bytes, channel: str = "readings", *, retain: bool = False) -> None:
         assert self._connection is not None
-        self._connection.publish(f"telehealth/v1/{self.device_id}/{channel}", payload)
+        self._connection.publish(f"telehealth/v1/{self.device_id}/{channel}", payload, retain=retain)
 
     async def answered(self, true: Callable[[Any], object], *, seconds: float = 20) -> Any:
         """The first receipt of which this is true, as soon as there is one."""
