@@ -16,8 +16,8 @@ help: ## What there is to make
 demo: $(VENV)/.demo ## Start everything with simulated residents; prints where to look
 	@exec $(BIN)/telehealth demo $(ARGS)
 
-test: $(VENV)/.test ## All tests, with real PostgreSQL, Mosquitto and Chromium
-	@bash tests/packages.sh mosquitto mosquitto-clients postgresql-15 chromium
+test: $(VENV)/.test ## All tests, with real PostgreSQL, Mosquitto, RabbitMQ and Chromium
+	@bash tests/packages.sh mosquitto mosquitto-clients postgresql-15 rabbitmq-server chromium
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: $(VENV)/.check ## Format, lint, import contracts, types

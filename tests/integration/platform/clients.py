@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import queue
+import ssl
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -40,13 +41,32 @@ class Client:
 
 @contextlib.contextmanager
 def connected(
-    port: int, user: str | None, password: str | None = None, *, client_id: str = "", clean: bool = True, **will: Any
+    port: int,
+    user: str | None,
+    password: str | None = None,
+    *,
+    client_id: str = "",
+    clean: bool = True,
+    tls: ssl.SSLContext | None = None,
+    by_hand: bool = False,
+    **will: Any,
 ) -> Iterator[Client]:
-    """A client that has been answered; code says how. It does not connect again by itself."""
+    """A client that has been answered; code says how. It does not connect again by itself.
+
+    by_hand: what it receives is not acknowledged.
+    """
     answered = threading.Event()
     client = Client(
-        paho.Client(CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=clean, reconnect_on_failure=False)
+        paho.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=client_id,
+            clean_session=clean,
+            reconnect_on_failure=False,
+            manual_ack=by_hand,
+        )
     )
+    if tls is not None:
+        client.paho.tls_set_context(tls)
     if user is not None:
         client.paho.username_pw_set(user, password)
     if will:
@@ -61,7 +81,14 @@ def connected(
     client.paho.on_subscribe = lambda _c, _d, _m, reasons, _p: client.granted.put(
         [not reason.is_failure for reason in reasons]
     )
-    client.paho.on_disconnect = lambda *_: client.gone.set()
+
+    def on_disconnect(*_: object) -> None:
+        client.gone.set()
+        if not answered.is_set():
+            client.code = "hung up"
+            answered.set()
+
+    client.paho.on_disconnect = on_disconnect
     client.paho.connect("127.0.0.1", port, keepalive=20)
     client.paho.loop_start()
     try:
