@@ -1,4 +1,5 @@
-"""What is wrong with devices: red readings that belong to nobody, and nothing but nonsense (store.nonsense).
+"""What is wrong with devices: red readings that belong to nobody, clocks (alerting.clocks), and nothing but nonsense
+(store.nonsense).
 
 Nobody's are those of a device without a resident, or of a clock that cannot be believed.
 
@@ -17,8 +18,9 @@ from typing import NamedTuple
 
 from alerts import codes, pathways, reasons
 from alerts.episodes import Episode
-from telehealth.alerting import residents
+from telehealth.alerting import clocks, residents
 from telehealth.alerting.residents import ACTOR, Moment
+from telehealth.store import clocks as clock_store
 from telehealth.store import episodes, evaluation, nonsense, troubles, unattributed
 from telehealth.store.db import Connection
 from telehealth.store.library import Library
@@ -35,7 +37,11 @@ async def evaluate(connection: Connection, device_pks: Sequence[int], moment: Mo
     since = await unattributed.since(connection, taken)
     given = await unattributed.load(connection, since, library)
     horizon = evaluation.micros(moment.horizon)
-    folded = {i: fold(i, given.readings.get(i, ()), given.assigned.get(i, ())) for i in taken.subjects}
+    wrong = await clock_store.periods(connection, since)
+    folded = {
+        i: [*fold(i, given.readings.get(i, ()), given.assigned.get(i, ())), *clocks.episodes(i, wrong.get(i, ()))]
+        for i in taken.subjects
+    }
     known = {i: [until(episode, horizon) for episode in found] for i, found in folded.items()}
     # One microsecond before: what began exactly then is part of what is decided anew.
     before = {i: evaluation.micros(at) - 1 for i, at in since.items()}

@@ -130,6 +130,26 @@ async def learn(
     return touched
 
 
+@dataclass(frozen=True)
+class Period:
+    """A time during which a clock was surely wrong; until None: it still is. skew_ms: device minus true."""
+
+    kind: clockwork.Kind
+    since: datetime
+    until: datetime | None
+    skew_ms: int
+    step_ms: int | None
+
+
+async def periods(connection: Connection, since: Mapping[int, datetime]) -> dict[int, list[Period]]:
+    """Those of devices that began at a moment of each, or later; in order."""
+    found: dict[int, list[Period]] = {}
+    for row in await connection.fetch(sql("clocks.periods"), list(since), list(since.values())):
+        device_pk, *rest = row
+        found.setdefault(device_pk, []).append(Period(*rest))
+    return found
+
+
 async def _periods(connection: Connection, changed: Sequence[tuple[Device, Clock, Clock]]) -> None:
     due: dict[int, datetime] = {}
     over = [

@@ -14,7 +14,7 @@ from telehealth.store.db import Actor, Connection
 from telehealth.store.evaluation import Subject, micros, moment
 from telehealth.store.queries import sql
 
-_TECHNICAL = ("silence/", "unassigned/", "clock/", "evaluation")
+_TECHNICAL = ("silence/", "unassigned/", "clock", "evaluation")
 
 
 @dataclass(frozen=True)

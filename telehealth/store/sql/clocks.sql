@@ -50,7 +50,7 @@ FROM unnest($1::timestamptz[], $2::uuid[], $3::bigint[], $4::timestamptz[])
 WHERE r.taken_at = w.taken_at AND r.identity = w.identity AND r.value_key = w.value_key;
 
 -- name: periods
--- When the clocks of devices were surely wrong, as far as it was not over before a moment of each.
+-- When the clocks of devices were surely wrong, where it began at a moment of each or later.
 SELECT k.device_pk, k.kind, k.since, k.until, k.skew_ms, k.step_ms
 FROM unnest($1::bigint[], $2::timestamptz[]) AS w (device_pk, since)
 JOIN device_clock k ON k.device_pk = w.device_pk AND k.sure AND k.since >= w.since
