@@ -62,6 +62,15 @@ MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
         "frame_too_short": "The frame is shorter than its flags say.",
         "control_solution": "The sample was control solution, not of the resident.",
         "context_alone": "A glucose context without its measurement in the same message.",
+        # one thing in a format of others (FHIR, openMHealth, Theengs, Tenovi)
+        "nothing_measured": "There is nothing in it that the catalogue knows.",
+        "resource_unknown": "A resource of this kind is not taken.",
+        "code_ambiguous": "The codes of one concept name different measurements.",
+        "not_a_result": "It is said to be no result: entered in error, cancelled, not yet made, or test data.",
+        "not_a_person": "It is not a measurement of a person, or not known to be one.",
+        "subject_unclear": "Whose it is is not clear: its subject is no patient, or the message is of several.",
+        "comparator_unknown": "The comparator is not <, <=, > or >=.",
+        "statistic_unknown": "The descriptive statistic cannot stand for a measurement.",
         # the status message
         "online_invalid": "online is missing or not true or false.",
         "battery_invalid": "battery is not a number from 0 to 1.",

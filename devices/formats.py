@@ -15,7 +15,7 @@ from importlib import metadata
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from devices import adapter, cbor, native
+from devices import adapter, cbor, fhir, native, omh, tenovi, theengs
 from devices.gatt import decoder as gatt
 from devices.message import Message
 
@@ -24,7 +24,15 @@ Decoder = Callable[[str, bytes], Message]
 GROUP: Final = "telehealth.devices"
 #: decode(device_id, payload), which never raises. Adapters cannot replace these.
 DECODERS: Final[Mapping[str, Decoder]] = MappingProxyType(
-    {"native": native.decode, "cbor": cbor.decode, "gatt": gatt.decode}
+    {
+        "native": native.decode,
+        "cbor": cbor.decode,
+        "gatt": gatt.decode,
+        "fhir": fhir.decode,
+        "omh": omh.decode,
+        "theengs": theengs.decode,
+        "tenovi": tenovi.decode,
+    }
 )
 #: The formats that have a media type of their own.
 _MEDIA_TYPES: Final[Mapping[str, str]] = MappingProxyType(

@@ -121,7 +121,7 @@ async def test_bad_messages_are_answered_and_stop_nobody(database: Database, bro
         Device(known.device_id).connected(broker) as device,
     ):
         for error, payload in bad.items():
-            device.publish(payload, "readings/omh" if error == "format_unknown" else "readings")
+            device.publish(payload, "readings/hl7v2" if error == "format_unknown" else "readings")
         device.publish(_sent(_now_spo2(96), seq=7))
         await device.answered(lambda receipt: receipt["through"] == 7)
         found = {refused["seq"]: refused["error"] for receipt in device.receipts for refused in receipt["refused"]}

@@ -62,6 +62,19 @@ def _frame(characteristic: str, hex: str, **fields: Any) -> tuple[str, bytes]:
     return "gatt", json.dumps({"frames": [{"characteristic": characteristic, "hex": hex}], **fields}).encode()
 
 
+def _coded(*loinc: str) -> Any:
+    return {"coding": [{"system": "http://loinc.org", "code": code} for code in loinc]}
+
+
+def _observation(**fields: Any) -> bytes:
+    whole = {"resourceType": "Observation", "code": _coded("8867-4"), "valueQuantity": {"value": 72, "code": "/min"}}
+    return json.dumps(whole | fields).encode()
+
+
+def _bundle(*resources: Any) -> bytes:
+    return json.dumps({"resourceType": "Bundle", "entry": [{"resource": one} for one in resources]}).encode()
+
+
 #: One payload for each error that native messages cannot have, with its format.
 OTHERS = {
     "not_cbor": ("cbor", b"\xff"),
@@ -73,6 +86,17 @@ OTHERS = {
     "frame_too_short": _frame("2A37", "00"),
     "control_solution": _frame("2A18", "020100e40705150a1e2d00b01a"),
     "context_alone": _frame("2A34", "02010001"),
+    "nothing_measured": ("fhir", b'{"resourceType":"Bundle","entry":[]}'),
+    "resource_unknown": ("fhir", _bundle({"resourceType": "Condition"})),
+    "code_ambiguous": ("fhir", _observation(code=_coded("8867-4", "9279-1"))),
+    "not_a_result": ("fhir", _observation(status="entered-in-error")),
+    "not_a_person": ("theengs", b'{"model_id":"LYWSD03MMC","type":"THB","tempc":36.6}'),
+    "subject_unclear": ("fhir", _observation(subject={"reference": "Location/lounge"})),
+    "comparator_unknown": ("fhir", _observation(valueQuantity={"value": 72, "code": "/min", "comparator": "~"})),
+    "statistic_unknown": (
+        "omh",
+        b'{"heart_rate":{"value":9,"unit":"beats/min"},"descriptive_statistic":"standard deviation"}',
+    ),
 }
 STATUSES = {
     "online_invalid": b"{}",
