@@ -19,6 +19,7 @@ from telehealth.clock import ClinicalClock
 from telehealth.config import Settings
 from telehealth.errors import SettingError, TelehealthError
 from telehealth.ingest import address
+from telehealth.ingest import elsewhere
 from telehealth.ingest import service as ingest
 from telehealth.model.health import Health
 from telehealth.store import clock as clock_row
@@ -88,6 +89,8 @@ async def run(
         jobs["upkeep"] = upkeep.run(database=parts.database, clock=parts.clock, settings=parts.settings)
     if "web" in wanted:
         jobs["web"] = _web(parts, listening)
+        if "ingest" not in wanted:
+            jobs["elsewhere"] = elsewhere.watch(parts.database, parts.health)
     if "ingest" in wanted and parts.settings.mqtt_admin_url is not None:
         jobs["broker"] = _broker(parts)
     try:

@@ -36,7 +36,8 @@ _LONGEST_WAIT_SECONDS = 5.0
 _LAST_RECEIPTS_SECONDS = 0.7
 #: How long to wait for the broker to take receipts, when many wait, before some are given up.
 _ROOM_SECONDS = 1.0
-#: The backlog's next transaction waits so long at most while live messages are at hand; longer while live commits are slow.
+_LOOK_SECONDS = 1.0
+#: The backlog's next transaction waits so long at most while live messages are at hand; longer while live is slow.
 _GIVE_WAY_SECONDS = 0.25
 _GIVE_WAY_SLOW_SECONDS = 2.0
 _SLOW_SECONDS = 0.25
@@ -100,6 +101,7 @@ class Worker:
         self._took_seconds = 0.0
         self._arrived = asyncio.Event()
         self._idle = asyncio.Event()
+        self._acknowledged = asyncio.Event()
         self._stop = asyncio.Event()
         self._receipts = Receipts(self.publish, clock.now, at_once=lambda: clock.virtual)
         self._messages = metrics.MESSAGES.labels(name)
@@ -148,7 +150,8 @@ class Worker:
         """Until all that a connection brought is acknowledged and answered, or it is lost, or the time is over."""
         deadline = clock.monotonic() + seconds
         while connection.unacknowledged and not connection.lost.done() and clock.monotonic() < deadline:
-            await asyncio.sleep(0.02)
+            self._acknowledged.clear()
+            await self._pause(_LOOK_SECONDS, self._acknowledged)
         self._receipts.flush()
 
     def received(
@@ -239,7 +242,7 @@ class Worker:
         await self._pause(_GIVE_WAY_SLOW_SECONDS if slow else _GIVE_WAY_SECONDS, before._idle)
 
     async def _room_for_answers(self) -> None:
-        """Take no more in while the broker does not take our answers; but an answer may be given up: it is asked for again."""
+        """Take no more in while the broker takes no answers; then give some up: they will be asked for again."""
         if self._receipts.full:
             await self._pause(_ROOM_SECONDS, self._receipts.room)
             if shed := self._receipts.shed():
@@ -294,6 +297,7 @@ class Worker:
             self._bytes -= held.size
             if not held.connection.lost.done():
                 held.connection.acknowledge(held.mid, held.qos)
+        self._acknowledged.set()
         self._receipts.add(taken.answers)
         self._read_on()
         self._messages.inc(len(batch))

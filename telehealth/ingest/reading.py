@@ -54,7 +54,7 @@ def read(
     if len(payload) > PAYLOAD_LIMIT:
         payload = payload[:PAYLOAD_BYTES]
     # With its format: trying a refused message again finds its decoder by it.
-    source = str(replace(topic, format=format))
+    source = name.decode() if format == topic.format else str(replace(topic, format=format))
     return Delivery(lane, source, topic.device_id, payload, received_at, decoded)
 
 

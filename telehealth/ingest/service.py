@@ -22,6 +22,8 @@ _log = log.get("ingest")
 _STOP_SECONDS = 4.0
 #: Of the slots, the one whose process tells devices what was seen.
 _FIRST = places.slot(0)
+#: Speaks for the sessions that are not there yet.
+_START = "start"
 
 
 class _Troubles:
@@ -45,7 +47,9 @@ class _Troubles:
 
     def of(self, part: str, *, beside: str | None = None) -> str | None:
         """The first trouble of a part. beside: other than of this one."""
-        return next((why for (p, name), why in self._troubles.items() if p == part and name != beside), None)
+        found = {name: why for (p, name), why in self._troubles.items() if p == part and name != beside}
+        starting = found.pop(_START, None)
+        return next(iter(found.values()), starting)
 
     def ours(self) -> str | None:
         """What is wrong with this process's share of the work."""
@@ -103,7 +107,8 @@ class _Service:
 
     def _steady(self) -> None:
         # A process without a slot needs no broker: it stands by.
-        self.troubles.report("start", "broker", None)
+        if self.keeper.started:
+            self.troubles.report(_START, "broker", None)
         for worker in self.workers.values():
             worker.writes_again()
 
@@ -114,7 +119,7 @@ async def run(*, settings: Settings, database: Database, clock: ClinicalClock, h
     gc.set_threshold(50_000, 20, 50)
     service = _Service(settings, database, clock, health)
     live, keeper = service.workers["live"], service.keeper
-    service.troubles.report("start", "broker", "not connected yet")
+    service.troubles.report(_START, "broker", "not connected yet")
     health.good("ingest")
     async with asyncio.TaskGroup() as group:
         lanes = [group.create_task(worker.run(), name="ingest lane") for worker in service.workers.values()]

@@ -165,6 +165,11 @@ class Keeper:
         old = [name for name in state.slots if name not in wanted and name not in self._slots]
         return await leases.take(connection, self.holder, [name for name in old if not _held(state, name)], 1)
 
+    @property
+    def started(self) -> bool:
+        """Whether every slot of this process has its sessions, connected or not."""
+        return all(slot.sessions or slot.leaving for slot in self._slots.values())
+
     def _ready(self) -> bool:
         """Whether this process has a slot, and all its sessions are connected."""
         running = [slot for slot in self._slots.values() if not slot.remove]

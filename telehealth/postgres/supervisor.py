@@ -50,6 +50,8 @@ _OPTIONS = {
 }
 _ENVIRONMENT = {"LC_ALL": "C", "PATH": "/usr/bin:/bin", "TZ": "UTC"}
 _LOG_BYTES = 5_000_000
+#: PostgreSQL writes its log ahead in files of 16 MiB.
+_FULL_BYTES = 16 * 1024 * 1024
 
 
 class Server:
@@ -95,14 +97,27 @@ class Server:
             status = await self._process.wait()
             if self._stopping:
                 return
-            self._health.bad("postgres", "PostgreSQL ended and is being started again")
+            self._health.bad("postgres", f"PostgreSQL ended and is being started again{self._why()}")
             _log.error("PostgreSQL ended; starting it again", status=status)
             pause = 0.1 if clock.monotonic() - since > 60 else min(pause * 2, 5)
             await asyncio.sleep(pause)
-            await leftovers.stop(self._place.cluster)
-            if await self._launch(seconds=60):
+            try:
+                await leftovers.stop(self._place.cluster)
+                runs = await self._launch(seconds=60)
+            except OSError as error:
+                # Its log cannot be opened, or no process started; the one that ended is looked at again, after a pause.
+                _log.error("PostgreSQL cannot be started now", error=type(error).__name__)
+                continue
+            if runs:
                 self._health.good("postgres")
                 _log.info("PostgreSQL runs again")
+
+    def _why(self) -> str:
+        """What keeps it from running, where that can be seen from outside."""
+        with contextlib.suppress(OSError):
+            if shutil.disk_usage(self._place.cluster).free < _FULL_BYTES:
+                return ": its disk is full; once there is space it runs again by itself"
+        return ""
 
     async def stop(self) -> None:
         """Fast shutdown: sessions end, everything committed is kept. Killed if it hangs."""

@@ -58,6 +58,13 @@ AWAY = (
     asyncpg.SerializationError,
     asyncpg.LockNotAvailableError,
     asyncpg.ReadOnlySQLTransactionError,
+    # its disk, or itself; whatever it is, trying later is all that there is to do
+    asyncpg.PostgresSystemError,
+    asyncpg.InternalServerError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    # a password that is being changed, a database that is being moved
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
 )
 
 #: Errors that lie in what was to be stored: trying the same again cannot help.

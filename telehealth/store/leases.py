@@ -50,14 +50,17 @@ class State:
         return slots // len(holders) + (holders.index(holder) < slots % len(holders))
 
     def trouble(self, *, beside: str | None = None) -> str | None:
-        """Why not everything that devices send is taken in; None if it is. beside: a process that knows its own."""
+        """Why not everything that devices send is taken in; None if it is, and where nothing ever was.
+
+        beside: a process that knows its own.
+        """
         if not self.processes:
-            return "no process takes readings in"
+            return "no process takes readings in" if any(map(_numbered, self.slots)) else None
         for process in self.processes:
             if process.trouble is not None and process.holder != beside:
                 return f"another process: {process.trouble}"
         for slot in self.slots.values():
-            if slot.gone_seconds > _HAND_OVER_SECONDS and slot.name.rpartition("-")[2].isdigit():
+            if slot.gone_seconds > _HAND_OVER_SECONDS and _numbered(slot.name):
                 return "a share of the messages waits for a process that has ended"
         return None
 
@@ -108,3 +111,7 @@ async def leave(connection: Connection, work: str, holder: str) -> None:
 
 def _process(work: str, holder: str) -> str:
     return f"{work}-process-{holder}"
+
+
+def _numbered(name: str) -> bool:
+    return name.rpartition("-")[2].isdigit()

@@ -18,6 +18,8 @@ _WORDS: tuple[tuple[type[BaseException], str], ...] = (
     (asyncpg.AdminShutdownError, "the database was stopped"),
     (asyncpg.PostgresIOError, "the database cannot read or write its disk"),
     (asyncpg.InvalidAuthorizationSpecificationError, "the database refuses this user name or password"),
+    (asyncpg.PostgresSystemError, "the database has trouble with its system"),
+    (asyncpg.InvalidCatalogNameError, "there is no such database"),
     (asyncpg.PostgresConnectionError, "the connection to the database was lost"),
     (asyncpg.InterfaceError, "the connection to the database was lost"),
     (TimeoutError, "the database does not answer"),

@@ -8,7 +8,7 @@ import prometheus_client
 from aiohttp import web
 
 from telehealth import metrics
-from telehealth.store import alerts, board, db
+from telehealth.store import alerts, board, db, outage
 from telehealth.web import keys
 from telehealth.web.auth import SERVICE
 
@@ -27,7 +27,7 @@ async def readyz(request: web.Request) -> web.Response:
         async with asyncio.timeout(_PROBE_SECONDS), request.app[keys.DATABASE].transaction(SERVICE, read_only=True):
             parts.setdefault("database", None)
     except db.AWAY as error:
-        parts["database"] = f"does not answer ({type(error).__name__})"
+        parts["database"] = outage.sentence(error)
     ready = request.app[keys.HEALTH].ready and all(trouble is None for trouble in parts.values())
     body = {"ready": ready, "parts": {part: trouble or "ok" for part, trouble in sorted(parts.items())}}
     return web.json_response(body, status=200 if ready else 503)

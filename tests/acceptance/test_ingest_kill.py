@@ -15,8 +15,8 @@ import pytest
 
 from telehealth import clock
 from telehealth.store.db import Database
-from tests.conftest import Urls
 from tests.acceptance import fleet
+from tests.conftest import Urls
 from tests.integration.ingest import sessions
 from tests.integration.ingest.sessions import Broker, Device
 from tests.support import servers, world

@@ -1,0 +1,107 @@
+"""A database that refuses work in the ways that databases do: said in one sentence, nothing lost, no restart needed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import asyncpg
+import pytest
+
+from telehealth import clock
+from telehealth.clock import ClinicalClock
+from telehealth.store.db import Database
+from telehealth.web.hub import Hub
+from tests.conftest import Urls
+from tests.integration.ingest import sessions, wards
+from tests.integration.ingest.sessions import Broker, Device
+from tests.integration.ingest.wards import envelope, spo2
+from tests.support import servers, world
+
+pytestmark = [pytest.mark.postgres, pytest.mark.broker]
+
+_REFUSALS = {
+    "read-only": "the database is read-only",
+    "connections": "the database takes no more connections",
+    "lock": "another transaction holds a lock in the database for too long",
+    "statement": "the database takes too long",
+}
+
+
+@contextlib.asynccontextmanager
+async def _refusing(kind: str, urls: Urls) -> AsyncIterator[None]:
+    """The database refuses work in the block."""
+    name = urls.super.rpartition("/")[2]
+    admin = await asyncpg.connect(urls.super)
+    other = await asyncpg.connect(urls.super)
+
+    async def cut() -> None:
+        """Settings count for new connections."""
+        await admin.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND usename = 'telehealth_app'",
+            name,
+        )
+
+    try:
+        if kind == "read-only":
+            await admin.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+        elif kind == "connections":
+            await admin.execute(f"ALTER DATABASE {name} CONNECTION LIMIT 0")
+        elif kind == "lock":
+            await admin.execute(f"ALTER ROLE telehealth_app IN DATABASE {name} SET lock_timeout = '200ms'")
+        if kind in ("lock", "statement"):
+            await other.execute("BEGIN; LOCK TABLE device_contact IN ACCESS EXCLUSIVE MODE")
+        await cut()
+        yield
+        await admin.execute("SET default_transaction_read_only = off")
+        await admin.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = off")
+        await admin.execute(f"ALTER DATABASE {name} CONNECTION LIMIT -1")
+        await cut()
+    finally:
+        await other.close()
+        await admin.close()
+
+
+@pytest.mark.parametrize("kind", _REFUSALS)
+async def test_said_in_a_sentence_and_drained_afterwards(kind: str, urls: Urls) -> None:
+    """Nothing is acknowledged or receipted meanwhile, and boards say that they are not live."""
+    async with Database.open(urls.app, statement_seconds=0.5) as database:
+        await world.device(database, await world.ward(database), "out-1")
+        with servers.mosquitto() as server:
+            broker = Broker(server.port)
+            async with sessions.ingest(database, broker) as health, Device("out-1").connected(broker) as device:
+                hub = Hub(database, ClinicalClock(), health)
+                health.good("alerting")
+                assert hub.live() == (True, None)
+                async with _refusing(kind, urls):
+                    for seq in range(1, 31):
+                        at = clock.real_now()
+                        one = spo2(96, at=at - timedelta(seconds=seq))
+                        device.publish(envelope(one, seq=seq, sent_at=wards.rfc3339(at)))
+                    await sessions.until(lambda: _REFUSALS[kind] in (health.parts()["ingest"] or ""))
+                    live, why = hub.live()
+                    assert not live
+                    assert _REFUSALS[kind] in (why or "")
+                    assert device.receipts == []
+                await device.answered(lambda receipt: receipt["through"] == 30, seconds=40)
+                await sessions.until(lambda: health.ready)
+                assert hub.live() == (True, None)
+        await asyncio.sleep(0)
+        assert len(await wards.rows(database, "SELECT 1 FROM reading")) == 30
+
+
+async def test_well_again_without_a_message(urls: Urls) -> None:
+    """Who could not commit and has nothing left to commit learns that the database is back."""
+    gate = sessions.Gate(urls.app)
+    with servers.mosquitto() as server:
+        async with (
+            gate.running(),
+            Database.open(gate.url) as database,
+            sessions.ingest(database, Broker(server.port)) as health,
+        ):
+            gate.shut()
+            await sessions.until(lambda: health.parts()["ingest"] is not None)
+            gate.open()
+            await sessions.until(lambda: health.ready)
