@@ -1,4 +1,8 @@
-"""POST /api/v1/devices/{id}/readings: what MQTT takes, for devices that speak HTTP; answered after the commit."""
+"""POST /api/v1/devices/{id}/readings and /backlog: what MQTT takes, for devices that speak HTTP; answered after the
+commit.
+
+The last part of the path names the format as the last level of a topic does; without it the content type may.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ from aiohttp.http import HttpProcessingError
 from devices import formats, message, receipts
 from telehealth import metrics
 from telehealth.model import secrets
-from telehealth.model.delivery import Answer, Delivery
+from telehealth.model.delivery import Answer, Delivery, Lane
 from telehealth.store import credentials, db, ingest
 from telehealth.web import errors, keys
 
@@ -24,14 +28,43 @@ async def post_readings(request: web.Request) -> web.Response:
 
     It is stored before it is answered. The receipt says what is settled and what was refused for good, with its
     reason; a message of which everything was refused is answered by a receipt as well. Only the device's own
-    credentials are accepted.
+    credentials are accepted. A content type may name another format (application/fhir+json, application/cbor,
+    application/vnd.telehealth.<format>); any other is taken for the native one.
     """
+    return await _post(request, "live")
+
+
+async def post_readings_format(request: web.Request) -> web.Response:
+    """Take in one message of a device in another format.
+
+    As without a format, whatever the content type says. A format that is not known is refused by the receipt.
+    """
+    return await _post(request, "live")
+
+
+async def post_backlog(request: web.Request) -> web.Response:
+    """Take in one message of readings over 15 minutes old when sent.
+
+    The same as live ones but for the time of what has none: it is held for a person.
+    """
+    return await _post(request, "backlog")
+
+
+async def post_backlog_format(request: web.Request) -> web.Response:
+    """Take in one message of readings over 15 minutes old when sent, in another format.
+
+    A format that is not known is refused by the receipt.
+    """
+    return await _post(request, "backlog")
+
+
+async def _post(request: web.Request, lane: Lane) -> web.Response:
     device_id = request.match_info["device_id"]
     try:
         async with asyncio.timeout(_SECONDS):
             if not await _is_itself(request, device_id):
                 raise _unauthorised()
-            answer = await _take_in(request, device_id, await _body(request))
+            answer = await _take_in(request, lane, device_id, await _body(request))
     except TimeoutError:
         raise errors.Problem(503, errors.TEXTS[503], headers={"Retry-After": "30"}) from None
     if answer is None:
@@ -95,11 +128,23 @@ async def _body(request: web.Request) -> bytes:
     return bytes(body)
 
 
-async def _take_in(request: web.Request, device_id: str, payload: bytes) -> Answer | None:
+def _format(request: web.Request) -> str | None:
+    named = request.match_info.get("format")
+    given = request.headers.get("Content-Type")
+    if named is None and given is not None:
+        named = formats.by_content_type(given)
+    # The topic that quarantine keeps says nothing of what is the usual one.
+    return None if named == "native" else named
+
+
+async def _take_in(request: web.Request, lane: Lane, device_id: str, payload: bytes) -> Answer | None:
     now = request.app[keys.CLOCK].now()
-    decoded = formats.decode(None, device_id, payload)
-    topic = f"POST /api/v1/devices/{device_id}/readings"
-    delivery = Delivery("live", topic, device_id, payload, now, decoded)
+    format = _format(request)
+    decoded = formats.decode(format, device_id, payload)
+    topic = f"POST /api/v1/devices/{device_id}/{'readings' if lane == 'live' else 'backlog'}"
+    if format is not None:
+        topic = f"{topic}/{format}"
+    delivery = Delivery(lane, topic, device_id, payload, now, decoded)
     async with request.app[keys.DATABASE].transaction(_ACTOR) as connection:
         stepped = request.app[keys.CLOCK].virtual
         taken = await ingest.take_in(connection, [delivery], now=now, stepped=stepped)
