@@ -6,6 +6,7 @@ the work together.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -36,14 +37,19 @@ class Batch:
         """In the order of ingest.insert_readings."""
         readings = self.readings
         entered = None if entered_by is None else [entered_by] * len(readings)
+        taken = [r.taken_at for r in readings]
+        # What is nearly always the same is sent once.
+        organisation = self.organisations[0]
+        one_organisation = self.organisations.count(organisation) == len(readings)
+        methods = [r.method for r in readings]
         return [
-            [r.taken_at for r in readings],
+            taken,
             [r.identity for r in readings],
             [r.value_key for r in readings],
-            self.organisations,
+            None if one_organisation else self.organisations,
             self.devices,
             self.residents,
-            self.effective,
+            None if all(map(operator.is_, self.effective, taken)) else self.effective,
             self.received,
             _or_null(self.sent),
             [r.value for r in readings],
@@ -57,23 +63,34 @@ class Batch:
             _or_null([r.source_id for r in readings]),
             _or_null([r.subject for r in readings]),
             _or_null([r.set for r in readings]),
-            [r.method for r in readings],
+            None if methods.count("device") == len(methods) else methods,
             _or_null([r.absent for r in readings]),
             _or_null([" ".join(r.flags) if r.flags else None for r in readings]),
             _or_null(self.marks),
             _or_null([_encode(r.context).decode() if r.context else None for r in readings]),
             entered,
             _or_null([r.taken_us or None for r in readings]),
+            organisation,
         ]
 
-    def contradictions(self) -> dict[Any, datetime | None]:
-        """Identities that this batch itself holds with different values, and their taken_at."""
+    def settle_repeats(self) -> dict[Any, datetime | None]:
+        """Keep the first of equal readings; identities that come with different values, and their taken_at."""
+        readings = self.readings
+        if len({r.identity.int for r in readings}) == len(readings):
+            return {}
         first: dict[int, int] = {}
+        seen: set[tuple[int, int]] = set()
         found: dict[Any, datetime | None] = {}
-        for reading in self.readings:
-            key = reading.identity.int
-            if first.setdefault(key, reading.value_key) != reading.value_key:
+        kept: list[int] = []
+        for n, reading in enumerate(readings):
+            key, value_key = reading.identity.int, reading.value_key
+            if first.setdefault(key, value_key) != value_key:
                 found[reading.identity] = reading.taken_at
+            if (key, value_key) not in seen:
+                seen.add((key, value_key))
+                kept.append(n)
+        for name, column in vars(self).items():
+            setattr(self, name, [column[n] for n in kept])
         return found
 
 

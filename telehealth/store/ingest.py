@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+import asyncpg
 import msgspec
 
 from devices import clockwork, timing
@@ -100,12 +101,17 @@ async def insert(
     connection: Connection, batch: Batch, *, wards: Mapping[int, int], entered_by: str | None = None
 ) -> int:
     """Insert what is new of a batch, and all that follows from it; how many were new. wards: of devices."""
-    row = await connection.fetchrow(sql("ingest.insert_readings"), *batch.parameters(entered_by))
+    contradictions = batch.settle_repeats()
+    try:
+        row = await connection.fetchrow(sql("ingest.insert_readings"), *batch.parameters(entered_by))
+    except asyncpg.UniqueViolationError as error:
+        # Somebody else, who writes no device's readings, was quicker: the next attempt sees theirs.
+        raise asyncpg.SerializationError("a reading came twice at the same moment") from error
     assert row is not None
     if not row["stored"]:
         return 0
     clashing = dict(zip(row["clash_identity"] or (), row["clash_taken_at"] or (), strict=True))
-    clashing |= batch.contradictions()
+    clashing |= contradictions
     if clashing:
         moved = await attribution.follow_repairs(connection, clashing)
         found = await connection.fetch(sql("ingest.mark_conflicts"), list(clashing.values()), list(clashing))

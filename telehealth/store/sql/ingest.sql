@@ -62,8 +62,10 @@ RETURNING device_pk, stream, settled;
 
 -- name: insert_readings
 -- Insert what is new, keep latest values and evaluation work in step with it, and find conflicts.
--- Every parameter is a column, one entry per reading; a column without any value may be null as a whole.
--- Within one statement the table is seen as before it, so that "clash" compares new rows with older ones.
+-- Every parameter is a column, one entry per reading; a column without any value may be null as a whole,
+-- organisation_id then means $28 and effective_at taken_at. No reading may be in it twice. One look tells what is
+-- there already and what contradicts it: with ON CONFLICT each reading would be looked for three times. Who writes
+-- readings of a device holds its contact row; whoever still comes between is stopped by the primary key.
 WITH sent AS (
     SELECT * FROM unnest(
         $1::timestamptz[], $2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::timestamptz[],
@@ -76,6 +78,12 @@ WITH sent AS (
         value_sent, unit_sent, stream, source_id, subject, set_id, method, absent,
         flags, marks, context, entered_by, taken_us
     )
+), known AS (
+    SELECT s.*, e.same, e.other FROM sent s CROSS JOIN LATERAL (
+        SELECT coalesce(bool_or(r.value_key = s.value_key), false) AS same,
+               coalesce(bool_or(r.value_key <> s.value_key), false) AS other
+        FROM reading r WHERE r.taken_at = s.taken_at AND r.identity = s.identity
+    ) AS e
 ), new AS (
     INSERT INTO reading (
         taken_at, identity, value_key, organisation_id, device_pk, resident_id, effective_at,
@@ -84,12 +92,12 @@ WITH sent AS (
         flags, marks, context, entered_by, taken_us
     )
     SELECT
-        taken_at, identity, value_key, organisation_id, device_pk, resident_id, effective_at,
+        taken_at, identity, value_key, coalesce(organisation_id, $28::bigint), device_pk, resident_id,
+        CASE WHEN $7::timestamptz[] IS NULL THEN taken_at ELSE effective_at END,
         received_at, sent_at, value, seq, code, value_code, unit,
         value_sent, unit_sent, stream, source_id, subject, set_id, coalesce(method, 'device'), absent,
         string_to_array(flags, ' '), string_to_array(marks, ' '), context::jsonb, entered_by, taken_us
-    FROM sent
-    ON CONFLICT DO NOTHING
+    FROM known WHERE NOT same
     RETURNING taken_at, identity, value_key, organisation_id, device_pk, resident_id, effective_at, received_at,
               value, code, value_code, unit, method, absent, marks
 ), newest AS (
@@ -120,11 +128,7 @@ WITH sent AS (
            clock_timestamp()
     FROM new WHERE resident_id IS NULL AND device_pk IS NOT NULL GROUP BY organisation_id, device_pk
 ), clash AS (
-    SELECT n.taken_at, n.identity
-    FROM new n CROSS JOIN LATERAL (
-        SELECT 1 FROM reading r
-        WHERE r.taken_at = n.taken_at AND r.identity = n.identity AND r.value_key <> n.value_key LIMIT 1
-    ) AS other
+    SELECT taken_at, identity FROM known WHERE other AND NOT same
 )
 SELECT (SELECT count(*) FROM new) AS stored,
        (SELECT array_agg(DISTINCT resident_id) FROM new WHERE resident_id IS NOT NULL) AS residents,

@@ -60,9 +60,9 @@ async def test_a_window_of_one_resident_and_code(database: Database) -> None:
 
 
 async def test_the_duplicate_and_conflict_check(database: Database) -> None:
-    """Inserting compares by the primary key, and looks for other values by its prefix."""
+    """What is there already, and what contradicts it, is found by the primary key."""
     await _some_readings(database)
-    plan = await _plan(database, sql("ingest.insert_readings"), *[None] * 27)
+    plan = await _plan(database, sql("ingest.insert_readings"), *[None] * 28)
     assert any(name.endswith("_pkey") and name.startswith("reading") for name in _indexes(plan))
     assert not {name for name in _scanned(plan) if name.startswith("reading")}
 
