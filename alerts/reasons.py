@@ -32,9 +32,14 @@ def instant(at: int) -> str:
 
 
 def clock(at: int, zone: str, day_of: int | None = None) -> str:
-    """Local time, "10:02"; "23:40 on 20-Nov" when it is another local day than `day_of`'s."""
+    """Local time, "10:02"; "23:40 on 20-Nov" when it is another local day than `day_of`'s.
+
+    "01:30 BST" where the zone has the hour twice.
+    """
     moment = _local(at, zone)
     told = f"{moment.hour:02d}:{moment.minute:02d}"
+    if moment.replace(fold=0).utcoffset() != moment.replace(fold=1).utcoffset():
+        told += f" {moment.tzname()}"
     if day_of is None or _local(day_of, zone).date() == moment.date():
         return told
     return f"{told} on {moment.day:02d}-{_MONTHS[moment.month - 1]}"

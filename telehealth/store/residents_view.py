@@ -56,6 +56,13 @@ async def readings(
     return await connection.fetch(sql("residents_view.readings"), resident_id, code, since, until, *place, limit)
 
 
+async def recent(
+    connection: Connection, resident_id: int, *, since: datetime, until: datetime, limit: int
+) -> list[asyncpg.Record]:
+    """Readings that count in [since, until], as readings() has them; the newest by effective_at first."""
+    return await connection.fetch(sql("residents_view.recent"), resident_id, since, until, limit)
+
+
 @dataclass(frozen=True)
 class History:
     """What the charts of one resident are drawn from, between two times. Everything ascending."""

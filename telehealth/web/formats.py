@@ -47,21 +47,21 @@ def staff_date(moment: Moment, zone: str = ZONE) -> str:
 
 
 def staff_time(moment: Moment, zone: str = ZONE) -> str:
-    """23:54"""
+    """23:54; 01:30 BST where the zone has the hour twice."""
     at = _local(moment, zone)
-    return "" if at is None else at.strftime("%H:%M")
+    return "" if at is None else at.strftime("%H:%M") + _which(at)
 
 
 def staff_moment(moment: Moment, zone: str = ZONE) -> str:
     """14-Aug-1941 23:54"""
     at = _local(moment, zone)
-    return "" if at is None else f"{_date(at)} {at.strftime('%H:%M')}"
+    return "" if at is None else f"{_date(at)} {at.strftime('%H:%M')}{_which(at)}"
 
 
 def staff_second(moment: Moment, zone: str = ZONE) -> str:
     """14-Aug-1941 23:54:07"""
     at = _local(moment, zone)
-    return "" if at is None else f"{_date(at)} {at.strftime('%H:%M:%S')}"
+    return "" if at is None else f"{_date(at)} {at.strftime('%H:%M:%S')}{_which(at)}"
 
 
 def born(day: date | str | None) -> str:
@@ -179,6 +179,11 @@ def _aware(moment: Moment) -> datetime | None:
 def _local(moment: Moment, zone: str) -> datetime | None:
     at = _aware(moment)
     return None if at is None else at.astimezone(zone_of(zone))
+
+
+def _which(at: datetime) -> str:
+    """BST or GMT after a time that comes twice when the clocks go back; else nothing."""
+    return f" {at.tzname()}" if at.replace(fold=0).utcoffset() != at.replace(fold=1).utcoffset() else ""
 
 
 def _date(day: date) -> str:

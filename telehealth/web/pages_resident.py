@@ -9,12 +9,13 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from telehealth import errors
-from telehealth.store import alerts, residents_view
+from telehealth.store import alerts, held, residents_view
 from telehealth.web import (
     access,
     api_residents,
     auth,
     formats,
+    held_json,
     keyed,
     keys,
     measures,
@@ -31,6 +32,8 @@ Json = dict[str, Any]
 _HOURS = (24, 72, 168, 336)
 _TABLE = 500
 _NEWEST_ALERTS = 20
+#: A clock that is this much ahead is believed.
+_AHEAD = timedelta(seconds=60)
 
 
 async def resident(request: web.Request) -> web.StreamResponse:
@@ -62,7 +65,7 @@ async def _content(request: web.Request, view: access.Opened, resident_id: str, 
     closed = await alerts.page(view.connection, resident_id=found["id"], open=False, limit=_NEWEST_ALERTS)
     since = now - timedelta(hours=hours)
     history = await residents_view.history(view.connection, found["id"], since=since, until=now)
-    taken = await residents_view.readings(view.connection, found["id"], since=since, limit=_TABLE + 1)
+    taken = await residents_view.recent(view.connection, found["id"], since=since, until=now + _AHEAD, limit=_TABLE + 1)
     return {
         "resident": residents_json.banner(found, now),
         "ward": {
@@ -80,6 +83,7 @@ async def _content(request: web.Request, view: access.Opened, resident_id: str, 
         "schedule": residents_json.schedule(found["schedule"]),
         "devices": [_device(d) for d in await residents_view.devices(view.connection, found["id"], now=now)],
         "strikes": [_strike(s) for s in await residents_view.strikes(view.connection, found["id"])],
+        "moves": [held_json.moved(m, found["id"]) for m in await held.moved(view.connection, found["id"])],
         "simulated": found["simulated"],
     }
 
@@ -93,6 +97,7 @@ def _device(d: Any) -> Json:
         "seen_at": formats.iso(d["seen_at"]),
         "battery": said["battery"],
         "online": said["online"],
+        "clock": residents_json.clock(d),
     }
 
 

@@ -11,13 +11,16 @@ from uuid import UUID
 
 import msgspec
 
+from devices import clockwork
 from telehealth.model import people
 from telehealth.store.db import Record
 from telehealth.store.residents_view import ReadingKey
-from telehealth.web import errors, formats, measures, requests, rows
+from telehealth.web import errors, formats, held_json, measures, requests, rows
 
 Json = dict[str, Any]
 
+#: Our marks in other words than their names.
+_MARKS = {"clock_uncertain": "time estimated"}
 _GENDERS = {"female": "Female", "male": "Male", "other": "Other"}
 
 
@@ -82,7 +85,9 @@ def reading(g: Record) -> Json:
 def table_row(g: Record) -> Json:
     """A reading as the table of a resident's page shows it."""
     found = reading(g)
-    marks = [mark.replace("clock_uncertain", "uncertain") for mark in found["marks"]]
+    estimated = f"time estimated: {clockwork.estimated(g['sent_at'], g['received_at'])}"
+    dated = "undated" not in found["marks"]
+    marks = [estimated if mark == "clock_uncertain" and dated else _MARKS.get(mark, mark) for mark in found["marks"]]
     return {
         **{key: found[key] for key in ("effective_at", "code", "struck", "identity", "value_key", "absent")},
         "taken_at": exact(g["taken_at"]),
@@ -109,6 +114,13 @@ def device(d: Record) -> Json:
         "battery": said["battery"],
         "resident_id": d["resident_id"],
     }
+
+
+def clock(d: Record) -> str | None:
+    """What is wrong with a device's clock: "about 1 h slow since 29 Mar 02:00 BST: ..."; None: nothing known."""
+    if d["clock"] is None:
+        return None
+    return clockwork.sentence(d["clock"], d["skew_ms"], d["clock_since"], formats.zone_of(formats.ZONE))
 
 
 def status(said: Any) -> Json:

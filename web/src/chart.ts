@@ -156,7 +156,8 @@ export class Plot {
       return;
     }
     const text = this.chart.series.map((series) => series.v[index] ?? "–").join("/");
-    this.callbacks.read({ at, text: text.includes("–") && !/\d/.test(text) ? "no data" : text });
+    const marks = marked(this.chart.series[0]?.marks[index] ?? "");
+    this.callbacks.read({ at, text: text.includes("–") && !/\d/.test(text) ? "no data" : text + marks });
   }
 
   private drawBelow(plot: uPlot): void {
@@ -323,7 +324,7 @@ export class Plot {
     }
   }
 
-  /** Keyed: a diamond. Uncertain time: a hollow ring. Extreme: a triangle. Conflict: a cross. */
+  /** Keyed: a diamond. Time estimated: a hollow ring, dashed around another sign. Extreme: a triangle. Conflict: a cross. */
   private symbol(ctx: CanvasRenderingContext2D, marks: string, x: number, y: number, ratio: number): void {
     const r = 4.5 * ratio;
     ctx.save();
@@ -354,6 +355,12 @@ export class Plot {
       ctx.fill();
     }
     ctx.stroke();
+    if (marks.includes("uncertain") && marks !== "uncertain") {
+      ctx.setLineDash([2 * ratio, 2 * ratio]);
+      ctx.beginPath();
+      ctx.arc(x, y, 1.9 * r, 0, 2 * Math.PI);
+      ctx.stroke();
+    }
     ctx.restore();
   }
 
@@ -396,6 +403,12 @@ export function marksOf(chart: Chart, trends: Trends): ChartAlert[] {
   return found.sort((one, other) => URGENCY[one.priority] - URGENCY[other.priority]);
 }
 
+/** " (time estimated, keyed)": the marks of a point in words. */
+export function marked(marks: string): string {
+  const words = marks.split(" ").map((word) => (word === "uncertain" ? "time estimated" : word));
+  return marks ? ` (${words.join(", ")})` : "";
+}
+
 /** 18:00, and the date where a day begins; the first label always tells the date. */
 function labels(splits: number[], zone: string): string[] {
   const daily = splits.length > 1 && (splits[1] ?? 0) - (splits[0] ?? 0) >= 86_400_000;
@@ -417,6 +430,9 @@ export function summary(chart: Chart, trends: Trends, window: Window): string {
   if (inside.every((values) => !values.length)) parts.push("no readings");
   else parts.push(`${inside[0]?.length ?? 0} ${inside[0]?.length === 1 ? "reading" : "readings"}, ${chart.kind === "pressure" ? `systolic ${spans[0]}, diastolic ${spans[1] ?? "none"}` : spans[0]} ${chart.unit}`);
   if (chart.latest) parts.push(`latest ${chart.latest.text} at ${times.moment(times.ms(chart.latest.at), zone)}`);
+  const first = chart.series[0];
+  const estimated = first ? first.marks.filter((marks, index) => marks.includes("uncertain") && first.v[index] !== null && (first.t[index] ?? 0) >= window.from && (first.t[index] ?? 0) <= window.to).length : 0;
+  if (estimated) parts.push(`the time of ${estimated} is estimated because a device's clock was wrong`);
   if (gaps) parts.push(`${gaps} ${gaps === 1 ? "stretch" : "stretches"} without data`);
   if (alerts) parts.push(`${alerts} ${alerts === 1 ? "alert" : "alerts"}`);
   return `${parts.join("; ")}.`;

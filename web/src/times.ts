@@ -34,14 +34,36 @@ export function shortDate(at: number, zone: string): string {
   return `${part.day}-${MONTHS[Number(part.month) - 1]}`;
 }
 
+/** "23:54"; "01:30 BST" where the zone has the hour twice. */
 export function time(at: number, zone: string): string {
   const part = parts(at, zone);
-  return `${part.hour}:${part.minute}`;
+  return `${part.hour}:${part.minute}${which(at, zone)}`;
 }
 
 export function second(at: number, zone: string): string {
   const part = parts(at, zone);
-  return `${part.hour}:${part.minute}:${part.second}`;
+  return `${part.hour}:${part.minute}:${part.second}${which(at, zone)}`;
+}
+
+const DAY = 86_400_000;
+const changes = new Map<string, boolean>();
+
+/** " BST" or " GMT" of a time that comes twice when the clocks go back; else nothing. */
+function which(at: number, zone: string): string {
+  const day = Math.floor(at / DAY);
+  const key = `${zone} ${day}`;
+  let changing = changes.get(key);
+  if (changing === undefined) {
+    changing = offset((day - 1) * DAY, zone) > offset((day + 2) * DAY, zone);
+    changes.set(key, changing);
+  }
+  if (!changing) return "";
+  const here = offset(at, zone);
+  const back = offset((day - 1) * DAY, zone) - offset((day + 2) * DAY, zone);
+  const twice = offset(at + back, zone) === here - back || offset(at - back, zone) === here + back;
+  if (!twice) return "";
+  const named = new Intl.DateTimeFormat("en-GB", { timeZone: zone, timeZoneName: "short" }).formatToParts(at);
+  return ` ${named.find((part) => part.type === "timeZoneName")?.value ?? ""}`;
 }
 
 export function moment(at: number, zone: string): string {

@@ -1,7 +1,7 @@
 // The stacked charts of one resident, with one window of time for all; zoomed by buttons or by dragging.
 import { Component, createRef } from "preact";
 
-import { Plot, summary } from "./chart";
+import { Plot, marked, summary } from "./chart";
 import type { Reading, Window } from "./chart";
 import type { Chart, Trends } from "./contract";
 import * as times from "./times";
@@ -165,7 +165,7 @@ function Legend() {
         <span class="th-chart-key th-chart-key--gap" /> no data, or paused
       </li>
       <li>◇ keyed by staff</li>
-      <li>○ time uncertain</li>
+      <li>○ time estimated: the device's clock was wrong</li>
       <li>△ extreme</li>
       <li>× conflict</li>
       <li>⚑ alert: *** high, ** medium, * low</li>
@@ -242,7 +242,7 @@ function Numbers({ trends, window }: { trends: Trends; window: Window }) {
       if (values.every((value) => value === null || value === undefined)) return;
       const row = rows.get(at) ?? new Map<string, string>();
       const marks = first.marks[index];
-      row.set(chart.key, values.map((value) => value ?? "–").join("/") + (marks ? ` (${marks.replaceAll(" ", ", ")})` : ""));
+      row.set(chart.key, values.map((value) => value ?? "–").join("/") + marked(marks ?? ""));
       rows.set(at, row);
     });
   }

@@ -33,16 +33,25 @@ SELECT resident_id, code, effective_at, received_at, value, value_code, unit, ab
 FROM latest WHERE resident_id = ANY ($1::bigint[]);
 
 -- name: sparks
--- For each (resident, code) the last number of every quarter of an hour from $3 to $4. The bounds of taken_at
--- only spare old partitions: a device whose clock is a month wrong has no small chart, but has its value.
+-- For each (resident, code) the last number of every quarter of an hour from $3 to $4. Nearly always effective_at is
+-- taken_at, which names the partitions; the few others have an index of their own.
+WITH uncertain AS MATERIALIZED (
+    SELECT resident_id, code, effective_at, value FROM reading
+    WHERE effective_at IS DISTINCT FROM taken_at AND effective_at > $3::timestamptz AND effective_at <= $4::timestamptz
+      AND resident_id = ANY ($1::bigint[]) AND NOT struck AND value IS NOT NULL
+)
 SELECT q.resident_id, p.effective_at, p.value
 FROM unnest($1::bigint[], $2::text[]) AS q (resident_id, code)
 CROSS JOIN LATERAL (
     SELECT DISTINCT ON (date_bin('15 minutes', effective_at, $3::timestamptz)) effective_at, value
-    FROM reading
-    WHERE reading.resident_id = q.resident_id AND reading.code = q.code AND NOT struck AND value IS NOT NULL
-      AND effective_at > $3::timestamptz AND effective_at <= $4::timestamptz
-      AND taken_at > $3::timestamptz - interval '31 days' AND taken_at < $4::timestamptz + interval '31 days'
+    FROM (
+        SELECT effective_at, value FROM reading
+        WHERE reading.resident_id = q.resident_id AND reading.code = q.code AND NOT struck AND value IS NOT NULL
+          AND effective_at > $3::timestamptz AND effective_at <= $4::timestamptz
+          AND taken_at > $3::timestamptz AND taken_at <= $4::timestamptz AND effective_at = taken_at
+        UNION ALL
+        SELECT u.effective_at, u.value FROM uncertain u WHERE u.resident_id = q.resident_id AND u.code = q.code
+    ) AS r
     ORDER BY date_bin('15 minutes', effective_at, $3::timestamptz), effective_at DESC) p
 ORDER BY q.resident_id, p.effective_at;
 

@@ -36,15 +36,43 @@ WHERE g.resident_id = $1::bigint AND ($2::text IS NULL OR g.code = $2)
 ORDER BY g.taken_at DESC, g.identity DESC, g.value_key DESC
 LIMIT $8::int;
 
+-- name: recent
+-- Readings of a resident by when they count, in a time, the newest first. Nearly always effective_at is taken_at, which
+-- names the partitions; the few others (a clock that was wrong by any amount) have an index of their own.
+SELECT * FROM (
+    SELECT g.taken_at, g.identity, g.value_key, g.effective_at, g.received_at, g.sent_at, g.code, g.value, g.value_code,
+           g.unit, g.value_sent, g.unit_sent, g.method, g.absent, g.flags, g.marks, g.context, g.struck, g.set_id,
+           d.device_id, g.entered_by
+    FROM reading g LEFT JOIN device d ON d.id = g.device_pk
+    WHERE g.resident_id = $1::bigint AND g.effective_at = g.taken_at
+      AND g.taken_at >= $2::timestamptz AND g.taken_at <= $3::timestamptz
+    UNION ALL
+    SELECT g.taken_at, g.identity, g.value_key, g.effective_at, g.received_at, g.sent_at, g.code, g.value, g.value_code,
+           g.unit, g.value_sent, g.unit_sent, g.method, g.absent, g.flags, g.marks, g.context, g.struck, g.set_id,
+           d.device_id, g.entered_by
+    FROM reading g LEFT JOIN device d ON d.id = g.device_pk
+    WHERE g.resident_id = $1::bigint AND g.effective_at IS DISTINCT FROM g.taken_at
+      AND g.effective_at >= $2::timestamptz AND g.effective_at <= $3::timestamptz
+) AS found
+ORDER BY effective_at DESC, taken_at DESC, identity DESC, value_key DESC
+LIMIT $4::int;
+
 -- name: points
 -- Points of the charts: of every stretch of $5 seconds the least and the greatest number of each code, so that
--- no extreme is lost; short stretches keep everything.
+-- no extreme is lost; short stretches keep everything. Of wrong clocks as in "recent".
 WITH r AS (
     SELECT code, effective_at, value, marks, method,
            date_bin(make_interval(secs => $5::float8), effective_at, $2::timestamptz) AS stretch
     FROM reading
     WHERE resident_id = $1::bigint AND effective_at >= $2::timestamptz AND effective_at <= $3::timestamptz
-      AND taken_at > $2::timestamptz - interval '1 year' AND code = ANY ($4::text[]) AND NOT struck AND value IS NOT NULL
+      AND taken_at >= $2::timestamptz AND taken_at <= $3::timestamptz AND effective_at = taken_at
+      AND code = ANY ($4::text[]) AND NOT struck AND value IS NOT NULL
+    UNION ALL
+    SELECT code, effective_at, value, marks, method,
+           date_bin(make_interval(secs => $5::float8), effective_at, $2::timestamptz) AS stretch
+    FROM reading
+    WHERE resident_id = $1::bigint AND effective_at >= $2::timestamptz AND effective_at <= $3::timestamptz
+      AND effective_at IS DISTINCT FROM taken_at AND code = ANY ($4::text[]) AND NOT struck AND value IS NOT NULL
 )
 SELECT code, effective_at, value, marks, method FROM (
     (SELECT DISTINCT ON (code, stretch) * FROM r ORDER BY code, stretch, value, effective_at)
@@ -61,9 +89,14 @@ GROUP BY code ORDER BY code;
 
 -- name: codes
 -- Which codes with numbers a resident has readings of in a time.
-SELECT DISTINCT code FROM reading
+SELECT code FROM reading
 WHERE resident_id = $1::bigint AND effective_at >= $2::timestamptz AND effective_at <= $3::timestamptz
-  AND taken_at > $2::timestamptz - interval '1 year' AND NOT struck AND value IS NOT NULL
+  AND taken_at >= $2::timestamptz AND taken_at <= $3::timestamptz AND effective_at = taken_at
+  AND NOT struck AND value IS NOT NULL
+UNION
+SELECT code FROM reading
+WHERE resident_id = $1::bigint AND effective_at >= $2::timestamptz AND effective_at <= $3::timestamptz
+  AND effective_at IS DISTINCT FROM taken_at AND NOT struck AND value IS NOT NULL
 ORDER BY code;
 
 -- name: rules
@@ -91,8 +124,9 @@ WHERE resident_id = $1::bigint AND during && tstzrange($2::timestamptz, $3::time
 
 -- name: devices
 -- Devices that a resident has now.
-SELECT d.device_id, d.model, d.codes, c.seen_at, c.status
+SELECT d.device_id, d.model, d.codes, c.seen_at, c.status, k.kind AS clock, k.skew_ms, k.since AS clock_since
 FROM device_assignment a JOIN device d ON d.id = a.device_pk LEFT JOIN device_contact c ON c.device_pk = d.id
+LEFT JOIN device_clock k ON k.device_pk = d.id AND k.until IS NULL AND k.sure
 WHERE a.resident_id = $1::bigint AND a.during @> $2::timestamptz ORDER BY d.device_id;
 
 -- name: strikes

@@ -138,3 +138,16 @@ def test_the_range_of_a_weight_is_around_the_resident() -> None:
     assert measures.height("weight", 86.9) == (75, 95)
     assert measures.height("weight", None) is None
     assert measures.height("spo2", None) == (80, 100)
+
+
+def test_a_time_that_comes_twice_says_which_it_is() -> None:
+    """The last Sunday of October in London: 01:00 to 02:00 once in summer time and once in winter time."""
+    first, second = (datetime(2026, 10, 25, hour, 30, tzinfo=UTC) for hour in (0, 1))
+    assert formats.staff_moment(first) == "25-Oct-2026 01:30 BST"
+    assert formats.staff_moment(second) == "25-Oct-2026 01:30 GMT"
+    assert formats.staff_time(second) == "01:30 GMT"
+    assert formats.staff_second(first) == "25-Oct-2026 01:30:00 BST"
+    for hour, minute, shown in ((23, 59, "00:59"), (2, 0, "02:00")):
+        day = 24 if hour == 23 else 25
+        assert formats.staff_time(datetime(2026, 10, day, hour, minute, tzinfo=UTC)) == shown
+    assert formats.staff_time(datetime(2026, 3, 29, 1, 30, tzinfo=UTC)) == "02:30"
