@@ -206,6 +206,7 @@ _TAGS = {
     "residents": "Residents and their readings",
     "alerts": "Alerts and their handling",
     "devices": "Devices",
+    "quarantine": "What devices sent that was refused or is held",
     "simulator": "The clock of simulations, for the simulator that the service started",
 }
 

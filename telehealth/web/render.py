@@ -22,6 +22,8 @@ NOTICES = {
     "resolved": "The alert is resolved.",
     "keyed": "The observations are stored.",
     "struck": "The entry is struck.",
+    "tried": "It was tried again; the outcome is below.",
+    "dismissed": "Dismissed.",
 }
 
 

@@ -101,6 +101,45 @@ class Strike(Asked):
     reason: Annotated[str, Field(min_length=1, max_length=500)]
 
 
+DeviceId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+ErrorCode = Annotated[str, Field(pattern=r"^[a-z0-9_.-]{1,64}$")]
+Reason = Annotated[str, Field(min_length=1, max_length=500)]
+
+
+class QuarantineQuery(Page):
+    device: DeviceId | None = None
+    error: ErrorCode | None = None
+    state: Literal["refused", "held", "dismissed", "retried"] | None = None
+
+
+class QuarantineCountsQuery(Asked):
+    """span: 24h by the hour, 7d and 28d by the day."""
+
+    device: DeviceId | None = None
+    error: ErrorCode | None = None
+    span: Literal["24h", "7d", "28d"] = "24h"
+
+
+class QuarantineRetry(Asked):
+    """error null: whatever the reason. since: of the answer before, to go on where it ended."""
+
+    device_id: DeviceId
+    error: ErrorCode | None = None
+    since: AwareDatetime | None = None
+
+
+class QuarantineDismiss(Asked):
+    reason: Reason
+
+
+class QuarantineDismissGroup(Asked):
+    """Everything open of a device, of one reason or of all."""
+
+    device_id: DeviceId
+    error: ErrorCode | None = None
+    reason: Reason
+
+
 class Acknowledge(Asked):
     note: Annotated[str, Field(max_length=2000)] | None = None
 

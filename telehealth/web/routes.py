@@ -18,6 +18,8 @@ from telehealth.web import (
     operations,
     pages,
     pages_resident,
+    quarantine_api,
+    quarantine_pages,
     sign_in,
 )
 from telehealth.web.auth import Who
@@ -34,6 +36,7 @@ class Route:
 _WARD = r"{ward_id:[0-9]{1,19}}"
 _RESIDENT = r"{resident_id:[0-9]{1,19}}"
 _ALERT = r"{alert_id:[0-9]{1,19}}"
+_ENTRY = r"{entry_id:[0-9]{1,19}}"
 _DEVICE = r"{device_id:[A-Za-z0-9_-]{1,64}}"
 
 API = (
@@ -53,6 +56,14 @@ API = (
     Route("GET", "/api/v1/devices", api_wards.devices, Who.STAFF),
     Route("GET", f"/api/v1/devices/{_DEVICE}", api_wards.device, Who.STAFF),
     Route("POST", f"/api/v1/devices/{_DEVICE}/readings", device_api.post_readings, Who.DEVICE),
+    Route("GET", f"/api/v1/wards/{_WARD}/quarantine", quarantine_api.listing, Who.STAFF),
+    Route("GET", f"/api/v1/wards/{_WARD}/quarantine/counts", quarantine_api.counts, Who.STAFF),
+    Route("POST", f"/api/v1/wards/{_WARD}/quarantine/retry", quarantine_api.retry_group, Who.CARE),
+    Route("POST", f"/api/v1/wards/{_WARD}/quarantine/dismiss", quarantine_api.dismiss_group, Who.CARE),
+    Route("GET", f"/api/v1/quarantine/{_ENTRY}", quarantine_api.entry, Who.STAFF),
+    Route("GET", f"/api/v1/quarantine/{_ENTRY}/bytes", quarantine_api.entry_bytes, Who.STAFF),
+    Route("POST", f"/api/v1/quarantine/{_ENTRY}/retry", quarantine_api.retry_entry, Who.CARE),
+    Route("POST", f"/api/v1/quarantine/{_ENTRY}/dismiss", quarantine_api.dismiss_entry, Who.CARE),
     Route("POST", "/api/v1/clock/advance", api_wards.advance_clock, Who.CONTROL),
 )
 
@@ -64,6 +75,14 @@ PAGES = (
     Route("GET", "/about-demo", pages.about_demo, Who.STAFF),
     Route("GET", f"/wards/{_WARD}", pages.ward_board, Who.STAFF),
     Route("GET", f"/wards/{_WARD}/alerts", pages.ward_alerts, Who.STAFF),
+    Route("GET", f"/wards/{_WARD}/quarantine", quarantine_pages.ward_quarantine, Who.STAFF),
+    Route("POST", f"/wards/{_WARD}/quarantine/retry", quarantine_pages.retry_group, Who.CARE),
+    Route("POST", f"/wards/{_WARD}/quarantine/dismiss", quarantine_pages.dismiss_group, Who.CARE),
+    Route("GET", f"/quarantine/{_ENTRY}", quarantine_pages.entry, Who.STAFF),
+    Route("GET", f"/quarantine/{_ENTRY}/bytes", quarantine_pages.entry_bytes, Who.STAFF),
+    Route("GET", f"/quarantine/{_ENTRY}/download", quarantine_pages.download, Who.STAFF),
+    Route("POST", f"/quarantine/{_ENTRY}/retry", quarantine_pages.retry_entry, Who.CARE),
+    Route("POST", f"/quarantine/{_ENTRY}/dismiss", quarantine_pages.dismiss_entry, Who.CARE),
     Route("GET", f"/alerts/{_ALERT}", pages.alert, Who.STAFF),
     Route("POST", f"/alerts/{_ALERT}/acknowledge", pages.acknowledge, Who.CARE),
     Route("POST", f"/alerts/{_ALERT}/resolve", pages.resolve, Who.CARE),

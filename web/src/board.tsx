@@ -304,7 +304,7 @@ function DeviceAlerts({ alerts, now, zone }: { alerts: Alert[]; now: number; zon
   return (
     <section aria-labelledby="device-alerts">
       <h2 class="th-h2" id="device-alerts">
-        Devices without a resident
+        Devices
       </h2>
       <ul class="th-queue">
         {alerts.map((alert) => (

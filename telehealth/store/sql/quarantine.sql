@@ -127,7 +127,7 @@ WHERE ($1::bigint[] IS NULL OR q.id = ANY ($1))
       ($2::text IS NULL OR d.device_id = $2) AND (NOT $4::boolean OR q.device_pk IS NULL)
       AND ($3::text IS NULL OR q.error = $3) AND q.state IN ('refused', 'held')
       AND (q.tried_at IS NULL OR q.tried_at < $5::timestamptz)))
-ORDER BY q.id LIMIT $6::integer;
+ORDER BY q.tried_at NULLS FIRST, q.id LIMIT $6::integer;
 
 -- name: messages
 -- The messages of some entries, each with all its entries and its bytes, locked.

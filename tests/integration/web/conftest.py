@@ -14,10 +14,12 @@ import pytest
 from aiohttp import web
 from pydantic import SecretStr
 
+from devices import formats
 from telehealth.clock import ClinicalClock, Step
 from telehealth.config import Settings
+from telehealth.model.delivery import Delivery
 from telehealth.model.health import Health
-from telehealth.store import staff
+from telehealth.store import db, ingest, staff
 from telehealth.store.db import Database
 from telehealth.web import app
 from telehealth.web import server as web_server
@@ -90,6 +92,8 @@ class World:
     south_device: world.Device
     anna_alert: int
     bert_alert: int
+    #: In quarantine: of a device of south.
+    south_entry: int
 
 
 @pytest.fixture
@@ -137,7 +141,19 @@ async def people(server: Server) -> World:
         south_device,
         await alert(database, anna),
         await alert(database, bert),
+        await refused(database, south_device, b"not json"),
     )
+
+
+async def refused(database: Database, device: world.Device, payload: bytes, *, to: str = "readings") -> int:
+    """A message in quarantine, as it comes from the broker; the id of its newest entry."""
+    topic = f"telehealth/v1/{device.device_id}/{to}"
+    message = formats.decode(to.partition("/")[2] or None, device.device_id, payload)
+    delivery = Delivery("live", topic, device.device_id, payload, NOW, message)
+    async with database.transaction(db.service("ingest")) as connection:
+        await ingest.take_in(connection, [delivery], now=NOW)
+        found: int = await connection.fetchval("SELECT max(id) FROM quarantine")
+        return found
 
 
 async def member(database: Database, username: str, *wards: world.Ward, role: str = "clinician") -> int:

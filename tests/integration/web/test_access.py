@@ -30,6 +30,8 @@ BODIES: dict[str, dict[str, object]] = {
         "reason": "error",
     },
     "/resolve": {"outcome": "false_alarm"},
+    "/quarantine/retry": {"device_id": "south-1", "device": "south-1"},
+    "/dismiss": {"device_id": "south-1", "device": "south-1", "reason": "error"},
 }
 
 
@@ -40,6 +42,7 @@ def foreign(route: Route, people: World) -> str:
         "resident_id": people.bert.id,
         "alert_id": people.bert_alert,
         "device_id": people.south_device.device_id,
+        "entry_id": people.south_entry,
     }
     return re.sub(r"\{(\w+):[^/]*\}", lambda found: str(ids[found.group(1)]), route.path)
 
