@@ -1,14 +1,17 @@
 """One lane from the broker to the database and back: decode, commit, acknowledge, answer.
 
 While a transaction runs, what arrives is decoded and waits; the next transaction takes all of it. So
-a single message is committed at once, and under load batches grow by themselves. The lane has
-one transaction at a time, however many sessions at the broker it takes messages from.
+a single message is committed at once, and under load batches grow by themselves. However many
+sessions at the broker a lane takes messages from, it has a fixed number of transactions at a time, each
+with a share of the topics of its own: while the database is busy with one, the next is prepared here,
+and they seldom wait for each other's devices.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
+import zlib
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -61,16 +64,32 @@ class Held:
 @dataclass(frozen=True)
 class Bounds:
     """messages and readings: of one transaction, so that it stays well under the statement timeout. held_bytes: taken
-    from the broker and not yet committed, beyond which reading stops."""
+    from the broker and not yet committed, beyond which reading stops. shares: transactions at a time."""
 
     messages: int
     readings: int
     held_bytes: int
+    shares: int
 
 
-LIVE = Bounds(2000, 8000, 32 * 1024 * 1024)
+LIVE = Bounds(2000, 8000, 32 * 1024 * 1024, 2)
 #: Small, so that it neither holds locks nor the disk for long while something live comes.
-BACKLOG = Bounds(200, 1000, 16 * 1024 * 1024)
+BACKLOG = Bounds(200, 1000, 16 * 1024 * 1024, 1)
+
+
+class _Share:
+    """What waits for the next of one transaction after the other: the messages of some topics."""
+
+    def __init__(self) -> None:
+        self.waiting: deque[Held] = deque()
+        #: When the first of them came.
+        self.first_at = 0.0
+        self.arrived = asyncio.Event()
+        self.committing = False
+
+    @property
+    def busy(self) -> bool:
+        return self.committing or bool(self.waiting)
 
 
 class Worker:
@@ -93,13 +112,10 @@ class Worker:
         self._report = report
         self._before = gives_way_to
         self._connections: list[mqtt.Connection] = []
-        self._waiting: deque[Held] = deque()
+        self._shares = [_Share() for _ in range(bounds.shares)]
         self._bytes = 0
-        self._first_at = 0.0
-        self._committing = False
         #: How long the last transaction took.
         self._took_seconds = 0.0
-        self._arrived = asyncio.Event()
         self._idle = asyncio.Event()
         self._acknowledged = asyncio.Event()
         self._stop = asyncio.Event()
@@ -112,20 +128,23 @@ class Worker:
 
     async def run(self) -> None:
         """Until stop(): then the batch under way is committed, acknowledged and answered."""
-        await self._work()
+        async with asyncio.TaskGroup() as group:
+            for share in self._shares:
+                group.create_task(self._work(share), name=f"{self.name} commits")
         self._idle.set()
         await self._send_last()
 
     def stop(self) -> None:
         self._stop.set()
-        self._arrived.set()
+        for share in self._shares:
+            share.arrived.set()
         for connection in self._connections:
             connection.read_no_more()
 
     @property
     def busy(self) -> bool:
         """Whether something is waiting or being committed."""
-        return self._committing or bool(self._waiting)
+        return any(share.busy for share in self._shares)
 
     def writes_again(self) -> None:
         """The database takes writes: whatever was wrong is over, unless a batch still finds otherwise."""
@@ -141,9 +160,10 @@ class Worker:
     def left(self, connection: mqtt.Connection) -> None:
         """It is not any more: what it brought and is not under way comes again, by another or from the devices."""
         self._connections.remove(connection)
-        keep = deque(held for held in self._waiting if held.connection is not connection)
-        self._bytes -= sum(held.size for held in self._waiting if held.connection is connection)
-        self._waiting = keep
+        for share in self._shares:
+            keep = deque(held for held in share.waiting if held.connection is not connection)
+            self._bytes -= sum(held.size for held in share.waiting if held.connection is connection)
+            share.waiting = keep
         self._read_on()
 
     async def settled(self, connection: mqtt.Connection, seconds: float) -> None:
@@ -158,18 +178,20 @@ class Worker:
         self, connection: mqtt.Connection, topic: bytes, payload: bytes, mid: int, qos: int, retain: bool
     ) -> None:
         """A message of one of the sessions."""
-        if not self._waiting:
-            self._first_at = clock.monotonic()
+        # By topic, in every process alike: a device's messages wait for each other, those of others do not.
+        share = self._shares[zlib.crc32(topic) % len(self._shares)]
+        if not share.waiting:
+            share.first_at = clock.monotonic()
         what = reading.read(
             self.name, topic, payload, self._clock.now(), retain=retain, content_type=connection.content_type
         )
         size = len(payload) + _DECODED_BYTES * (1 + _entries(what))
-        self._waiting.append(Held(connection, mid, qos, size, what))
+        share.waiting.append(Held(connection, mid, qos, size, what))
         self._bytes += size
         if self._bytes > self._bounds.held_bytes:
             for each in self._connections:
                 each.shut()
-        self._arrived.set()
+        share.arrived.set()
 
     def _read_on(self) -> None:
         if self._bytes <= self._bounds.held_bytes:
@@ -210,24 +232,25 @@ class Worker:
 
     # The database ----------------------------------------------------------------------------------
 
-    async def _work(self) -> None:
+    async def _work(self, share: _Share) -> None:
         while not self._stop.is_set():
-            if not self._waiting:
-                self._idle.set()
-                self._arrived.clear()
-                await self._arrived.wait()
+            if not share.waiting:
+                if not self.busy:
+                    self._idle.set()
+                share.arrived.clear()
+                await share.arrived.wait()
                 self._idle.clear()
                 continue
             await self._give_way()
             await self._room_for_answers()
-            if not self._waiting:
+            if not share.waiting:
                 continue
-            started, batch = self._first_at, self._next_batch()
-            self._committing = True
+            started, batch = share.first_at, self._next_batch(share)
+            share.committing = True
             try:
                 await self._commit(batch)
             finally:
-                self._committing = False
+                share.committing = False
                 self._read_on()
             self._took_seconds = clock.monotonic() - started
             metrics.BATCH_SECONDS.observe(self._took_seconds)
@@ -249,15 +272,15 @@ class Worker:
                 metrics.SHED_RECEIPTS.inc(shed)
                 _log.warning("the broker takes no receipts: some are given up", lane=self.name, answers=shed)
 
-    def _next_batch(self) -> list[Held]:
+    def _next_batch(self, share: _Share) -> list[Held]:
         batch: list[Held] = []
         readings = 0
-        waiting = self._waiting
+        waiting = share.waiting
         while waiting and len(batch) < self._bounds.messages and readings < self._bounds.readings:
             held = waiting.popleft()
             batch.append(held)
             readings += _entries(held.what)
-        self._first_at = clock.monotonic()
+        share.first_at = clock.monotonic()
         return batch
 
     async def _commit(self, batch: list[Held]) -> None:
