@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -199,3 +201,13 @@ def test_messages_that_are_nearly_valid_never_raise(
     got = formats.decode("gatt", "hub-1", payload)
     assert (got.seq is None) != (got.id is None)
     assert formats.decode("gatt", "hub-1", payload) == got
+
+
+def test_the_documented_example_is_read() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "devices.md").read_text()
+    (example,) = [block for block in re.findall(r"```json\n(.*?)```", text, re.S) if '"frames"' in block]
+    got = formats.decode("gatt", "hub-1", example.encode())
+    assert got.refusals == ()
+    assert len(got.readings) == 7
+    for characteristic in decoder.CHARACTERISTICS:
+        assert f"`{characteristic}`" in text

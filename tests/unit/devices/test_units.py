@@ -1,6 +1,11 @@
 from __future__ import annotations
 
+import math
+from fractions import Fraction
+
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from devices import catalogue, units
 
@@ -62,3 +67,31 @@ def test_a_codes_own_unit_comes_first_and_changes_nothing(entry: catalogue.Entry
         assert known[entry.unit] is units.SAME
     elif entry.kind != "number":
         assert not known
+
+
+@pytest.mark.parametrize(
+    ("code", "unit", "sent", "expected"),
+    [
+        ("spo2", "1", 0.57, 57.0),
+        ("spo2", "1", 0.29, 29.0),
+        ("temperature", "[degF]", 98.6, 37.0),
+        ("temperature", "K", 310.15, 37.0),
+        ("weight", "[lb_av]", 150.0, 68.0388555),
+        ("weight", "g", 70_100.1, 70.1001),
+        ("glucose", "mol/L", 0.0055, 5.5),
+        ("fev1", "mL", 2510.0, 2.51),
+        ("spo2", "1", 1e308, math.inf),
+        ("spo2", "1", -1e308, -math.inf),
+        ("weight", "g", 5e-324, 0.0),
+    ],
+)
+def test_conversions_are_exact(code: str, unit: str, sent: float, expected: float) -> None:
+    assert units.CONVERSIONS[code][unit].apply(sent) == expected
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False), st.sampled_from([("weight", "[lb_av]"), ("glucose", "kg/L")]))
+def test_conversions_are_rounded_once(sent: float, named: tuple[str, str]) -> None:
+    factor = {"weight": Fraction("0.45359237"), "glucose": Fraction("1e6") / Fraction("180.156")}[named[0]]
+    exact = Fraction(repr(sent)) * factor
+    assume(abs(exact) < Fraction(10) ** 308)
+    assert units.CONVERSIONS[named[0]][named[1]].apply(sent) == float(exact)
