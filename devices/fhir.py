@@ -143,6 +143,8 @@ def _person(observation: Mapping[str, Any]) -> str | None:
         return None
     reference = subject.get("reference")
     if type(reference) is str:
+        if _NOBODY.search(reference):
+            return None  # refused by itself
         # The same by an absolute and a relative address.
         return "/".join(reference.split("/_history/")[0].split("/")[-2:])
     identifier = subject.get("identifier")
