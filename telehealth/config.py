@@ -69,6 +69,9 @@ class Settings(BaseSettings):
     #: Device messages by HTTP that are read or wait to be stored at one time; more are told to come again.
     http_messages: int = Field(default=64, ge=1, le=1000)
 
+    #: For chaos tests only: see telehealth.failpoints.
+    failpoints: str | None = None
+
     def needed(self, name: str) -> str:
         """The value of a setting that the command at hand cannot do without."""
         value: Any = getattr(self, name)

@@ -12,7 +12,7 @@ from typing import Any
 
 from aiohttp import web
 
-from telehealth import log
+from telehealth import failpoints, log
 from telehealth.alerting import evaluator
 from telehealth.brokers import control, keeping, rules
 from telehealth.clock import ClinicalClock
@@ -61,6 +61,7 @@ async def opened(
     settings: Settings, health: Health, *, virtual: bool = False, control_token: str | None = None
 ) -> AsyncIterator[Parts]:
     """Open the database and the clock. virtual: a virtual clock is allowed (demo and tests only)."""
+    failpoints.arm(settings.failpoints)
     async with Database.open(settings.needed("database_url"), size=settings.database_connections) as database:
         await schema.check(database)
         async with database.transaction(db.service("main"), read_only=True) as connection:

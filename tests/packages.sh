@@ -9,6 +9,7 @@ for name in "$@"; do
         mosquitto-clients) have=/usr/bin/mosquitto_pub ;;
         rabbitmq-server) have=/usr/sbin/rabbitmq-server ;;
         postgresql-15) have=/usr/lib/postgresql/15/bin/postgres ;;
+        faketime) have=/usr/bin/faketime ;;
         chromium) have=/usr/bin/chromium ;;
         *) have="" ;;
     esac

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from telehealth import clock as clocks
-from telehealth import log, metrics
+from telehealth import failpoints, log, metrics
 from telehealth.alerting import devices, residents
 from telehealth.alerting.residents import ACTOR, Moment
 from telehealth.clock import ClinicalClock
@@ -145,7 +145,9 @@ class Evaluator:
                     ids = [i for i in sort.ids if (sort.name, i) not in self._suspects]
                     if ids:
                         done += await sort.evaluate(connection, ids, moment, self.library, late=wanted.late)
-                return done
+                failpoints.reach("alerting.before_commit")
+            failpoints.reach("alerting.committed")
+            return done
 
     async def _moment(self, connection: Connection) -> Moment:
         if self.clock.virtual:

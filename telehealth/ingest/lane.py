@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import msgspec
 
 from devices.errors import Refusal
-from telehealth import clock, log, metrics
+from telehealth import clock, failpoints, log, metrics
 from telehealth.clock import ClinicalClock
 from telehealth.ingest import mqtt, reading
 from telehealth.ingest.receipts import Receipts
@@ -312,6 +312,8 @@ class Worker:
         async with asyncio.timeout(_TRANSACTION_SECONDS), self._database.transaction(_ACTOR) as connection:
             now, stepped = self._clock.now(), self._clock.virtual
             taken = await ingest.take_in(connection, deliveries, statuses, now=now, stepped=stepped)
+            failpoints.reach("ingest.before_commit")
+        failpoints.reach("ingest.committed")
         self._well()
         return taken
 
@@ -321,7 +323,9 @@ class Worker:
             if not held.connection.lost.done():
                 held.connection.acknowledge(held.mid, held.qos)
         self._acknowledged.set()
+        failpoints.reach("ingest.acknowledged")
         self._receipts.add(taken.answers)
+        failpoints.reach("ingest.receipted")
         self._read_on()
         self._messages.inc(len(batch))
         metrics.READINGS.labels("stored").inc(taken.stored)

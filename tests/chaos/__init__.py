@@ -1,0 +1,1 @@
+"""Chaos: what devices sent against what is stored, after everything was killed many times. `make chaos`."""
