@@ -66,12 +66,14 @@ class Selection:
 
 async def readings(connection: Connection, selection: Selection) -> AsyncIterator[dict[str, Any]]:
     """Rows of READING_COLUMNS in the order of taken_at; times as RFC 3339; value_sent is the JSON token that was sent.
+    taken_at is null where the device said no time.
 
     flags holds what the device said and what we marked (conflict, extreme, clock_uncertain, struck, ...).
     """
     async for row in connection.cursor(sql("export.readings"), *selection.arguments, prefetch=2000):
         value = _plain(row["value"]) if row["value_code"] is None else row["value_code"]
-        flags = [*(row["flags"] or ()), *(row["marks"] or ())]
+        marks = row["marks"] or ()
+        flags = [*(row["flags"] or ()), *marks]
         if row["absent"] is not None:
             flags.append(f"absent:{row['absent']}")
         if row["struck"]:
@@ -84,7 +86,8 @@ async def readings(connection: Connection, selection: Selection) -> AsyncIterato
             "unit": row["unit"],
             "value_sent": msgspec.Raw(_token(row).encode()),
             "unit_sent": row["unit"] if row["unit_sent"] is None else row["unit_sent"],
-            "taken_at": moment(row["taken_at"], row["taken_us"]),
+            # What was not sent is not made up: of such a reading effective_at is what is known.
+            "taken_at": None if "undated" in marks else moment(row["taken_at"], row["taken_us"]),
             "effective_at": moment(row["effective_at"]),
             "received_at": moment(row["received_at"]),
             "stream": row["stream"],

@@ -1,5 +1,6 @@
 -- name: readings
--- Readings of a resident, of a device, or of a ward (its residents', and its devices' unattributed ones).
+-- Readings of a resident, of a device, or of a ward (its residents', and its devices' unattributed ones), by taken_at;
+-- in a time also what counts in it although a wrong clock said otherwise.
 SELECT d.device_id, p.nhs_number, r.code, r.value, r.value_code, r.absent, r.unit, r.value_sent, r.unit_sent, r.taken_at,
        r.taken_us, r.effective_at, r.received_at, r.stream, r.seq, r.flags, r.marks, r.struck, r.method
 FROM reading r
@@ -8,8 +9,9 @@ LEFT JOIN resident p ON p.id = r.resident_id
 WHERE ($1::bigint IS NULL OR r.resident_id = $1)
   AND ($2::bigint IS NULL OR r.device_pk = $2)
   AND ($3::bigint IS NULL OR p.ward_id = $3 OR (r.resident_id IS NULL AND d.ward_id = $3))
-  AND ($4::timestamptz IS NULL OR r.taken_at >= $4)
-  AND ($5::timestamptz IS NULL OR r.taken_at < $5)
+  AND (($4::timestamptz IS NULL OR r.taken_at >= $4) AND ($5::timestamptz IS NULL OR r.taken_at < $5)
+       OR r.effective_at IS DISTINCT FROM r.taken_at
+          AND ($4::timestamptz IS NULL OR r.effective_at >= $4) AND ($5::timestamptz IS NULL OR r.effective_at < $5))
 ORDER BY r.taken_at, r.identity, r.value_key;
 
 -- name: alerts

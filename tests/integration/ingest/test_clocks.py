@@ -11,7 +11,7 @@ import pytest
 
 from devices import timing
 from telehealth.model.delivery import Delivery, Lane
-from telehealth.store import ingest
+from telehealth.store import export, ingest
 from telehealth.store.db import Database
 from tests.integration.ingest import wards
 from tests.integration.ingest.wards import NOW, delivery, envelope, rfc3339, spo2, take
@@ -264,3 +264,16 @@ async def test_nothing_is_written_for_a_clock_that_stays_right(database: Databas
     await _take(database, *(_message(device, 97, true=10.0 * n, seq=n + 1) for n in range(1, 20)))
     (later,) = await wards.rows(database, "SELECT clock FROM device_contact")
     assert later == first
+
+
+async def test_exports_of_a_time_have_what_counts_in_it_and_make_no_time_up(database: Database) -> None:
+    _, device = await _small_world(database)
+    unset = datetime(1970, 1, 1, tzinfo=NOW.tzinfo) - NOW
+    await _take(database, *(_message(device, 90 - n, true=n * 60.0, skew=unset, seq=n + 1) for n in range(2)))
+    async with database.transaction(world.ACTOR) as connection:
+        await connection.execute("UPDATE reading SET marks = array_append(marks, 'undated') WHERE value = 90")
+        chosen = export.Selection(device_pk=device.pk, since=NOW - HOUR, until=NOW + HOUR)
+        found = [row async for row in export.readings(connection, chosen)]
+    assert [(row["value"], row["taken_at"]) for row in found] == [(90, None), (89, "1970-01-01T00:01:00.000Z")]
+    assert [row["effective_at"] for row in found] == ["2026-03-02T12:00:02.000Z", "2026-03-02T12:01:02.000Z"]
+    assert all("clock_uncertain" in row["flags"] for row in found)
