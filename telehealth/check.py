@@ -94,6 +94,9 @@ async def _round_trip(settings: Settings) -> None:
 
 def _publish_and_receive(where: address.Address) -> str | None:
     """On a topic of the service's own. Returns what went wrong."""
+    trouble = _shake_hands(where)
+    if trouble is not None:
+        return trouble
     topic, token = f"telehealth/check/{secrets.token_hex(8)}", secrets.token_bytes(16)
     outcome: list[str | None] = []
     client = paho.Client(CallbackAPIVersion.VERSION2, protocol=paho.MQTTv311)
@@ -128,22 +131,26 @@ def _publish_and_receive(where: address.Address) -> str | None:
     try:
         client.connect(where.host, where.port, keepalive=30)
     except OSError as error:
-        return where.trouble(error) or f"MQTT_URL: cannot connect ({type(error).__name__})"
+        return f"MQTT_URL: cannot connect ({type(error).__name__})"
     deadline = clock.monotonic() + _SECONDS - 1
     while not outcome and clock.monotonic() < deadline:
         if client.loop(0.2) not in _GOING_ON:
-            outcome.append(_why_closed(where))
+            outcome.append(_shake_hands(where, listen=True) or "MQTT_URL: the broker closes the connection")
     client.disconnect()
     return outcome[0] if outcome else "MQTT_URL: published, but nothing came back: see the broker's topic rules"
 
 
-def _why_closed(where: address.Address) -> str:
-    """A broker that does not like our certificate says so after the handshake, where the client does not look."""
+def _shake_hands(where: address.Address, *, listen: bool = False) -> str | None:
+    """What is wrong with a connection by TLS or without; None if it comes about.
+
+    listen: also hear what the broker says afterwards, which is where it refuses our certificate.
+    """
     try:
-        with socket.create_connection((where.host, where.port), 2) as plain:
+        with socket.create_connection((where.host, where.port), 3) as plain:
             if where.tls:
                 with where.context().wrap_socket(plain, server_hostname=where.host) as secured:
-                    secured.recv(1)
+                    if listen:
+                        secured.recv(1)
     except OSError as error:
-        return where.trouble(error) or "MQTT_URL: the broker closes the connection"
-    return "MQTT_URL: the broker closes the connection"
+        return where.trouble(error) or f"MQTT_URL: cannot connect ({type(error).__name__})"
+    return None
