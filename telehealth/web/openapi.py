@@ -11,9 +11,15 @@ import json
 from telehealth.web import device_api, operations, requests, routes, schemas
 from telehealth.web.operations import Operation
 
-operations.OPERATIONS.setdefault(
-    device_api.post_readings, Operation(schemas.Receipt, body=requests.DeviceMessage, tag="devices")
-)
+#: In which formats of others come, beside JSON.
+_MEDIA = ("application/cbor", "application/fhir+json")
+
+for _handler in (device_api.post_readings, device_api.post_backlog):
+    _native = Operation(schemas.Receipt, body=requests.DeviceMessage, media=_MEDIA, tag="devices")
+    operations.OPERATIONS.setdefault(_handler, _native)
+for _handler in (device_api.post_readings_format, device_api.post_backlog_format):
+    _foreign = Operation(schemas.Receipt, media=("application/json", *_MEDIA), tag="devices")
+    operations.OPERATIONS.setdefault(_handler, _foreign)
 
 
 @functools.cache

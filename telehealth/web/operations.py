@@ -20,6 +20,12 @@ HandlerT = TypeVar("HandlerT", bound=Handler)
 Mode = Literal["validation", "serialization"]
 
 _REF = "#/components/schemas/{model}"
+#: Parts of paths that are no numbers.
+_PATTERNS = {
+    "device_id": "^[A-Za-z0-9_-]{1,64}$",
+    "format": "^[a-z0-9-]{1,32}$",
+    "reading_key": "^-?[0-9]{1,17}_[0-9a-f]{32}_-?[0-9]{1,19}$",
+}
 
 
 @dataclass(frozen=True)
@@ -29,6 +35,8 @@ class Operation:
     answer: type[BaseModel]
     query: type[BaseModel] | None = None
     body: type[BaseModel] | None = None
+    #: Media types of bodies that are not described here.
+    media: tuple[str, ...] = ()
     tag: str = "residents"
     #: Statuses beside those that every operation may answer with.
     refusals: tuple[int, ...] = ()
@@ -112,8 +120,10 @@ def _operation(route: Described, models: dict[str, Any]) -> dict[str, Any]:
     }
     if rest.strip():
         result["description"] = " ".join(rest.split())
-    if found.body is not None:
-        result["requestBody"] = {"required": True, "content": _json(found.body)}
+    if found.body is not None or found.media:
+        content: dict[str, Any] = {media: {"schema": {}} for media in found.media}
+        content |= {} if found.body is None else _json(found.body)
+        result["requestBody"] = {"required": True, "content": content}
     return result
 
 
@@ -135,13 +145,13 @@ def _parts(path: str) -> list[str]:
 
 def _path_parameters(path: str) -> list[dict[str, Any]]:
     names = [part[1:].partition(":")[0] for part in _parts(path) if part.startswith("{")]
-    schema = {"type": "integer", "minimum": 1, "maximum": 2**63 - 1}
+    number = {"type": "integer", "minimum": 1, "maximum": 2**63 - 1}
     return [
         {
             "name": name,
             "in": "path",
             "required": True,
-            "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"} if name == "device_id" else schema,
+            "schema": {"type": "string", "pattern": _PATTERNS[name]} if name in _PATTERNS else number,
         }
         for name in names
     ]
@@ -185,6 +195,8 @@ def _refusals(route: Described, found: Operation) -> dict[str, Any]:
         statuses.add(403)
     if found.body is not None:
         statuses |= {400, 413, 415, 422}
+    if found.media:
+        statuses |= {400, 413}
     if found.query is not None:
         statuses.add(422)
     content = {"application/problem+json": {"schema": {"$ref": _REF.format(model="Problem")}}}

@@ -38,6 +38,7 @@ _RESIDENT = r"{resident_id:[0-9]{1,19}}"
 _ALERT = r"{alert_id:[0-9]{1,19}}"
 _ENTRY = r"{entry_id:[0-9]{1,19}}"
 _DEVICE = r"{device_id:[A-Za-z0-9_-]{1,64}}"
+_FORMAT = r"{format:[a-z0-9-]{1,32}}"
 
 API = (
     Route("GET", "/api/v1/me", api_wards.me, Who.STAFF),
@@ -56,6 +57,9 @@ API = (
     Route("GET", "/api/v1/devices", api_wards.devices, Who.STAFF),
     Route("GET", f"/api/v1/devices/{_DEVICE}", api_wards.device, Who.STAFF),
     Route("POST", f"/api/v1/devices/{_DEVICE}/readings", device_api.post_readings, Who.DEVICE),
+    Route("POST", f"/api/v1/devices/{_DEVICE}/readings/{_FORMAT}", device_api.post_readings_format, Who.DEVICE),
+    Route("POST", f"/api/v1/devices/{_DEVICE}/backlog", device_api.post_backlog, Who.DEVICE),
+    Route("POST", f"/api/v1/devices/{_DEVICE}/backlog/{_FORMAT}", device_api.post_backlog_format, Who.DEVICE),
     Route("GET", f"/api/v1/wards/{_WARD}/quarantine", quarantine_api.listing, Who.STAFF),
     Route("GET", f"/api/v1/wards/{_WARD}/quarantine/counts", quarantine_api.counts, Who.STAFF),
     Route("POST", f"/api/v1/wards/{_WARD}/quarantine/retry", quarantine_api.retry_group, Who.CARE),
