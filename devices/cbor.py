@@ -109,5 +109,15 @@ def _parse(payload: bytes) -> Any:
     try:
         decoder.read(1)
     except (cbor2.CBORError, EOFError):
-        return fields.as_written(content)
+        return _as_written(content)
     return envelope.MALFORMED
+
+
+def _as_written(content: object) -> object:
+    """What of the content could be a message; the rest is not worth converting."""
+    if not isinstance(content, dict):
+        return None
+    held = content.get("readings")
+    if isinstance(held, list) and len(held) > message.READINGS_LIMIT:
+        return fields.as_written({key: one for key, one in content.items() if key != "readings"}) | {"readings": held}
+    return fields.as_written(content)
