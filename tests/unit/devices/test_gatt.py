@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
@@ -401,3 +402,71 @@ def test_what_a_cuff_encodes_is_what_is_read(
     for one in got.readings:
         assert one.local_time == (None if at is None else at.replace(microsecond=0))
         assert one.context == (None if user is None else {"user_slot": user})
+
+
+@given(st.integers(0, 0xFFFE), st.booleans(), st.none() | st.integers(0, 254))
+def test_what_a_scale_encodes_is_what_is_read(raw: int, imperial: bool, user: int | None) -> None:
+    got = decoder.decode_frame("hub-1", "2A9D", sent.scale(raw, imperial=imperial, user=user))
+    exact = Fraction(raw, 100) * Fraction("0.45359237") if imperial else Fraction(raw * 5, 1000)
+    if 10 <= exact <= 500:
+        (one,) = got.readings
+        assert one.value == float(exact)
+        assert Fraction(message.value_token(one)) == (Fraction(raw, 100) if imperial else exact)
+        assert one.context == (None if user is None else {"user_slot": user})
+    else:
+        assert errors(got) == [("value_impossible", "hex", 0)]
+
+
+@given(st.integers(20_000, 46_000), st.sampled_from([-3]), st.booleans())
+def test_what_a_thermometer_encodes_is_what_is_read(mantissa: int, exponent: int, fahrenheit: bool) -> None:
+    celsius = Fraction(mantissa, 1000)
+    encoded = round(celsius * 9 / 5 * 1000 + 32_000) if fahrenheit else mantissa
+    got = decoder.decode_frame(
+        "hub-1", "2A1C", sent.thermometer(sent.float32(encoded, exponent), fahrenheit=fahrenheit)
+    )
+    exact = (Fraction(encoded, 1000) - 32) * 5 / 9 if fahrenheit else celsius
+    if 20 <= exact <= 46:
+        assert got.readings[0].value == float(exact)
+        assert Fraction(message.value_token(got.readings[0])) == Fraction(encoded, 1000)
+
+
+@given(
+    st.integers(0, 0xFFFF),
+    st.datetimes(datetime(1902, 1, 1), datetime(2198, 1, 1)),  # noqa: DTZ001
+    st.none() | st.integers(-32768, 32767),
+    st.integers(4, 790),
+)
+def test_what_a_meter_encodes_is_what_is_read(sequence: int, at: datetime, offset: int | None, tenths: int) -> None:
+    at = at.replace(microsecond=0)
+    base = (at.year, at.month, at.day, at.hour, at.minute, at.second)
+    (one,) = read("2A18", sent.meter(sequence, base, offset=offset, value=sent.sfloat(tenths, -4), mol=True))
+    assert (one.value, one.source_id) == (tenths / 10, str(sequence))
+    assert one.local_time == at + timedelta(minutes=offset or 0)
+
+
+@given(st.integers(100, 1000), st.integers(10, 350), st.none() | st.integers(0, 2047 - 3))
+def test_what_an_oximeter_encodes_is_what_is_read(tenths: int, pulse: int, amplitude: int | None) -> None:
+    index = None if amplitude is None else sent.sfloat(amplitude, -2)
+    spo2, rate = sent.sfloat(tenths, -1), sent.sfloat(pulse)
+    for characteristic, data in (
+        ("2A5E", sent.spot(spo2, rate, amplitude=index)),
+        ("2A5F", sent.continuous(spo2, rate, amplitude=index)),
+    ):
+        readings = read(characteristic, data)
+        assert values(readings) == {"spo2": tenths / 10, "pulse": pulse}
+        assert readings[0].context == (None if amplitude is None else {"pulse_amplitude": amplitude / 100})
+
+
+@pytest.mark.parametrize(
+    ("mantissa", "absent"),
+    [
+        (0x7FFFFF, "not-a-number"),
+        (0x7FFFFE, "positive-infinity"),
+        (0x800002, "negative-infinity"),
+        (0x800000, "error"),
+        (0x800001, "error"),
+    ],
+)
+def test_a_thermometer_without_a_temperature(mantissa: int, absent: str) -> None:
+    (one,) = read("2A1C", sent.thermometer(sent.float32(mantissa), at=sent.TIME, site=3))
+    assert (one.value, one.absent, one.context) == (None, absent, {"site": "ear"})
