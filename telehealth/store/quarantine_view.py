@@ -16,7 +16,7 @@ from telehealth.store.queries import sql
 OPEN = ("refused", "held")
 STATES = ("refused", "held", "dismissed", "retried")
 
-_POSTED = re.compile(r"POST /api/v1/devices/([A-Za-z0-9_-]{1,64})/readings(?:/([a-z0-9-]{1,32}))?")
+_POSTED = re.compile(r"POST /api/v1/devices/(.*)", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,8 @@ class Hour:
 def source(topic: str) -> topics.Topic | None:
     """The topic of an entry, also of one that came by HTTP; it says lane and format."""
     posted = _POSTED.fullmatch(topic)
-    return topics.Topic(posted[1], "readings", posted[2]) if posted is not None else topics.parse(topic)
+    # The paths end as the topics do.
+    return topics.parse(topic if posted is None else f"{topics.PREFIX}/{posted[1]}")
 
 
 async def entries(
