@@ -10,7 +10,7 @@ import jinja2
 from aiohttp import web
 
 from telehealth import clock
-from telehealth.store import board
+from telehealth.store import board, held
 from telehealth.web import access, auth, formats, keys
 from telehealth.web.api_wards import ward_item
 from telehealth.web.built import Built
@@ -22,6 +22,10 @@ NOTICES = {
     "resolved": "The alert is resolved.",
     "keyed": "The observations are stored.",
     "struck": "The entry is struck.",
+    "moved": "It is noted whose the readings are. Everybody concerned is judged again.",
+    "timed": "It is noted when the readings were taken.",
+    "aside": "The readings are set aside. They count for nothing.",
+    "chosen": "The value is chosen. The others are struck.",
     "tried": "It was tried again; the outcome is below.",
     "dismissed": "Dismissed.",
 }
@@ -57,6 +61,7 @@ async def frame(request: web.Request, view: access.Opened) -> dict[str, Any]:
         "simulated": any(ward["simulated"] for ward in wards),
         "notice": NOTICES.get(request.query.get("done", "")),
         "live": request.app[HUB].first_live(),
+        "waiting": None if view.ward_id is None else await held.count(view.connection, view.ward_id),
     }
 
 

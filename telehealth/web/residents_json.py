@@ -20,7 +20,7 @@ from telehealth.web import errors, formats, held_json, measures, requests, rows
 Json = dict[str, Any]
 
 #: Our marks in other words than their names.
-_MARKS = {"clock_uncertain": "time estimated"}
+_MARKS = {**held_json.MARKS, "clock_uncertain": "time estimated"}
 _GENDERS = {"female": "Female", "male": "Male", "other": "Other"}
 
 
@@ -90,6 +90,8 @@ def table_row(g: Record) -> Json:
     marks = [estimated if mark == "clock_uncertain" and dated else _MARKS.get(mark, mark) for mark in found["marks"]]
     return {
         **{key: found[key] for key in ("effective_at", "code", "struck", "identity", "value_key", "absent")},
+        "key": held_json.key(g),
+        "in_question": not {"maybe_other", "conflict"}.isdisjoint(found["marks"]) and not g["struck"],
         "taken_at": exact(g["taken_at"]),
         "name": measures.name(g["code"]),
         "text": measures.text(g["code"], g["value"], g["value_code"]) or f"failed ({g['absent'] or 'no value'})",

@@ -9,14 +9,18 @@ from aiohttp.typedefs import Handler
 
 from telehealth.web import (
     api_alerts,
+    api_readings,
     api_residents,
     api_wards,
     built,
     device_api,
     health,
+    held_json,
     live,
     operations,
     pages,
+    pages_held,
+    pages_reading,
     pages_resident,
     quarantine_api,
     quarantine_pages,
@@ -37,6 +41,7 @@ _WARD = r"{ward_id:[0-9]{1,19}}"
 _RESIDENT = r"{resident_id:[0-9]{1,19}}"
 _ALERT = r"{alert_id:[0-9]{1,19}}"
 _ENTRY = r"{entry_id:[0-9]{1,19}}"
+_READING = "{reading_key:" + held_json.KEY + "}"
 _DEVICE = r"{device_id:[A-Za-z0-9_-]{1,64}}"
 _FORMAT = r"{format:[a-z0-9-]{1,32}}"
 
@@ -44,12 +49,18 @@ API = (
     Route("GET", "/api/v1/me", api_wards.me, Who.STAFF),
     Route("GET", "/api/v1/wards", api_wards.wards, Who.STAFF),
     Route("GET", f"/api/v1/wards/{_WARD}/board", api_wards.ward_board, Who.STAFF),
+    Route("GET", f"/api/v1/wards/{_WARD}/held", api_readings.ward_held, Who.STAFF),
     Route("GET", "/api/v1/residents", api_residents.residents, Who.STAFF),
     Route("GET", f"/api/v1/residents/{_RESIDENT}", api_residents.resident, Who.STAFF),
     Route("GET", f"/api/v1/residents/{_RESIDENT}/readings", api_residents.readings, Who.STAFF),
     Route("POST", f"/api/v1/residents/{_RESIDENT}/readings", api_residents.key_readings, Who.CARE),
     Route("POST", f"/api/v1/residents/{_RESIDENT}/strikes", api_residents.strike_reading, Who.CARE),
     Route("GET", f"/api/v1/residents/{_RESIDENT}/trends", api_residents.resident_trends, Who.STAFF),
+    Route("GET", f"/api/v1/readings/{_READING}", api_readings.reading, Who.STAFF),
+    Route("POST", f"/api/v1/readings/{_READING}/resident", api_readings.move_reading, Who.CARE),
+    Route("POST", f"/api/v1/readings/{_READING}/time", api_readings.set_reading_time, Who.CARE),
+    Route("POST", f"/api/v1/readings/{_READING}/set-aside", api_readings.set_reading_aside, Who.CARE),
+    Route("POST", f"/api/v1/readings/{_READING}/choose", api_readings.choose_value, Who.CARE),
     Route("GET", "/api/v1/alerts", api_alerts.alert_list, Who.STAFF),
     Route("GET", f"/api/v1/alerts/{_ALERT}", api_alerts.alert, Who.STAFF),
     Route("POST", f"/api/v1/alerts/{_ALERT}/acknowledge", api_alerts.acknowledge_alert, Who.CARE),
@@ -87,6 +98,12 @@ PAGES = (
     Route("GET", f"/quarantine/{_ENTRY}/download", quarantine_pages.download, Who.STAFF),
     Route("POST", f"/quarantine/{_ENTRY}/retry", quarantine_pages.retry_entry, Who.CARE),
     Route("POST", f"/quarantine/{_ENTRY}/dismiss", quarantine_pages.dismiss_entry, Who.CARE),
+    Route("GET", f"/wards/{_WARD}/held", pages_held.ward_held, Who.STAFF),
+    Route("GET", f"/readings/{_READING}", pages_reading.reading, Who.STAFF),
+    Route("POST", f"/readings/{_READING}/resident", pages_reading.move, Who.CARE),
+    Route("POST", f"/readings/{_READING}/time", pages_reading.set_time, Who.CARE),
+    Route("POST", f"/readings/{_READING}/set-aside", pages_reading.set_aside, Who.CARE),
+    Route("POST", f"/readings/{_READING}/choose", pages_reading.choose, Who.CARE),
     Route("GET", f"/alerts/{_ALERT}", pages.alert, Who.STAFF),
     Route("POST", f"/alerts/{_ALERT}/acknowledge", pages.acknowledge, Who.CARE),
     Route("POST", f"/alerts/{_ALERT}/resolve", pages.resolve, Who.CARE),

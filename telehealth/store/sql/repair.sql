@@ -4,7 +4,9 @@ SELECT r.taken_at, r.identity, r.value_key, r.organisation_id, r.device_pk, r.re
        r.sent_at, r.value, r.code, r.value_code, r.unit, r.value_sent, r.unit_sent, r.source_id, r.subject, r.set_id,
        r.method, r.absent, r.flags, r.marks, r.context, r.context -> 'user_slot' AS slot, r.struck, r.entered_by,
        d.device_id, d.ward_id AS device_ward_id, w.simulated AS device_simulated, s.simulated AS resident_simulated,
-       s.ward_id AS resident_ward_id
+       s.ward_id AS resident_ward_id, s.zone,
+       coalesce(d.shared @> coalesce(r.effective_at, r.received_at), false) AS shared,
+       EXISTS (SELECT FROM device_seat t WHERE t.device_pk = d.id AND t.kind = 'slot') AS slotted
 FROM reading r
 LEFT JOIN device d ON d.id = r.device_pk LEFT JOIN ward w ON w.id = d.ward_id
 LEFT JOIN resident s ON s.id = r.resident_id

@@ -14,6 +14,7 @@ from tests.integration.attribution.conftest import START, Home, reading
 from tests.support import world
 
 MINUTE = timedelta(minutes=1)
+ALONE = repair.Scope()
 
 
 async def key_of(home: Home, value: float) -> ReadingKey:
@@ -23,9 +24,7 @@ async def key_of(home: Home, value: float) -> ReadingKey:
     return ReadingKey(taken_at, identity, value_key)
 
 
-async def move(
-    home: Home, key: ReadingKey, to: world.Resident | None, scope: repair.Scope = repair.Scope()
-) -> repair.Done:
+async def move(home: Home, key: ReadingKey, to: world.Resident | None, scope: repair.Scope = ALONE) -> repair.Done:
     async with home.database.transaction(home.nurse) as connection:
         return await repair.move(
             connection,

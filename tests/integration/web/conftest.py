@@ -21,7 +21,7 @@ from telehealth.model.delivery import Delivery
 from telehealth.model.health import Health
 from telehealth.store import db, ingest, staff
 from telehealth.store.db import Database
-from telehealth.web import app
+from telehealth.web import app, held_json
 from telehealth.web import server as web_server
 from tests.support import world
 
@@ -94,6 +94,8 @@ class World:
     bert_alert: int
     #: In quarantine: of a device of south.
     south_entry: int
+    #: How paths name a reading of bert.
+    bert_reading: str
 
 
 @pytest.fixture
@@ -142,7 +144,18 @@ async def people(server: Server) -> World:
         await alert(database, anna),
         await alert(database, bert),
         await refused(database, south_device, b"not json"),
+        await reading_of(database, bert),
     )
+
+
+async def reading_of(database: Database, resident: world.Resident) -> str:
+    """How paths name the newest reading of a resident."""
+    async with database.transaction(world.ACTOR) as connection:
+        row = await connection.fetchrow(
+            "SELECT * FROM reading WHERE resident_id = $1 ORDER BY taken_at DESC LIMIT 1", resident.id
+        )
+    assert row is not None
+    return held_json.key(row)
 
 
 async def refused(database: Database, device: world.Device, payload: bytes, *, to: str = "readings") -> int:

@@ -43,6 +43,7 @@ def foreign(route: Route, people: World) -> str:
         "alert_id": people.bert_alert,
         "device_id": people.south_device.device_id,
         "entry_id": people.south_entry,
+        "reading_key": people.bert_reading,
     }
     return re.sub(r"\{(\w+):[^/]*\}", lambda found: str(ids[found.group(1)]), route.path)
 
