@@ -13,24 +13,9 @@ from typing import Any
 import msgspec
 
 from devices import catalogue, envelope, fields, meaning, message
-from devices.envelope import Envelope as Envelope
-from devices.envelope import made as assembled
-from devices.envelope import parse as parse
-from devices.envelope import read as read_envelope
-from devices.envelope import refused as refused
 from devices.errors import Refusal, refusal
-from devices.fields import CONTEXT_LIMIT as CONTEXT_LIMIT
-from devices.fields import FLAGS_LIMIT as FLAGS_LIMIT
-from devices.fields import TEXT_LIMIT as TEXT_LIMIT
-from devices.fields import NotFinite as NotFinite
-from devices.fields import Real as Real
-from devices.fields import Whole as Whole
 from devices.fields import Wrong
-from devices.fields import storable as storable
 from devices.message import Message, Reading
-
-MALFORMED = envelope.MALFORMED
-__all__ = ["assembled", "content", "decode", "read_envelope"]
 
 
 def decode(device_id: str, payload: bytes, digest: str) -> Message:
