@@ -60,7 +60,9 @@ class Authority:
     async def _is_own(self, client_id: str, user: str) -> bool:
         if client_id == user or client_id.startswith((f"{user}.", f"{user}:")):
             return True
-        return _MADE_UP.fullmatch(client_id) is not None and await self._lookup(client_id) is None
+        if not _MADE_UP.fullmatch(client_id) or client_id.startswith(rabbitmq.SERVICE_CLIENTS):
+            return False
+        return await self._lookup(client_id) is None
 
 
 def application(lookup: Lookup) -> web.Application:

@@ -23,8 +23,9 @@ from telehealth.errors import Unavailable
 
 CONFIGURATION, DEFINITIONS, PLUGINS = "rabbitmq.conf", "definitions.json", "enabled_plugins"
 VHOST, EXCHANGE = "/", "amq.topic"
-#: Queues are named after client ids; the service's begin so.
-_SERVICE_QUEUES = "mqtt-subscription-telehealth-"
+#: How the service's client ids begin. Queues are named after client ids.
+SERVICE_CLIENTS = "telehealth-"
+_SERVICE_QUEUES = f"mqtt-subscription-{SERVICE_CLIENTS}"
 _MESSAGE_BYTES = 1024 * 1024
 _SESSION_MILLISECONDS = 14 * 24 * 3600 * 1000
 _SECONDS = 20.0

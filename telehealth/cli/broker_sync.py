@@ -35,8 +35,7 @@ def sync(
         from telehealth.store import db
 
         settings = config.from_environment()
-        if watch:
-            log.configure(settings.log_level)
+        log.configure(settings.log_level if watch else "warning")
         keep = _keep(settings, directory, pid_file)
         async with db.Database.open(settings.needed("database_url"), size=2, name="telehealth-broker") as database:
             if not watch:

@@ -219,9 +219,11 @@ def test_large_messages(broker: Broker, device_id: str) -> None:
                 assert len(service.next()[1]) == size
         with broker.device(device_id) as device:
             large = device.paho.publish(own(device_id), b"x" * (1024 * 1024 + 64 * 1024), qos=1)
-            if broker.name != "rabbitmq":
+            if broker.name == "rabbitmq":
+                device.paho.publish(own(device_id), b"unheard", qos=1)
+                assert not large.is_published()
+            else:
                 assert device.gone.wait(clients.SECONDS)
-            assert not large.is_published()
         with broker.device(device_id) as device:
             device.publish(own(device_id), b"after")
         assert service.next()[1] == b"after"
@@ -234,10 +236,12 @@ def test_bytes_that_are_not_mqtt(broker: Broker, device_id: str) -> None:
             raw = stack.enter_context(socket.create_connection(("127.0.0.1", broker.port), clients.SECONDS))
             if broker.tls is not None:
                 raw = stack.enter_context(broker.tls.wrap_socket(raw, server_hostname="127.0.0.1"))
-            raw.sendall(junk)
-            if broker.tls is None:
-                raw.shutdown(socket.SHUT_WR)
-            with contextlib.suppress(ConnectionResetError, ssl.SSLEOFError):
+            # It may be gone before we have said all.
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
+                raw.sendall(junk)
+                if broker.tls is None:
+                    with contextlib.suppress(OSError):
+                        raw.shutdown(socket.SHUT_WR)
                 while raw.recv(1024):
                     pass
     with broker.device(device_id) as device:
