@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from alerts import engine, reconcile
 from alerts.episodes import Episode
 from alerts.state import State
-from telehealth.store import db, episodes, evaluation, troubles
+from telehealth.store import db, episodes, evaluation, plausibility, troubles
 from telehealth.store.db import Connection
 from telehealth.store.library import Library
 
@@ -58,6 +58,7 @@ async def evaluate(
     load = await evaluation.load(connection, taken, states, library, until=moment.until)
     results = engine.fold(load.subjects, load.readings, evaluation.micros(moment.horizon))
     await _follow(connection, taken, results, states, moment)
+    await plausibility.judge(connection, taken, now=moment.now)
     await evaluation.finish(connection, taken, results, bases, moment.real)
     if moment.until != evaluation.END:
         await evaluation.hold_back(connection, taken, moment.until, moment.real)
