@@ -10,7 +10,8 @@ from devices import timing
 from devices.gatt.frame import NOTHING, Context, Cursor, Frame, measured, named
 from devices.message import Absent
 
-_UNAVAILABLE: Final = 1 << 13
+#: Nothing was measured, or not on a resident: the value is of a demonstration or a test of the device.
+_NOT_PERFORMED: Final = 1 << 10 | 1 << 11 | 1 << 13
 _INVALID: Final = 1 << 15
 #: What matters most first: a reading has room for 16 flags.
 _STATUS: Final = (
@@ -83,7 +84,7 @@ def _frame(
     local_time: datetime | None = None,
 ) -> Frame:
     reason: Absent | None = None
-    if status & _UNAVAILABLE:
+    if status & _NOT_PERFORMED:
         reason = "not-performed"
     elif status & _INVALID:
         reason = "error"

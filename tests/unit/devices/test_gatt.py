@@ -139,7 +139,10 @@ def test_the_fast_and_slow_values_of_an_oximeter_are_not_taken_for_others() -> N
     assert errors(short) == [("frame_too_short", "hex", 0)]
 
 
-@pytest.mark.parametrize(("bit", "absent"), [(13, "not-performed"), (15, "error"), (14, None), (5, None)])
+@pytest.mark.parametrize(
+    ("bit", "absent"),
+    [(13, "not-performed"), (10, "not-performed"), (11, "not-performed"), (15, "error"), (14, None), (5, None)],
+)
 def test_what_an_oximeter_says_of_its_measurement_is_respected(bit: int, absent: str | None) -> None:
     for characteristic, data in (
         ("2A5E", sent.spot(sent.sfloat(80), sent.sfloat(60), status=1 << bit)),
