@@ -51,10 +51,10 @@ _ABSENT_SYSTEMS: Final = frozenset(
     {"", "http://terminology.hl7.org/CodeSystem/data-absent-reason", "http://hl7.org/fhir/data-absent-reason"}
 )
 _COMPARATORS: Final[Mapping[str, str]] = {
-    "<": "less_than",
-    "<=": "less_than",
-    ">": "greater_than",
-    ">=": "greater_than",
+    "<": "below_range",
+    "<=": "below_range",
+    ">": "above_range",
+    ">=": "above_range",
 }
 #: Of HL7's measurement-status: what says how good a value is.
 _QUALITIES: Final[Mapping[str, str]] = {
@@ -62,7 +62,7 @@ _QUALITIES: Final[Mapping[str, str]] = {
     "questionable": "questionable",
     "calibration-ongoing": "calibrating",
     "msmt-ongoing": "ongoing",
-    "early-indication": "early",
+    "early-indication": "early_estimate",
 }
 _TESTS: Final = frozenset({"test-data", "demo-data"})
 _OTHER_VALUES: Final = ("Ratio", "Range", "SampledData", "DateTime", "Time", "Period", "Reference", "Attachment")
@@ -221,7 +221,7 @@ def _values(
         elif "valueQuantity" in component or "valueInteger" in component:
             # Other components only tell how it was measured.
             found.refuse(index, "code_unknown" if inner.kind != "missing" else "code_missing", path + "code.coding")
-    if context.get("site") == "control solution":
+    if context.get("site") == "control_solution":
         return found.refuse(index, "control_solution", "component")
     group = None
     if len(parts) > 1:

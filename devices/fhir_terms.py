@@ -46,8 +46,8 @@ def _posture(code: str, posture: str) -> Term:
     return Term(code, (("posture", posture),))
 
 
-def _specimen(specimen: str) -> Term:
-    return Term("glucose", (("specimen", specimen),))
+def _sample(sample: str) -> Term:
+    return Term("glucose", (("sample", sample),))
 
 
 _TERMS: Final[Mapping[tuple[str, str], Term]] = MappingProxyType(
@@ -68,11 +68,11 @@ _TERMS: Final[Mapping[tuple[str, str], Term]] = MappingProxyType(
         (LOINC, "8461-6"): _posture("systolic", "lying"),
         (LOINC, "8455-8"): _posture("diastolic", "lying"),
         (LOINC, "8310-5"): Term("temperature"),
-        (LOINC, "8331-1"): _site("temperature", "oral"),
-        (LOINC, "8328-7"): _site("temperature", "axillary"),
-        (LOINC, "8332-9"): _site("temperature", "rectal"),
-        (LOINC, "8333-7"): _site("temperature", "tympanic"),
-        (LOINC, "75539-7"): _site("temperature", "temporal artery"),
+        (LOINC, "8331-1"): _site("temperature", "mouth"),
+        (LOINC, "8328-7"): _site("temperature", "armpit"),
+        (LOINC, "8332-9"): _site("temperature", "rectum"),
+        (LOINC, "8333-7"): _site("temperature", "tympanum"),
+        (LOINC, "75539-7"): _site("temperature", "temporal_artery"),
         (LOINC, "8329-5"): _site("temperature", "core"),
         (LOINC, "9279-1"): Term("resp_rate"),
         (LOINC, "29463-7"): Term("weight"),
@@ -80,14 +80,14 @@ _TERMS: Final[Mapping[tuple[str, str], Term]] = MappingProxyType(
         (LOINC, "2339-0"): Term("glucose"),
         (LOINC, "15074-8"): Term("glucose"),
         (LOINC, "2340-8"): Term("glucose"),
-        (LOINC, "41653-7"): _specimen("capillary blood"),
-        (LOINC, "14743-9"): _specimen("capillary blood"),
-        (LOINC, "32016-8"): _specimen("capillary blood"),
-        (LOINC, "2345-7"): _specimen("plasma"),
-        (LOINC, "14749-6"): _specimen("plasma"),
-        (LOINC, "14745-4"): _specimen("body fluid"),
-        (LOINC, "99504-3"): _specimen("interstitial fluid"),
-        (LOINC, "105272-9"): _specimen("interstitial fluid"),
+        (LOINC, "41653-7"): _sample("capillary_blood"),
+        (LOINC, "14743-9"): _sample("capillary_blood"),
+        (LOINC, "32016-8"): _sample("capillary_blood"),
+        (LOINC, "2345-7"): _sample("plasma"),
+        (LOINC, "14749-6"): _sample("plasma"),
+        (LOINC, "14745-4"): _sample("body_fluid"),
+        (LOINC, "99504-3"): _sample("interstitial_fluid"),
+        (LOINC, "105272-9"): _sample("interstitial_fluid"),
         (LOINC, "6873-4"): Term("ketones"),
         (LOINC, "53060-9"): Term("ketones"),
         (LOINC, "33452-4"): Term("peak_flow"),
@@ -107,25 +107,25 @@ _TERMS: Final[Mapping[tuple[str, str], Term]] = MappingProxyType(
         (MDC, "150022"): Term("diastolic"),
         (MDC, "150023"): Term("mean_arterial"),
         (MDC, "150364"): Term("temperature"),
-        (MDC, "150392"): _site("temperature", "tympanic"),
-        (MDC, "188420"): _site("temperature", "rectal"),
-        (MDC, "188424"): _site("temperature", "oral"),
+        (MDC, "150392"): _site("temperature", "tympanum"),
+        (MDC, "188420"): _site("temperature", "rectum"),
+        (MDC, "188424"): _site("temperature", "mouth"),
         (MDC, "188428"): _site("temperature", "ear"),
         (MDC, "188432"): _site("temperature", "finger"),
         (MDC, "188448"): _site("temperature", "toe"),
-        (MDC, "188452"): _site("temperature", "axillary"),
+        (MDC, "188452"): _site("temperature", "armpit"),
         (MDC, "188456"): _site("temperature", "gastrointestinal"),
         (MDC, "151562"): Term("resp_rate"),
         (MDC, "188736"): Term("weight"),
-        (MDC, "160184"): _specimen("capillary blood"),
-        (MDC, "160188"): _specimen("capillary plasma"),
-        (MDC, "160192"): _specimen("venous blood"),
-        (MDC, "160196"): _specimen("venous plasma"),
-        (MDC, "160200"): _specimen("arterial blood"),
-        (MDC, "160204"): _specimen("arterial plasma"),
-        (MDC, "160212"): _specimen("interstitial fluid"),
+        (MDC, "160184"): _sample("capillary_blood"),
+        (MDC, "160188"): _sample("capillary_plasma"),
+        (MDC, "160192"): _sample("venous_blood"),
+        (MDC, "160196"): _sample("venous_plasma"),
+        (MDC, "160200"): _sample("arterial_blood"),
+        (MDC, "160204"): _sample("arterial_plasma"),
+        (MDC, "160212"): _sample("interstitial_fluid"),
         (MDC, "160364"): Term("glucose"),
-        (MDC, "160368"): _specimen("plasma"),
+        (MDC, "160368"): _sample("plasma"),
         (MDC, "160020"): Term("glucose"),
         (MDC, "152584"): Term("peak_flow"),
         (MDC, "152586"): Term("fev1"),
@@ -267,17 +267,17 @@ def answer(entry: catalogue.Entry, concept: Any) -> str | None:
 
 #: Components that only say how it was measured: (key of the context, value by coding).
 _MEALS: Final[Mapping[tuple[str, str], str]] = {
-    (MDC, "8417868"): "before meal",
-    (MDC, "8417872"): "after meal",
+    (MDC, "8417868"): "before_meal",
+    (MDC, "8417872"): "after_meal",
     (MDC, "8417876"): "fasting",
     (MDC, "8417880"): "casual",
     (MDC, "8417908"): "bedtime",
 }
 _LOCATIONS: Final[Mapping[tuple[str, str], str]] = {
     (MDC, "8417848"): "finger",
-    (MDC, "8417852"): "alternate site",
+    (MDC, "8417852"): "alternate_site",
     (MDC, "8417856"): "earlobe",
-    (MDC, "8417860"): "control solution",
+    (MDC, "8417860"): "control_solution",
 }
 _MODALITIES: Final[Mapping[tuple[str, str], str]] = {
     (MDC, "150580"): "fast",
@@ -289,7 +289,7 @@ _POSTURES: Final[Mapping[tuple[str, str], str]] = {
     (SNOMED, "102538003"): "lying",
     (SNOMED, "40199007"): "lying",
     (SNOMED, "10904000"): "standing",
-    (SNOMED, "272580008"): "semi-recumbent",
+    (SNOMED, "272580008"): "semi_recumbent",
 }
 _ATTRIBUTES: Final[Mapping[tuple[str, str], tuple[str, Mapping[tuple[str, str], str]]]] = {
     (MDC, "8417864"): ("meal", _MEALS),

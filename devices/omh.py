@@ -37,11 +37,20 @@ _CONTEXT: Final[Mapping[str, str]] = {
     "temporal_relationship_to_meal": "meal",
     "temporal_relationship_to_sleep": "sleep",
     "temporal_relationship_to_physical_activity": "activity",
-    "specimen_source": "specimen",
-    "blood_specimen_type": "specimen",
+    "specimen_source": "sample",
+    "blood_specimen_type": "sample",
+}
+#: Words for which other formats have other words.
+_WORDS: Final[Mapping[str, str]] = {
+    "axillary": "armpit",
+    "oral": "mouth",
+    "rectal": "rectum",
+    "tympanic": "tympanum",
+    "lying down": "lying",
+    "semi-recumbent": "semi_recumbent",
 }
 #: Specimens in which glucose is not that of blood, nor near it.
-_NOT_BLOOD: Final = frozenset({"breath", "lacrimal fluid", "saliva", "sweat", "tears", "urine"})
+_NOT_BLOOD: Final = frozenset({"breath", "lacrimal_fluid", "saliva", "sweat", "tears", "urine"})
 #: Statistics that are still on the scale of the measurement; each is a flag.
 _STATISTICS: Final = frozenset({"average", "median", "minimum", "maximum"})
 _SECONDS: Final[Mapping[str, float]] = {
@@ -197,7 +206,8 @@ def _context(body: Mapping[str, Any], path: str) -> dict[str, str | int | float 
         text = documents.word(body.get(name))
         if text is None:
             continue
-        if key == "specimen" and text in _NOT_BLOOD:
+        text = _WORDS.get(text, text.replace(" ", "_"))
+        if key == "sample" and text in _NOT_BLOOD:
             raise Wrong("code_unknown", path + name, "Glucose is taken of blood and of interstitial fluid.")
         said.setdefault(key, text)
     return said

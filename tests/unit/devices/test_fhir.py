@@ -145,7 +145,7 @@ def test_glucose_with_its_meal_and_of_a_control_solution() -> None:
     private = coded("8452097", system="http://hl7.org/fhir/uv/phd/CodeSystem/ACMEIncPrivateMDCCodes")
     (one,) = decoded("fhir", observation(code=private, valueQuantity=None, component=parts)).readings
     assert (one.code, one.value) == ("glucose", 6.3)
-    assert one.context == {"specimen": "capillary blood", "meal": "after meal"}
+    assert one.context == {"sample": "capillary_blood", "meal": "after_meal"}
     location = component(coded("8417844", system=MDC), valueCodeableConcept=coded("8417860", system=MDC))
     got = decoded("fhir", observation(code=private, valueQuantity=None, component=[parts[0], location]))
     assert (got.readings, errors(got)) == ((), [("control_solution", "component", 0)])
@@ -310,7 +310,7 @@ def test_values_beyond_what_a_device_measures_are_kept_and_flagged() -> None:
     (one,) = decoded(
         "fhir", observation(code=coded("15074-8"), valueQuantity=quantity(33.3, "mmol/L", comparator=">"))
     ).readings
-    assert (one.value, one.flags) == (33.3, ("greater_than",))
+    assert (one.value, one.flags) == (33.3, ("above_range",))
 
 
 def test_units_in_words_count_where_there_is_no_code() -> None:

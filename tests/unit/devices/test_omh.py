@@ -84,7 +84,7 @@ def test_a_blood_pressure_with_where_and_how() -> None:
     )
     systolic, diastolic = decoded("omh", given_body).readings
     assert (systolic.code, systolic.value, diastolic.code, diastolic.value) == ("systolic", 125, "diastolic", 60)
-    assert systolic.context == {"posture": "sitting", "site": "left wrist", "activity": "at rest"}
+    assert systolic.context == {"posture": "sitting", "site": "left_wrist", "activity": "at_rest"}
     assert systolic.set == diastolic.set is not None
 
 
@@ -105,7 +105,7 @@ def test_oxygen_and_glucose_with_what_belongs_to_them() -> None:
         temporal_relationship_to_sleep="on waking",
     )
     (one,) = decoded("omh", sugar).readings
-    assert one.context == {"meal": "fasting", "sleep": "on waking", "specimen": "capillary blood"}
+    assert one.context == {"meal": "fasting", "sleep": "on_waking", "sample": "capillary_blood"}
     assert one.value == pytest.approx(950 / 180.156, rel=1e-15)
     assert errors(decoded("omh", sugar | {"specimen_source": "urine"})) == [("code_unknown", "specimen_source", 0)]
 
