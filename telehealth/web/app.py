@@ -9,6 +9,7 @@ from telehealth.config import Settings
 from telehealth.model.health import Health
 from telehealth.store.db import Database
 from telehealth.web import access, auth, headers, keys, live, openapi, render, replies, routes
+from telehealth.web.admission import ADMISSION, Admission
 from telehealth.web.auth import Doorkeeper
 from telehealth.web.built import BUILT, Built
 from telehealth.web.hub import HUB, Hub
@@ -37,6 +38,7 @@ def build(
     app[keys.DATABASE] = database
     app[keys.CLOCK] = clock
     app[keys.HEALTH] = health
+    app[ADMISSION] = Admission(settings.http_messages, settings.database_connections)
     app[HUB] = Hub(database, clock, health)
     app[BUILT] = built
     app[replies.REPLIES] = Replies()

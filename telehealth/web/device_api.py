@@ -18,6 +18,7 @@ from telehealth.model import secrets
 from telehealth.model.delivery import Answer, Delivery, Lane
 from telehealth.store import credentials, db, ingest
 from telehealth.web import errors, keys
+from telehealth.web.admission import ADMISSION
 
 _ACTOR = db.service("ingest")
 _SECONDS = 20.0
@@ -61,10 +62,11 @@ async def post_backlog_format(request: web.Request) -> web.Response:
 async def _post(request: web.Request, lane: Lane) -> web.Response:
     device_id = request.match_info["device_id"]
     try:
-        async with asyncio.timeout(_SECONDS):
-            if not await _is_itself(request, device_id):
-                raise _unauthorised()
-            answer = await _take_in(request, lane, device_id, await _body(request))
+        with request.app[ADMISSION].message():
+            async with asyncio.timeout(_SECONDS):
+                if not await _is_itself(request, device_id):
+                    raise _unauthorised()
+                answer = await _take_in(request, lane, device_id, await _body(request))
     except TimeoutError:
         raise errors.Problem(503, errors.TEXTS[503], headers={"Retry-After": "30"}) from None
     if answer is None:
@@ -94,7 +96,8 @@ async def _is_itself(request: web.Request, device_id: str) -> bool:
     given = _basic(request.headers.get("Authorization", ""))
     stored = None
     if given is not None and given[0] == device_id:
-        async with request.app[keys.DATABASE].transaction(_ACTOR, read_only=True) as connection:
+        transaction = request.app[keys.DATABASE].transaction(_ACTOR, read_only=True)
+        async with request.app[ADMISSION].transaction(), transaction as connection:
             stored = await credentials.of_device(connection, device_id)
     matches = secrets.verify_device_password(given[1] if given else "", stored or secrets.NO_DEVICE)
     return matches and stored is not None
@@ -145,7 +148,8 @@ async def _take_in(request: web.Request, lane: Lane, device_id: str, payload: by
     if format is not None:
         topic = f"{topic}/{format}"
     delivery = Delivery(lane, topic, device_id, payload, now, decoded)
-    async with request.app[keys.DATABASE].transaction(_ACTOR) as connection:
+    transaction = request.app[keys.DATABASE].transaction(_ACTOR)
+    async with request.app[ADMISSION].transaction(), transaction as connection:
         stepped = request.app[keys.CLOCK].virtual
         taken = await ingest.take_in(connection, [delivery], now=now, stepped=stepped)
     metrics.MESSAGES.labels("http").inc()

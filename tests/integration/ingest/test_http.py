@@ -120,3 +120,36 @@ async def test_many_at_once_from_one_device(
     status, receipt = await _post(client, envelope(spo2(95, source_id="1"), seq=1))
     assert (status, receipt["through"]) == (200, 20)
     assert len(await wards.rows(database, "SELECT 1 FROM reading")) == 20
+
+
+async def test_more_at_once_than_there_is_room_for(database: Database) -> None:
+    """Who comes when all places are taken is told to come again, and is stored then; pages go on meanwhile."""
+    device = await _device(database)
+    built = app.build(
+        settings=config.from_environment({"http_messages": 2}),
+        database=database,
+        clock=ClinicalClock(Step(NOW, NOW)),
+        health=Health(),
+    )
+    url = f"/api/v1/devices/{device.device_id}/readings"
+    headers = {"Authorization": encode_basic_auth(device.device_id, _PASSWORD)}
+    payload = envelope(spo2(81), seq=1)
+    head = (
+        f"POST {url} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {headers['Authorization']}\r\n"
+        f"Content-Length: {len(payload)}\r\nConnection: close\r\n\r\n"
+    ).encode()
+    async with test_utils.TestClient(test_utils.TestServer(built)) as client:
+        slow = [await asyncio.open_connection(client.host, client.port) for _ in range(2)]
+        for _, writer in slow:
+            writer.write(head + payload[:10])
+        async with asyncio.timeout(15):
+            while (response := await client.post(url, data=io.BytesIO(payload), headers=headers)).status == 200:
+                pass
+        assert (response.status, response.headers["Retry-After"]) == (503, "10")
+        assert (await client.get("/healthz")).status == 200
+        for reader, writer in slow:
+            writer.write(payload[10:])
+            assert (await reader.read()).startswith(b"HTTP/1.1 200")
+            writer.close()
+        assert (await client.post(url, data=io.BytesIO(payload), headers=headers)).status == 200
+    assert len(await wards.rows(database, "SELECT 1 FROM reading")) == 1
