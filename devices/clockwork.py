@@ -33,6 +33,8 @@ _RUN_LASTS: Final = timedelta(minutes=10)
 _CORRECTED_MS: Final = 600_000
 #: A clock that shows so much less than for an earlier message was put back: copies of a message are not that late.
 _PUT_BACK: Final = timedelta(minutes=10)
+#: Readings at most so old come by the live lane, and are rather taken by the clock that sent them.
+_FRESH: Final = timedelta(minutes=15)
 #: How old the note of a right clock may get.
 _NOTE: Final = timedelta(minutes=5)
 
@@ -242,7 +244,7 @@ def effective(
         return (_corrected(known, taken_at, received_at) if waited else None) or plain
     if known.kind != "slow" or offset > min(known.skew_ms + _TOLERANCE_MS, -_RIGHT_MS):
         return plain
-    if known.right_at is not None and taken_at < known.right_at + known.skew_ms * _MS:
+    if known.right_at is not None and taken_at < known.right_at + known.skew_ms * _MS - _FRESH:
         return plain
     if offset < known.skew_ms - _TOLERANCE_MS:
         return _corrected(known, taken_at, received_at) or plain

@@ -58,6 +58,10 @@ def run(
     as_json: AsJson = False,
     truth: Truth = None,
     reproducible: Reproducible = False,
+    wrong_clock: Annotated[
+        list[str] | None,
+        typer.Option("--clock", help="DEVICE=+2h, DEVICE=-1h@10m, DEVICE=unset, DEVICE=drift+20s.", metavar="FAULT"),
+    ] = None,
 ) -> None:
     """Run a scenario in simulated residents until Ctrl-C or the end of --duration."""
     from simulator import run as running
@@ -81,6 +85,7 @@ def run(
             reproducible,
             url or found.url,
             os.environ.get(TOKEN_VARIABLE),
+            tuple(wrong_clock or ()),
         )
         summary = runtime.execute(lambda stop: running.run(options, found, chosen, broker, stop, _tell))
         _summary(summary, as_json)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from simulator import clock, native, noise, physiology, profile, scenario, schedule, world
+from simulator import clock, faults, native, noise, physiology, profile, scenario, schedule, world
 
 #: Observations that a person enters at a hub; the rest is measured.
 KEYED = ("consciousness", "on_oxygen", "resp_rate", "breathlessness")
@@ -42,6 +42,7 @@ class Unit:
     cadence: schedule.Cadence
     course: scenario.Course | None = None
     silent_from_ms: int | None = None
+    clock: faults.ClockFault = faults.RIGHT
 
     @property
     def device_id(self) -> str:
@@ -70,7 +71,7 @@ class Unit:
             columns[code] = list(reversed(self._values(code, times)))
         groups = []
         for moment in moments:
-            at = clock.from_ms(moment.at_ms)
+            at = clock.from_ms(self.clock.shown(moment.at_ms))
             together = self.keyed or ("systolic" in moment.codes and "diastolic" in moment.codes)
             set_id = f"{noise.key(self.device_id, moment.at_ms):016x}"[:10] if together else None
             groups.append(

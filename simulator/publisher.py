@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from devices import commands
-from simulator import clock, connection, errors, kit, native, outbox, receipts, world
+from simulator import clock, connection, errors, faults, kit, native, outbox, receipts, world
 
 RESEND_FIRST_SECONDS = 30.0
 RESEND_MOST_SECONDS = 15 * 60.0
@@ -40,6 +40,7 @@ class Station:
     password: str
     battery: float = 1.0
     firmware: str = "1.4.2"
+    clock: faults.ClockFault = faults.RIGHT
     held: dict[tuple[str, int], outbox.Held] = field(default_factory=dict)
     wanted: asyncio.Event = field(default_factory=asyncio.Event)
     link: connection.Link | None = None
@@ -116,9 +117,16 @@ class Publisher:
         """Whether an earlier run left messages of this device, which is not known yet."""
         return device_id in self._left
 
-    def add(self, device: world.Device, *, battery: float = 1.0, firmware: str = "1.4.2") -> None:
-        """Makes a device known; it connects when it has something to send, or by connect()."""
-        station = Station(device.device_id, device.password, battery, firmware)
+    def add(
+        self,
+        device: world.Device,
+        *,
+        battery: float = 1.0,
+        firmware: str = "1.4.2",
+        wrong: faults.ClockFault = faults.RIGHT,
+    ) -> None:
+        """Makes a device known; it connects when it has something to send, or by connect(). wrong: its clock."""
+        station = Station(device.device_id, device.password, battery, firmware, wrong)
         self._stations[device.device_id] = station
         for held in self._left.pop(device.device_id, []):
             station.held[held.name] = held
@@ -196,7 +204,8 @@ class Publisher:
         name = station.device_id
 
         def status(online: bool) -> bytes:
-            return native.status(online, station.battery, station.firmware, self._now())
+            shown = clock.from_ms(station.clock.shown(clock.to_ms(self._now())))
+            return native.status(online, station.battery, station.firmware, shown)
 
         async with connection.connect(
             self._broker,
@@ -247,7 +256,8 @@ class Publisher:
     def _send(
         self, station: Station, held: outbox.Held, lane: native.Lane, sent_ms: int, oldest: int, at: float
     ) -> None:
-        payload = native.message(held.stream, held.seq, oldest, clock.from_ms(sent_ms), held.readings)
+        shown = clock.from_ms(station.clock.shown(sent_ms))
+        payload = native.message(held.stream, held.seq, oldest, shown, held.readings)
         held.digests = [*held.digests[1 - DIGESTS_KEPT :], hashlib.sha256(payload).hexdigest()[:16]]
         wait = min(RESEND_FIRST_SECONDS * 2 ** min(held.attempts, 16), RESEND_MOST_SECONDS)
         held.attempts += 1

@@ -16,6 +16,7 @@ from simulator import (
     cast,
     clock,
     errors,
+    faults,
     feed,
     kit,
     noise,
@@ -53,6 +54,8 @@ class Options:
     reproducible: bool = False
     url: str | None = None
     token: str | None = None
+    #: DEVICE=FAULT each, as faults.parse reads it, from the start on.
+    clocks: tuple[str, ...] = ()
 
 
 def seeded_stream(seed: int) -> Callable[[str], str]:
@@ -90,6 +93,13 @@ async def run(
         continuous_every_ms=int(options.continuous_every * 1000),
         report=say,
     )
+    if options.clocks and options.speed != 1:
+        raise errors.BadInput("clocks that are wrong are simulated at speed 1 only")
+    wrong = faults.parse_all(list(options.clocks), clock.now())
+    for unit in units:
+        unit.clock = wrong.pop(unit.device_id, unit.clock)
+    if wrong:
+        raise errors.BadInput(f"no such device is simulated: {', '.join(sorted(wrong))}")
     refusals: list[dict[str, Any]] = []
 
     def refused(held: outbox.Held, refusal: receipts.Refusal) -> None:
@@ -148,7 +158,7 @@ def _heard(
 def _add(sender: publisher.Publisher, units: Sequence[kit.Unit], world_file: world.World) -> None:
     now_ms = clock.to_ms(clock.now())
     for unit in units:
-        sender.add(unit.device, battery=unit.battery(now_ms), firmware=unit.firmware)
+        sender.add(unit.device, battery=unit.battery(now_ms), firmware=unit.firmware, wrong=unit.clock)
         sender.connect(unit.device_id)
     # What an earlier run left is not forgotten because other residents are chosen now.
     own = {unit.device_id for unit in units}
