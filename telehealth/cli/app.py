@@ -9,7 +9,20 @@ from typing import Annotated
 
 import typer
 
-from telehealth.cli import bench, broker, demo, devices, export, residents, seats, serve, users, wards
+from telehealth.cli import (
+    bench,
+    broker,
+    demo,
+    devices,
+    export,
+    quarantine,
+    residents,
+    seats,
+    serve,
+    storage,
+    users,
+    wards,
+)
 
 app = typer.Typer(
     help="Remote monitoring and telehealth for virtual wards.",
@@ -50,4 +63,6 @@ devices.app.command("unshare")(seats.unshare)
 app.add_typer(broker.app, name="broker")
 app.add_typer(users.app, name="user")
 app.add_typer(users.token_app, name="token")
+app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(storage.app, name="storage")
 app.add_typer(export.app, name="export")

@@ -1,4 +1,4 @@
-"""telehealth export readings|alerts"""
+"""telehealth export readings|alerts|resident"""
 
 from __future__ import annotations
 
@@ -54,6 +54,21 @@ def alerts(
 ) -> None:
     """Alerts with their evidence and everything that was done about them, by the time they were raised."""
     _export("alerts", resident, device, ward, since, until, "jsonl" if json else format, user)
+
+
+@app.command()
+def resident(
+    nhs_number: Annotated[str, typer.Argument(help="NHS number.")],
+    output: Annotated[
+        str, typer.Option("--output", help="A directory (resident.json and readings.csv), a file, or - for the screen.")
+    ],
+    user: User = None,
+    json: terminal.Json = False,
+) -> None:
+    """Everything held of one resident, as JSON (docs/schemas/resident_export.json), and their readings as CSV."""
+    from telehealth.cli import resident_export
+
+    resident_export.run(nhs_number, output, user, as_json=json)
 
 
 def _export(

@@ -52,8 +52,13 @@ async def until_signal(job: Coroutine[Any, Any, None]) -> None:
 
 
 @contextlib.asynccontextmanager
-async def transaction(*, username: str | None = None, read_only: bool = False) -> AsyncIterator[Any]:
-    """One transaction as the operator at this terminal, or with the rights of a member of staff."""
+async def transaction(
+    *, username: str | None = None, read_only: bool = False, steady: bool = False
+) -> AsyncIterator[Any]:
+    """One transaction as the operator at this terminal, or with the rights of a member of staff.
+
+    steady: all of it sees the database at one moment.
+    """
     from telehealth import config
     from telehealth.store import db, staff
 
@@ -66,7 +71,7 @@ async def transaction(*, username: str | None = None, read_only: bool = False) -
             if login is None or login.disabled:
                 raise errors.NotFound("no such user: see `telehealth user list`")
             actor = db.staff(login.staff.id)
-        async with database.transaction(actor, read_only=read_only) as connection:
+        async with database.transaction(actor, read_only=read_only, steady=steady) as connection:
             yield connection
 
 

@@ -63,6 +63,16 @@ class Selection:
     def arguments(self) -> tuple[object, ...]:
         return (self.resident_id, self.device_pk, self.ward_id, self.since, self.until)
 
+    async def reading_arguments(self, connection: Connection) -> tuple[object, ...]:
+        """Named one by one, so that each resident's readings are found by their index."""
+        residents = [] if self.resident_id is None else [self.resident_id]
+        devices: list[int] = []
+        if self.ward_id is not None:
+            members = await connection.fetchrow(sql("export.members"), self.ward_id)
+            assert members is not None
+            residents, devices = members["residents"], members["devices"]
+        return (residents, self.device_pk, devices, self.since, self.until)
+
 
 async def readings(connection: Connection, selection: Selection) -> AsyncIterator[dict[str, Any]]:
     """Rows of READING_COLUMNS in the order of taken_at; times as RFC 3339; value_sent is the JSON token that was sent.
@@ -70,8 +80,8 @@ async def readings(connection: Connection, selection: Selection) -> AsyncIterato
 
     flags holds what the device said and what we marked (conflict, extreme, clock_uncertain, struck, ...).
     """
-    async for row in connection.cursor(sql("export.readings"), *selection.arguments, prefetch=2000):
-        value = _plain(row["value"]) if row["value_code"] is None else row["value_code"]
+    arguments = await selection.reading_arguments(connection)
+    async for row in connection.cursor(sql("export.readings"), *arguments, prefetch=2000):
         marks = row["marks"] or ()
         flags = [*(row["flags"] or ()), *marks]
         if row["absent"] is not None:
@@ -82,9 +92,9 @@ async def readings(connection: Connection, selection: Selection) -> AsyncIterato
             "device_id": row["device_id"],
             "nhs_number": row["nhs_number"],
             "code": row["code"],
-            "value": value,
+            "value": canonical(row),
             "unit": row["unit"],
-            "value_sent": msgspec.Raw(_token(row).encode()),
+            "value_sent": msgspec.Raw(token(row).encode()),
             "unit_sent": row["unit"] if row["unit_sent"] is None else row["unit_sent"],
             # What was not sent is not made up: of such a reading effective_at is what is known.
             "taken_at": None if "undated" in marks else moment(row["taken_at"], row["taken_us"]),
@@ -114,7 +124,7 @@ def moment(at: datetime | None, microseconds: int | None = None) -> str | None:
     return f"{written}{microseconds:03}Z" if microseconds else f"{written}Z"
 
 
-def _token(row: Record) -> str:
+def token(row: Record) -> str:
     """The value as it was sent, to the letter: 36.60 is not 36.6."""
     if row["value_sent"] is not None:
         return str(row["value_sent"])
@@ -123,6 +133,9 @@ def _token(row: Record) -> str:
     return "null" if row["value"] is None else message.plain(row["value"])
 
 
-def _plain(value: float | None) -> float | int | None:
-    """96 rather than 96.0: a device's whole number comes out as it went in."""
+def canonical(row: Record) -> str | float | int | None:
+    """The value in the code's own unit, or the code; 96 rather than 96.0: a whole number comes out as it went in."""
+    if row["value_code"] is not None:
+        return str(row["value_code"])
+    value: float | None = row["value"]
     return int(value) if value is not None and value.is_integer() and abs(value) < 2**53 else value

@@ -73,7 +73,7 @@ async def partitions(database: Database, clock: ClinicalClock) -> bool:
     return await make(database, months, most=MOST_MOVED)
 
 
-async def make(database: Database, months: Iterable[date], *, most: int | None) -> bool:
+async def make(database: Database, months: Iterable[date], *, most: int | None, seconds: float = _SECONDS) -> bool:
     """Make these partitions, each in a transaction that gives way to ingest; False if some could not be made."""
     complete = True
     for first in months:
@@ -81,7 +81,7 @@ async def make(database: Database, months: Iterable[date], *, most: int | None) 
             try:
                 async with database.transaction(ACTOR) as connection:
                     made = await storage.make_partition(
-                        connection, first, lock_seconds=_LOCK_SECONDS, seconds=_SECONDS, most=most
+                        connection, first, lock_seconds=_LOCK_SECONDS, seconds=seconds, most=most
                     )
             except db.REFUSED_WORK as error:
                 _log.info("a partition must wait", month=f"{first:%Y-%m}", error=type(error).__name__)

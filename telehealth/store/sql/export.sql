@@ -1,18 +1,30 @@
 -- name: readings
--- Readings of a resident, of a device, or of a ward (its residents', and its devices' unattributed ones), by taken_at;
--- in a time also what counts in it although a wrong clock said otherwise.
+-- Readings of some residents ($1), of one device ($2), or of nobody from some devices ($3), by taken_at; from $4 on and
+-- before $5 (either may be null), also what counts in that time although a wrong clock said otherwise. In two parts, so
+-- that the months outside it are not read through: what was taken in it, and the few whose times differ.
+WITH chosen AS (
+    SELECT * FROM reading r
+    WHERE (r.resident_id = ANY ($1::bigint[]) OR r.device_pk = $2::bigint
+           OR r.resident_id IS NULL AND r.device_pk = ANY ($3::bigint[]))
+      AND ($4::timestamptz IS NULL OR r.taken_at >= $4) AND ($5::timestamptz IS NULL OR r.taken_at < $5)
+    UNION ALL
+    SELECT * FROM reading r
+    WHERE (r.resident_id = ANY ($1::bigint[]) OR r.device_pk = $2::bigint
+           OR r.resident_id IS NULL AND r.device_pk = ANY ($3::bigint[]))
+      AND r.effective_at IS DISTINCT FROM r.taken_at AND (r.taken_at < $4::timestamptz OR r.taken_at >= $5::timestamptz)
+      AND r.effective_at >= coalesce($4, '-infinity') AND r.effective_at < coalesce($5, 'infinity')
+)
 SELECT d.device_id, p.nhs_number, r.code, r.value, r.value_code, r.absent, r.unit, r.value_sent, r.unit_sent, r.taken_at,
        r.taken_us, r.effective_at, r.received_at, r.stream, r.seq, r.flags, r.marks, r.struck, r.method
-FROM reading r
+FROM chosen r
 LEFT JOIN device d ON d.id = r.device_pk
 LEFT JOIN resident p ON p.id = r.resident_id
-WHERE ($1::bigint IS NULL OR r.resident_id = $1)
-  AND ($2::bigint IS NULL OR r.device_pk = $2)
-  AND ($3::bigint IS NULL OR p.ward_id = $3 OR (r.resident_id IS NULL AND d.ward_id = $3))
-  AND (($4::timestamptz IS NULL OR r.taken_at >= $4) AND ($5::timestamptz IS NULL OR r.taken_at < $5)
-       OR r.effective_at IS DISTINCT FROM r.taken_at
-          AND ($4::timestamptz IS NULL OR r.effective_at >= $4) AND ($5::timestamptz IS NULL OR r.effective_at < $5))
 ORDER BY r.taken_at, r.identity, r.value_key;
+
+-- name: members
+-- Whom and what an export of a ward is about.
+SELECT (SELECT coalesce(array_agg(id), '{}') FROM resident WHERE ward_id = $1::bigint)::bigint[] AS residents,
+       (SELECT coalesce(array_agg(id), '{}') FROM device WHERE ward_id = $1::bigint)::bigint[] AS devices;
 
 -- name: alerts
 -- Alerts of a resident, of a device, or of a ward, with their episodes' span and all their events.

@@ -1,0 +1,80 @@
+-- name: resident
+-- Everything held of one resident, section by section: who they are.
+SELECT r.id, r.nhs_number, r.family_name, r.given_name, r.title, r.gender, r.born, r.zone, r.died_at, r.simulated,
+       w.name AS ward, r.created_by, r.created_at
+FROM resident r JOIN ward w ON w.id = r.ward_id WHERE r.id = $1::bigint;
+
+-- name: spells
+-- Stays on virtual wards.
+SELECT w.name AS ward, s.pathway, s.pathway_version, s.schedule, lower(s.during) AS "from", upper(s.during) AS "to",
+       s.end_kind, s.end_reason, s.created_by, s.created_at, s.ended_by
+FROM spell s JOIN ward w ON w.id = s.ward_id WHERE s.resident_id = $1::bigint ORDER BY lower(s.during);
+
+-- name: pauses
+-- When monitoring was paused.
+SELECT lower(during) AS "from", upper(during) AS "to", reason, created_by, created_at, ended_by
+FROM pause WHERE resident_id = $1::bigint ORDER BY lower(during);
+
+-- name: rules
+-- The rules that were in force, from when on.
+SELECT valid_from, rules, reason, created_by, created_at
+FROM rule_version WHERE resident_id = $1::bigint ORDER BY valid_from, id;
+
+-- name: devices
+-- Devices that were theirs, and seats on devices of several people.
+SELECT d.device_id, d.model, NULL AS seat_kind, NULL AS label, lower(a.during) AS "from", upper(a.during) AS "to",
+       a.created_by, a.created_at, a.ended_by
+FROM device_assignment a JOIN device d ON d.id = a.device_pk WHERE a.resident_id = $1::bigint
+UNION ALL
+SELECT d.device_id, d.model, s.kind, s.label, lower(s.during), upper(s.during), s.created_by, s.created_at, s.ended_by
+FROM device_seat s JOIN device d ON d.id = s.device_pk WHERE s.resident_id = $1::bigint
+ORDER BY 5, 1;
+
+-- name: attributions
+-- Every decision about which readings are theirs, or are not any more. Of others only that it was somebody else.
+SELECT t.at, t.kind, d.device_id, lower(t.during) AS "from", upper(t.during) AS "to", t.subject, t.reading_taken_at,
+       t.reading_identity, t.resident_id IS NOT DISTINCT FROM $1::bigint AS to_this_resident,
+       coalesce(t.from_resident_id = $1::bigint, false) AS from_this_resident, t.effective_at, t.effective_before,
+       t.reason, t.actor
+FROM attribution t LEFT JOIN device d ON d.id = t.device_pk
+WHERE t.resident_id = $1::bigint OR t.from_resident_id = $1::bigint ORDER BY t.at, t.id;
+
+-- name: readings
+-- Every reading of theirs, as sent and canonical, with our marks and all its times.
+SELECT r.taken_at, r.taken_us, r.effective_at, r.received_at, r.sent_at, d.device_id, r.code, r.value, r.value_code,
+       r.unit, r.value_sent, r.unit_sent, r.absent, r.method, r.flags, r.marks, r.context, r.set_id, r.source_id,
+       r.subject, r.stream, r.seq, r.struck, r.entered_by, r.identity, r.value_key
+FROM reading r LEFT JOIN device d ON d.id = r.device_pk
+WHERE r.resident_id = $1::bigint ORDER BY r.taken_at, r.identity, r.value_key;
+
+-- name: strikes
+-- Entries made in error.
+SELECT taken_at, identity, value_key::text AS value_key, reason, actor, at
+FROM reading_strike WHERE resident_id = $1::bigint ORDER BY at, id;
+
+-- name: doubts
+-- Readings that may be somebody else's.
+SELECT taken_at, identity, value_key::text AS value_key, usual, allowed, at
+FROM reading_doubt WHERE resident_id = $1::bigint ORDER BY taken_at, identity, value_key;
+
+-- name: episodes
+-- What the rules found.
+SELECT id, rule, started_at, ended_at, peak_at, peak_value, priority, provisional, evidence
+FROM episode WHERE resident_id = $1::bigint ORDER BY started_at, rule, id;
+
+-- name: alerts
+-- Alerts with their episodes and everything that happened to them.
+SELECT a.id, a.rule, a.kind, a.priority, a.condition, a.handling, a.provisional, a.late, a.onset_at, a.raised_at,
+       a.changed_at, a.reason, a.evidence, w.name AS ward,
+       (SELECT coalesce(jsonb_agg(l.episode_id ORDER BY l.episode_id), '[]') FROM alert_episode l WHERE l.alert_id = a.id)
+           AS episodes,
+       (SELECT coalesce(jsonb_agg(jsonb_build_object('at', e.at, 'event', e.event, 'actor', e.actor, 'priority',
+               e.priority, 'note', e.note, 'outcome', e.outcome) ORDER BY e.id), '[]')
+        FROM alert_event e WHERE e.alert_id = a.id) AS events
+FROM alert a JOIN ward w ON w.id = a.ward_id WHERE a.resident_id = $1::bigint ORDER BY a.raised_at, a.id;
+
+-- name: audit
+-- Who looked at them and what was done, in real time; only operators see it.
+SELECT u.at, u.actor, s.display_name AS name, u.action, u.outcome, u.object_kind, u.object_id, u.detail
+FROM audit u LEFT JOIN staff s ON u.actor = 'staff:' || s.id
+WHERE u.resident_id = $1::bigint ORDER BY u.at, u.id;
