@@ -96,7 +96,7 @@ class Sent(NamedTuple):
 
 
 def unremarkable(known: Clock, sent_at: datetime, received_at: datetime) -> bool:
-    """Whether a message of a clock that is known to be right says so again, so that observe() would find nothing new."""
+    """Whether a message of a clock that is known to be right says so again: observe() would find nothing new."""
     if known.kind != "right" or known.run is not None or known.right_at is None:
         return False
     return abs(sent_at - received_at) <= timing.TOLERANCE and received_at - known.right_at < _NOTE
