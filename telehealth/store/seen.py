@@ -13,7 +13,7 @@ from telehealth.store.db import Connection
 from telehealth.store.queries import sql
 
 #: Sets older than this are no news to anybody.
-_RECENT = timedelta(days=7)
+_RECENT = timedelta(days=2)
 #: Told in one go.
 _MOST = 200
 

@@ -9,7 +9,7 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from telehealth import errors
-from telehealth.store import alerts, held, residents_view
+from telehealth.store import alerts, held, residents_view, seen
 from telehealth.web import (
     access,
     api_residents,
@@ -50,6 +50,8 @@ async def resident_page(
     hours = int(asked) if asked in map(str, _HOURS) else _HOURS[0]
     async with access.opened(request, "resident.open", kind="resident", object_id=resident_id) as view:
         content = await _content(request, view, resident_id, hours)
+        if view.resident_id is not None and auth.may_care(view.caller.member):
+            await seen.opened(view.connection, view.resident_id, now=request.app[keys.CLOCK].now())
         context = await render.frame(request, view)
     if form is not None:
         # the same entry again, so that sending it twice stores it once
@@ -98,6 +100,7 @@ def _device(d: Any) -> Json:
         "battery": said["battery"],
         "online": said["online"],
         "clock": residents_json.clock(d),
+        "lost": residents_json.lost(d),
     }
 
 

@@ -115,7 +115,19 @@ def device(d: Record) -> Json:
         "online": said["online"],
         "battery": said["battery"],
         "resident_id": d["resident_id"],
+        "lost_messages": d["lost"],
+        "lost": lost(d),
     }
+
+
+def lost(d: Record) -> str | None:
+    """What a device gave up before it arrived, in a sentence; None: nothing."""
+    count = d["lost"]
+    if not count:
+        return None
+    return (
+        f"{count:,} message{'' if count == 1 else 's'} given up by the device before arriving: those readings are lost"
+    )
 
 
 def clock(d: Record) -> str | None:

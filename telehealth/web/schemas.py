@@ -311,6 +311,9 @@ class Device(Given):
     online: bool | None
     battery: float | None
     resident_id: int | None
+    #: Messages that the device gave up before they arrived, by its own "oldest"; and the same in a sentence.
+    lost_messages: int
+    lost: str | None
 
 
 class Devices(Given):
