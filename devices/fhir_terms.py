@@ -50,7 +50,8 @@ def _sample(sample: str) -> Term:
     return Term("glucose", (("sample", sample),))
 
 
-_TERMS: Final[Mapping[tuple[str, str], Term]] = MappingProxyType(
+#: By system and code; docs/devices.md shows the same.
+TERMS: Final[Mapping[tuple[str, str], Term]] = MappingProxyType(
     {
         (LOINC, "59408-5"): Term("spo2"),
         (LOINC, "2708-6"): Term("spo2"),
@@ -191,7 +192,7 @@ def named(concept: Any) -> Known:
         return Known("control")
     found: dict[str, dict[str, str]] = {}
     for pair in given:
-        term = _TERMS.get(pair)
+        term = TERMS.get(pair)
         if pair[0] == OWN and pair[1] in catalogue.ENTRIES:
             term = Term(pair[1])
         if term is not None:

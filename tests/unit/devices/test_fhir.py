@@ -2,15 +2,17 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devices import catalogue, message
+from devices import catalogue, fhir_terms, message
 from tests.unit.devices.foreign import JSON, decoded, errors, nearly, values
 
 AT = "2026-03-02T11:59:00.250+01:00"
@@ -425,6 +427,18 @@ def test_the_same_observation_in_another_message_is_the_same_reading() -> None:
     assert len(alone.source_id) == 32
     longer = decoded("fhir", observation(identifier=[{"value": "x" * 101}])).readings[0]
     assert longer.identity != alone.identity
+
+
+def test_the_documented_codes_are_those_of_the_code() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "devices.md").read_text()
+    rows = text.split("| code | LOINC | MDC | SNOMED CT |\n", 1)[1].split("\n\n", 1)[0].splitlines()[1:]
+    documented = set()
+    for row in rows:
+        code, *columns = [cell.strip() for cell in row.strip("|").split(" | ")]
+        for system, cell in zip(("http://loinc.org", MDC, SNOMED), columns, strict=True):
+            taken = cell.replace("(also beside 8867-4)", "").partition("; 160208")[0]
+            documented |= {(system, one, code.strip("`")) for one in re.findall(r"\d{4,}-\d|\d{6,}", taken)}
+    assert documented == {(system, one, term.code) for (system, one), term in fhir_terms.TERMS.items()}
 
 
 # Properties --------------------------------------------------------------------------------------
