@@ -98,7 +98,8 @@ def _frame(found: Collector, index: int, frame: Any) -> None:
 
 
 def _weight(frame: Mapping[str, Any], add: Any) -> None:
-    mode, model = frame.get("weighing_mode"), frame.get("model_id")
+    # Earlier versions of the decoder called it mode.
+    mode, model = frame.get("weighing_mode", frame.get("mode")), frame.get("model_id")
     if mode != "person" if mode is not None else not (type(model) is str and model in _BODY_SCALES):
         raise Wrong("not_a_person", "weight" if mode is None else "weighing_mode")
     sent = frame.get("unit")

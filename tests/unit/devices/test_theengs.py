@@ -74,6 +74,7 @@ def test_a_temperature_in_two_units_is_one_reading() -> None:
         ({"id": "x", "model_id": "T201", "tempf": 98.6}, "not_a_person", "tempf"),
         # A parcel on the scale, and a scale for coffee.
         (frame(weighing_mode="object"), "not_a_person", "weighing_mode"),
+        (frame(weighing_mode=None, mode="object"), "not_a_person", "weighing_mode"),
         ({"id": "x", "model_id": "SKALE", "type": "SCALE", "weight": 18.3}, "not_a_person", "weight"),
         (frame(unit="jin"), "unit_unknown", "unit"),
         (frame(unit=None), "unit_missing", "unit"),
