@@ -64,13 +64,19 @@ class Service:
     people: Sequence[Person]
     process: subprocess.Popen[bytes]
 
-    def say(self, person: Person, *readings: dict[str, Any], at: datetime | None = None) -> None:
-        """What the device of a person says, taken in as from the broker."""
+    def say(
+        self,
+        person: Person,
+        *readings: dict[str, Any],
+        at: datetime | None = None,
+        skew: timedelta = timedelta(0),
+    ) -> None:
+        """What the device of a person says, taken in as from the broker; skew: by how much its clock is wrong."""
         moment = at or datetime.now(UTC)
 
         async def job() -> None:
             async with _opened(self.database_url) as database:
-                await take_in(database, person.device_id, [(moment, list(readings))])
+                await take_in(database, person.device_id, [(moment, list(readings))], skew=skew)
 
         run(job())
 
@@ -231,7 +237,11 @@ def history(now: datetime, number: int, *, days: int) -> Iterator[tuple[datetime
 
 
 async def take_in(
-    database: Database, device_id: str, sets: Sequence[tuple[datetime, Sequence[dict[str, Any]]]]
+    database: Database,
+    device_id: str,
+    sets: Sequence[tuple[datetime, Sequence[dict[str, Any]]]],
+    *,
+    skew: timedelta = timedelta(0),
 ) -> None:
     """Store what a device says, each set as one message, by the function that the broker's consumer uses."""
     now = datetime.now(UTC)
@@ -239,8 +249,8 @@ async def take_in(
     for at, values in sets:
         payload = {
             "id": secrets.token_hex(8),
-            "sent_at": at.isoformat(),
-            "readings": [{"taken_at": at.isoformat(), **value} for value in values],
+            "sent_at": (at + skew).isoformat(),
+            "readings": [{"taken_at": (at + skew).isoformat(), **value} for value in values],
         }
         topic = f"telehealth/v1/{device_id}/readings".encode()
         delivery = reading.read("live", topic, msgspec.json.encode(payload), at, retain=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -98,6 +99,21 @@ def test_drag_over_a_chart_zooms_all_of_them(nurse: Page, service: Service) -> N
     )
     assert len(ranges) >= 3
     assert len(set(ranges)) == 1
+
+
+def test_what_a_wrong_clock_sent_is_said_to_be_estimated(nurse: Page, service: Service) -> None:
+    """In words: on the board, in the chart's text, in its table."""
+    page, person = nurse, service.people[4]
+    service.say(person, {"code": "spo2", "value": 95, "unit": "%"}, skew=timedelta(hours=2))
+    board(page, service)
+    expect(row(page, person).locator("[data-code=spo2]")).to_contain_text("95")
+    expect(row(page, person).locator("[data-code=spo2]")).to_contain_text("time uncertain")
+    page.goto(f"/residents/{person.id}")
+    shown = page.get_by_role("img", name=re.compile("^Oxygen saturation from"))
+    expect(shown).to_have_attribute("aria-label", re.compile("the time of 1 is estimated because a device's clock was"))
+    expect(page.locator(".th-readings")).to_contain_text("time estimated: the device's clock was about 2 h fast")
+    page.get_by_role("button", name="Show as table").click()
+    expect(page.locator(".th-numbers tbody tr").first).to_contain_text("95 (time estimated)")
 
 
 def test_server_killed_says_not_live(watched: Watched, own_service: Service) -> None:

@@ -46,6 +46,7 @@ SELECT * FROM (
     FROM reading g LEFT JOIN device d ON d.id = g.device_pk
     WHERE g.resident_id = $1::bigint AND g.effective_at = g.taken_at
       AND g.taken_at >= $2::timestamptz AND g.taken_at <= $3::timestamptz
+      AND g.effective_at >= $2::timestamptz AND g.effective_at <= $3::timestamptz
     UNION ALL
     SELECT g.taken_at, g.identity, g.value_key, g.effective_at, g.received_at, g.sent_at, g.code, g.value, g.value_code,
            g.unit, g.value_sent, g.unit_sent, g.method, g.absent, g.flags, g.marks, g.context, g.struck, g.set_id,
