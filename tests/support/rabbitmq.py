@@ -6,8 +6,10 @@ import contextlib
 import os
 import pwd
 import shutil
+import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +45,16 @@ class Node:
     def wait(self) -> None:
         for _, port in filter(None, (self.plan.devices, self.plan.service)):
             servers.wait_for_port(port, seconds=90, process=self.process)
+        # Its listeners are there before its users are.
+        subprocess.run(
+            [self.control().program, "await_startup"],
+            env=self.environment,
+            user=self.account,
+            cwd="/",
+            check=True,
+            capture_output=True,
+            timeout=60,
+        )
 
     def stop(self, *, signal_number: int = 15) -> None:
         """By signal to the node and all that it started."""
@@ -51,6 +63,14 @@ class Node:
                 os.killpg(self.process.pid, signal_number)
             self.process.wait(30)
             self.process = None
+            self._wait_for_the_end()
+
+    def _wait_for_the_end(self) -> None:
+        """The program that was started is only a script around the node."""
+        with contextlib.suppress(OSError):
+            while True:
+                socket.create_connection(("127.0.0.1", self.plan.devices[1]), 1).close()
+                time.sleep(0.05)
 
     def control(self) -> rabbitmq.Control:
         return rabbitmq.Control(str(_PROGRAMS / "rabbitmqctl"), self.environment, self.account)
