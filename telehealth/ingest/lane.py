@@ -45,6 +45,9 @@ _GIVE_WAY_SECONDS = 0.25
 _GIVE_WAY_SLOW_SECONDS = 2.0
 _SLOW_SECONDS = 0.25
 
+#: What a smaller batch may be spared, or one without the device that somebody else has locked.
+_TOO_MUCH = (*db.REFUSED_WORK, TimeoutError)
+
 #: report(part, trouble): a part of this lane works (None) or why not.
 Report = Callable[[str, str | None], None]
 
@@ -316,6 +319,8 @@ class Worker:
                 self._away(error, attempt)
                 await self._pause(_patience(attempt), self._stop)
                 self._bytes -= _forget_lost(parts)
+                if isinstance(error, _TOO_MUCH):
+                    _lighten(parts)
                 continue
             parts.pop()
             attempt = 0
@@ -385,6 +390,18 @@ class Worker:
 
 def _entries(what: Delivery | Status | None) -> int:
     return len(what.message.readings) + len(what.message.refusals) if type(what) is Delivery else 0
+
+
+def _lighten(parts: list[list[Held]]) -> None:
+    """The database took too long for the last part: try half of it, and one message after the others."""
+    if not parts:
+        return
+    part = parts.pop()
+    middle = len(part) // 2
+    if middle:
+        parts += [part[middle:], part[:middle]]
+    else:
+        parts.insert(0, part)
 
 
 def _forget_lost(parts: list[list[Held]]) -> int:

@@ -105,3 +105,35 @@ async def test_well_again_without_a_message(urls: Urls) -> None:
             await sessions.until(lambda: health.parts()["ingest"] is not None)
             gate.open()
             await sessions.until(lambda: health.ready)
+
+
+async def test_a_locked_device_holds_up_no_other(urls: Urls) -> None:
+    """Somebody has locked one device's row; what others sent in the same batch is stored."""
+    async with Database.open(urls.app, statement_seconds=0.5) as database:
+        ward = await world.ward(database)
+        for name in ("locked", "free"):
+            await world.device(database, ward, name)
+        admin = await asyncpg.connect(urls.super)
+        with servers.mosquitto() as server:
+            broker = Broker(server.port)
+            async with (
+                sessions.ingest(database, broker),
+                Device("locked").connected(broker) as locked,
+                Device("free").connected(broker) as free,
+            ):
+                at = clock.real_now()
+                message = envelope(spo2(96, at=at - timedelta(seconds=9)), seq=1, sent_at=wards.rfc3339(at))
+                locked.publish(message)
+                await locked.answered(lambda receipt: receipt["through"] == 1)
+                await admin.execute(
+                    "BEGIN; SELECT 1 FROM device_contact c JOIN device d ON d.id = c.device_pk"
+                    " WHERE d.device_id = 'locked' FOR UPDATE OF c"
+                )
+                locked.receipts.clear()
+                for device in (locked, free) * 5:
+                    device.publish(message)
+                await free.answered(lambda receipt: receipt["through"] == 1, seconds=60)
+                assert locked.receipts == []
+                await admin.execute("ROLLBACK")
+                await locked.answered(lambda receipt: receipt["through"] == 1)
+        await admin.close()
