@@ -227,10 +227,11 @@ def groups(items: Sequence[Json]) -> list[Json]:
 
 
 def _set(rows: Sequence[Json]) -> Json:
-    first = rows[0]
+    ordered = sorted(rows, key=lambda row: measures.order(row["code"]))
+    first = ordered[0]
     return {
         "first": first,
-        "readings": list(rows),
+        "readings": ordered,
         "says_time": first["why"] == "no_time" and not ({"undated", "zone_assumed"} & set(first["marks"])),
         "conflict": any("conflict" in row["marks"] for row in rows),
     }
