@@ -133,7 +133,7 @@ def _of_service() -> frozenset[Rule]:
     below = f"{_ROOT}/#"
     return frozenset(
         [("publishClientSend", f"{_ROOT}/+/{last}") for last in rules.DEVICE_READS]
-        + [("subscribePattern", below), ("subscribePattern", f"$share/{rules.SERVICE}/{below}"), (_RECEIVE, below)]
+        + [("subscribePattern", below), ("subscribePattern", f"$share/+/{below}"), (_RECEIVE, below)]
         + [(kind, f"{rules.CHECK}/#") for kind in ("publishClientSend", "subscribePattern", _RECEIVE)]
     )
 

@@ -104,7 +104,7 @@ def test_a_device_hears_only_what_is_its_own(broker: Broker, device_id: str) -> 
         "+/+/+/+",
         "$SYS/#",
         "$CONTROL/dynamic-security/v1",
-        "$share/telehealth/telehealth/v1/+/readings",
+        "$share/telehealth-live/telehealth/v1/+/readings",
     )
     with broker.service() as service, contextlib.ExitStack() as stack:
         service.subscribe(own(victim))

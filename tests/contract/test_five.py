@@ -22,7 +22,7 @@ from tests.contract.brokers import Broker
 from tests.integration.platform import clients
 
 pytestmark = pytest.mark.broker
-SHARED = "$share/telehealth/telehealth/v1/+/readings"
+SHARED = "$share/telehealth-live/telehealth/v1/+/readings"
 
 
 @dataclass
