@@ -95,3 +95,23 @@ def test_addresses() -> None:
 def test_wrong_addresses(url: str) -> None:
     with pytest.raises(SettingError, match="MQTT_URL"):
         address.parse(url)
+
+
+async def test_what_waits_for_a_broker_that_takes_nothing_is_bounded() -> None:
+    """The same again costs nothing; beyond the bound there is no room, and the oldest are given up when asked."""
+    sent = Sent(room=0)
+    waiting = Receipts(sent.publish, lambda: NOW, at_once=lambda: True, most=10)
+    refused = [Refused("unit_unknown", "x", 1, None, 0, "unit")]
+    for _ in range(1000):
+        waiting.add([_answer("a", refused=list(refused), ids=["one"])])
+    assert not waiting.full
+    for n in range(20):
+        waiting.add([_answer(f"d{n}")])
+    assert waiting.full
+    assert not waiting.room.is_set()
+    assert waiting.shed()
+    assert not waiting.full
+    assert waiting.room.is_set()
+    sent.room = 1000
+    waiting.resume()
+    assert [topic.split("/")[2] for topic, _ in sent.receipts] == [f"d{n}" for n in range(10, 20)]
