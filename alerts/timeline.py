@@ -40,6 +40,16 @@ POOR_FLAGS = frozenset(
         "interference",
         "ambient_light",
         "artefact",
+        # as Bluetooth's health characteristics say it
+        "no_contact",
+        "sensor_off",
+        "sensor_displaced",
+        "inadequate_signal",
+        "erratic_signal",
+        "nonpulsatile_signal",
+        "questionable_pulse",
+        "device_fault",
+        "sample_insufficient",
     }
 )
 

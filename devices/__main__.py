@@ -89,7 +89,7 @@ def _reading(one: Reading) -> dict[str, Any]:
     value: Any = one.value_code
     if one.value is not None:
         value = bool(one.value) if kind == "boolean" else msgspec.Raw(message.plain(one.value).encode())
-    at = one.taken_at if one.time_source == "own" else None
+    at = one.taken_at if one.time_source in ("own", "gateway") else None
     if at is not None:
         at = at.replace(microsecond=at.microsecond + one.taken_us)
     return {

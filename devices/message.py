@@ -41,9 +41,10 @@ Absent = Literal[
 ]
 
 
-#: Where a taken_at is from: sent with an offset; the device's local time in a zone that the gateway names, or in one
-#: that we assume; the time of sending, or of arrival, where none was sent; or nowhere: it only stands in for one.
-TimeSource = Literal["own", "zone", "assumed_zone", "sending", "arrival", "unknown"]
+#: Where a taken_at is from: sent with an offset; the gateway, where the device's own clock says nothing; the device's
+#: local time in a zone that the gateway names, or in one that we assume; the time of sending, or of arrival, where
+#: none was sent; or nowhere: it only stands in for one.
+TimeSource = Literal["own", "gateway", "zone", "assumed_zone", "sending", "arrival", "unknown"]
 
 
 class Reading(msgspec.Struct, frozen=True, gc=False):
@@ -55,6 +56,7 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
     taken_at: aware, UTC, whole milliseconds, in which identity counts; taken_us: what was sent beyond them, 0 to
     999 microseconds. None: no time was sent, or only local_time: what the device's clock showed, naive, of an
     unknown zone. Such a reading has no identity yet (meaning.dated gives it one).
+    gateway_at: when the gateway had it, should local_time be of no use.
     place: its position among its equals in the message, for identity without source_id.
     """
 
@@ -80,6 +82,7 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
     local_time: datetime | None = None
     place: int = 0
     time_source: TimeSource = "own"
+    gateway_at: datetime | None = None
 
 
 class Message(msgspec.Struct, frozen=True, gc=False):

@@ -156,9 +156,10 @@ def _reading(
     equals: meaning.Equals,
 ) -> Reading | Refusal:
     frame = sent.frame
-    taken_at, local_time = sent.taken_at or read.taken_at, frame.local_time
-    if local_time is not None and (taken_at is None or timing.CLOCK_NOT_SET not in frame.flags):
-        taken_at = None
+    stated, local_time = sent.taken_at or read.taken_at, frame.local_time
+    clock_set = timing.CLOCK_NOT_SET not in frame.flags
+    # The device's own time wins: the gateway may have had the reading from its memory.
+    taken_at = stated if local_time is None or not clock_set else None
     source_id = sent.source_id
     if source_id is None and frame.sequence is not None:
         source_id = str(frame.sequence)
@@ -181,6 +182,11 @@ def _reading(
     )
     if isinstance(got, Refusal) and got.field in ("value", "unit"):
         return msgspec.structs.replace(got, field="hex", detail=f"{measured.code}: {got.detail}")
+    if isinstance(got, Reading) and stated is not None:
+        if got.taken_at is None:
+            return msgspec.structs.replace(got, gateway_at=stated)
+        if not clock_set:
+            return msgspec.structs.replace(got, time_source="gateway")
     return got
 
 

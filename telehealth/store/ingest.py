@@ -302,7 +302,7 @@ def _timing(
 ) -> tuple[datetime | None, bool, str | None]:
     """effective_at, whether it is uncertain, and our mark."""
     taken_at = reading.taken_at
-    if reading.time_source != "own":
+    if reading.time_source not in ("own", "gateway"):
         effective_at, uncertain, mark = undated.effective(reading)
         if not clock.wrong or uncertain or taken_at is None:
             return effective_at, uncertain, mark
@@ -310,7 +310,7 @@ def _timing(
         effective_at, uncertain = clockwork.effective(clock, taken_at, sent_at, received_at)
         return effective_at, uncertain, mark
     assert taken_at is not None
-    clock_set = timing.CLOCK_NOT_SET not in reading.flags
+    clock_set = timing.CLOCK_NOT_SET not in reading.flags or reading.time_source == "gateway"
     effective_at, uncertain = clockwork.effective(clock, taken_at, sent_at, received_at, clock_set=clock_set)
     return effective_at, uncertain, None
 

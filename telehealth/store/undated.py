@@ -91,6 +91,8 @@ def _dated(
         # A clock that is ahead or was never set says nothing: then only the arrival is known.
         if timing.CLOCK_SET_FROM <= taken_at <= delivery.received_at + timing.TOLERANCE:
             return meaning.dated(delivery.device_id, reading, taken_at, source if certain else "assumed_zone")
+    if reading.gateway_at is not None:
+        return meaning.dated(delivery.device_id, reading, reading.gateway_at, "gateway")
     if delivery.lane == "backlog":
         return meaning.dated(delivery.device_id, reading, arrived, "unknown")
     sent = arrived == _sent(delivery)

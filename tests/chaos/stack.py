@@ -60,8 +60,21 @@ class Service:
         self._environment = environment
         self._log = log
         self.process: asyncio.subprocess.Process | None = None
+        self._keeper: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
+        """And again whenever it ends by itself, as a supervisor would: it does where there is no database."""
+        await self._launch()
+        self._keeper = asyncio.create_task(self._keep())
+
+    async def _keep(self) -> None:
+        while self.process is not None:
+            await self.process.wait()
+            await asyncio.sleep(0.5)
+            if self.process is not None:
+                await self._launch()
+
+    async def _launch(self) -> None:
         with self._log.open("ab") as out:
             self.process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "telehealth", "serve", "--roles", _ROLES[self.name]),
@@ -72,6 +85,8 @@ class Service:
 
     async def kill(self) -> None:
         process, self.process = self.process, None
+        if self._keeper is not None:
+            self._keeper.cancel()
         if process is not None:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
 from devices import meaning
@@ -142,3 +143,15 @@ async def test_a_local_time_that_cannot_be_is_left_aside(
     device = await _device(database)
     await take(database, _delivery(device, seq=1, local=[datetime.fromisoformat(local)], flags=flags, zone=zone))
     assert await _stored(database) == [(NOW, NOW, ["clock_uncertain", "undated"])]
+
+
+async def test_the_gateways_time_counts_where_the_devices_cannot_be(database: Database) -> None:
+    """A cuff that is a year ahead, behind a gateway that says when it had the reading."""
+    device = await _device(database)
+    had = NOW - timedelta(seconds=20)
+    sent = _delivery(device, seq=1, local=[datetime.fromisoformat("2027-01-01T00:00")])
+    readings = tuple(msgspec.structs.replace(one, gateway_at=had) for one in sent.message.readings)
+    await take(
+        database, msgspec.structs.replace(sent, message=msgspec.structs.replace(sent.message, readings=readings))
+    )
+    assert await _stored(database) == [(had, had, None)]

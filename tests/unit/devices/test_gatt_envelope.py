@@ -211,3 +211,15 @@ def test_the_documented_example_is_read() -> None:
     assert len(got.readings) == 7
     for characteristic in decoder.CHARACTERISTICS:
         assert f"`{characteristic}`" in text
+
+
+def test_the_gateways_time_stands_in_for_a_clock_that_is_not_set() -> None:
+    """The flag is of the oximeter's clock; the gateway's is another one."""
+    frame = {
+        "characteristic": "2A5E",
+        "hex": "1162004800ea07030c0b3b00",
+        "taken_at": "2026-03-02T11:59:00Z",
+    }
+    (spo2, _pulse) = decoder.decode("d", json.dumps({"stream": "s", "seq": 1, "frames": [frame]}).encode()).readings
+    assert spo2.flags == ("clock_not_set",)
+    assert (spo2.time_source, spo2.local_time) == ("gateway", None)

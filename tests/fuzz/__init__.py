@@ -1,0 +1,1 @@
+"""Fuzzing: whatever comes in, every decoder answers, and answers alike. `make fuzz`."""
