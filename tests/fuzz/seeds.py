@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 import cbor2
 
@@ -35,7 +35,7 @@ _GATT: Final = {
         {"characteristic": "2A37", "hex": "0648"},
     ],
 }
-_FHIR: Final = {
+_FHIR: Final[dict[str, Any]] = {
     "resourceType": "Bundle",
     "type": "collection",
     "entry": [
