@@ -99,7 +99,9 @@ def _publish_and_receive(where: address.Address) -> str | None:
         return trouble
     topic, token = f"telehealth/check/{secrets.token_hex(8)}", secrets.token_bytes(16)
     outcome: list[str | None] = []
-    client = paho.Client(CallbackAPIVersion.VERSION2, protocol=paho.MQTTv311)
+    # RabbitMQ names queues after client ids, and the account may only have those that begin so.
+    client_id = f"telehealth-check-{secrets.token_hex(8)}"
+    client = paho.Client(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=paho.MQTTv311)
     if where.username is not None:
         client.username_pw_set(where.username, where.password)
     if where.tls:

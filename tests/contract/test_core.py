@@ -8,6 +8,7 @@ import ssl
 
 import pytest
 
+from telehealth import check, config
 from tests.contract import brokers
 from tests.contract.brokers import Broker
 from tests.integration.platform import clients
@@ -206,6 +207,15 @@ def test_redelivers_what_was_not_acknowledged(broker: Broker, device_id: str) ->
         assert service.next()[1] == b"later"
     with broker.service(SESSION):
         pass
+
+
+async def test_check(broker: Broker) -> None:
+    """`telehealth check` publishes and receives on its own topic."""
+    scheme = "mqtt" if broker.service_tls is None else "mqtts"
+    url = f"{scheme}://telehealth:{brokers.SERVICE_PASSWORD}@127.0.0.1:{broker.service_port}"
+    ca = None if broker.authority is None else str(broker.authority.certificate)
+    results = await check.everything(config.from_environment({"MQTT_URL": url, "mqtt_ca": ca}))
+    assert results[-1].trouble is None
 
 
 def test_large_messages(broker: Broker, device_id: str) -> None:
