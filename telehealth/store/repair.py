@@ -93,7 +93,9 @@ async def move(
     await _check_target(connection, one, to)
     if one["effective_at"] is None:
         raise Conflict("first say when this reading was taken")
-    rows = [row for row in await _selected(connection, one, scope) if row["effective_at"] is not None]
+    rows = await _selected(connection, one, scope)
+    timed = {row["identity"] for row in rows if row["effective_at"] is not None}
+    rows = [row for row in rows if row["identity"] in timed]
     operation = uuid.uuid4()
     await connection.execute(sql("repair.move"), *_keys(rows), to)
     await _record(connection, "repair", one, rows, [to] * len(rows), None, (reason, actor, now, operation))
@@ -102,11 +104,11 @@ async def move(
         seat = await _seat(connection, one)
         values = (one["organisation_id"], one["device_pk"], before, to, since, until, seat.kind, seat.label)
         await connection.execute(sql("repair.record_period"), *values, reason, actor, now, operation)
-    touched = [(row["effective_at"], whose, row["code"]) for row in rows for whose in (before, to)]
+    touched = [(row["effective_at"], whose, row["code"]) for row in rows for whose in (row["resident_id"], to)]
     await _judge(connection, one, touched, [row["received_at"] for row in rows], now)
     detail = {"from": before, "to": to, "readings": len(rows), "scope": scope.kind, "reason": reason}
     detail |= {"operation": str(operation)} | _times(scope)
-    await _audit(connection, actor, "reading.move", one, {before, to}, detail)
+    await _audit(connection, actor, "reading.move", one, {to, *(row["resident_id"] for row in rows)}, detail)
     return Done(len(rows), operation)
 
 
@@ -126,10 +128,15 @@ async def set_time(
     doubt or the device said none, NotFound for what the actor may not see.
     """
     one = await _held(connection, key)
-    rows = [row for row in await _selected(connection, one, scope) if not DOUBTFUL.isdisjoint(row["marks"] or ())]
-    if DOUBTFUL.isdisjoint(one["marks"] or ()) or not rows:
+    rows = await _selected(connection, one, scope)
+    doubted = {row["identity"] for row in rows if not DOUBTFUL.isdisjoint(row["marks"] or ())}
+    if one["identity"] not in doubted:
         raise Conflict("the time of this reading is not in doubt")
-    times = [_time(row, how, at, now) for row in rows]
+    rows = [row for row in rows if row["identity"] in doubted]
+    given: dict[uuid.UUID, datetime] = {}
+    for row in sorted(rows, key=lambda row: bool(row["value_key"] != key.value_key)):
+        given.setdefault(row["identity"], _time(row, how, at, now))
+    times = [given[row["identity"]] for row in rows]
     whose = await _derived(connection, one, rows, times)
     operation = uuid.uuid4()
     await connection.execute(sql("repair.set_time"), *_keys(rows), times, whose)
@@ -216,7 +223,9 @@ async def _selected(connection: Connection, one: asyncpg.Record, scope: Scope) -
             rows = await connection.fetch(sql("repair.of_held_set"), device_pk, one["received_at"], *same)
     else:
         rows = await connection.fetch(sql("repair.of_reading"), one["taken_at"], one["identity"])
-        rows = [row for row in rows if row["resident_id"] == resident_id]
+    if scope.kind != "reading" and any("conflict" in (row["marks"] or ()) for row in rows):
+        # Values of one reading stay together, whatever their clock made of their times.
+        rows = await connection.fetch(sql("repair.all_values"), *_keys(rows)[:2])
     if len(rows) > MOST:
         raise Invalid("until", f"takes in more than {MOST} readings: choose a shorter time")
     if not rows:

@@ -23,6 +23,15 @@ SELECT r.taken_at, r.identity, r.value_key, r.effective_at, r.received_at, r.res
 FROM reading r WHERE r.taken_at = $1::timestamptz AND r.identity = $2::uuid AND NOT r.struck
 FOR UPDATE;
 
+-- name: all_values
+-- Every value of readings.
+SELECT r.taken_at, r.identity, r.value_key, r.effective_at, r.received_at, r.resident_id, r.code, r.subject,
+       r.context -> 'user_slot' AS slot, r.marks
+FROM (SELECT DISTINCT * FROM unnest($1::timestamptz[], $2::uuid[]) AS w (taken_at, identity)) AS w
+JOIN reading r ON r.taken_at = w.taken_at AND r.identity = w.identity
+WHERE NOT r.struck
+FOR UPDATE OF r;
+
 -- name: of_set
 -- What a resident has of one set of a device: of the same name and hour, or without a name of the same moment.
 SELECT r.taken_at, r.identity, r.value_key, r.effective_at, r.received_at, r.resident_id, r.code, r.subject,
