@@ -61,7 +61,10 @@ async def ward_page(
         context = await render.frame(request, view)
     page = found[:_PAGE]
     periods = quarantine.periods(hours, asked["span"], now, ward["zone"])
+    # Also when a form was answered in place of it.
+    path = f"/wards/{ward['id']}/quarantine"
     more = {
+        "path": path,
         "ward": ward,
         "asked": asked,
         "entries": [quarantine.entry_json(one) for one in page],
@@ -72,7 +75,7 @@ async def ward_page(
         "most": max((one["times"] for one in periods), default=0),
         "total": sum(one["times"] for one in periods),
         "next": _next(asked, page[-1]) if len(found) > _PAGE else None,
-        "here": f"{request.path}?{urlencode(_query(asked))}",
+        "here": f"{path}?{urlencode(_query(asked))}",
         "simulated": ward["simulated"],
         "errors": wrong or [],
         "form": form or {},
