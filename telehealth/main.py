@@ -18,8 +18,7 @@ from telehealth.brokers import control, keeping, rules
 from telehealth.clock import ClinicalClock
 from telehealth.config import Settings
 from telehealth.errors import SettingError, TelehealthError
-from telehealth.ingest import address
-from telehealth.ingest import elsewhere
+from telehealth.ingest import address, elsewhere
 from telehealth.ingest import service as ingest
 from telehealth.model.health import Health
 from telehealth.store import clock as clock_row

@@ -12,7 +12,7 @@ import os
 import pwd
 import subprocess
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from tests.support import servers
@@ -69,8 +69,8 @@ class Disk:
         await process.wait()
 
 
-@contextlib.asynccontextmanager
-async def small() -> AsyncIterator[Disk]:
+@contextlib.contextmanager
+def small() -> Iterator[Disk]:
     """Unmounted, or emptied, at the end."""
     folder = Path(tempfile.mkdtemp(prefix="th-disk-", dir="/tmp"))
     mount = ["mount", "-t", "tmpfs", "-o", f"size={_MEGABYTES}m,mode=755", "tmpfs", str(folder)]

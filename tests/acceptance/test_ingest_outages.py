@@ -1,4 +1,4 @@
-"""The disk of the database full, then freed: nothing that was receipted is missing, and the service is not restarted."""
+"""The disk of the database full, then freed: nothing receipted is missing, and the service is not restarted."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def _readyz(port: int) -> Any:
 
 async def _until_ready(port: int, ready: bool) -> dict[str, str]:
     async with asyncio.timeout(90):
-        while (found := await _readyz(port))["ready"] is not ready:
+        while (found := await _readyz(port))["ready"] is not ready:  # noqa: ASYNC110
             await asyncio.sleep(0.1)
         parts: dict[str, str] = found["parts"]
         return parts
@@ -50,7 +50,7 @@ async def test_a_full_disk() -> None:
     port = servers.free_port()
     with servers.mosquitto() as server:
         async with contextlib.AsyncExitStack() as stack:
-            small = await stack.enter_async_context(disk.small())
+            small = stack.enter_context(disk.small())
             cluster = await stack.enter_async_context(supervisor.running(small.folder, lambda role: "test", Health()))
             async with asyncio.TaskGroup() as group:
                 keeper = group.create_task(cluster.keep_running())

@@ -26,12 +26,12 @@ _DEVICES = 4
 _SECONDS = 60.0
 
 
-async def _holders(database: Database) -> dict[str, int]:
+async def _holders(database: Database) -> dict[int, int]:
     """Process id -> how many slots it has."""
     rows = await wards.rows(
         database, "SELECT holder FROM lease WHERE kind = 'slot' AND expires_at > clock_timestamp() ORDER BY name"
     )
-    pids = [int(row["holder"].split("-")[-2]) for row in rows]
+    pids = [int(str(row["holder"]).split("-")[-2]) for row in rows]
     return {pid: pids.count(pid) for pid in pids}
 
 

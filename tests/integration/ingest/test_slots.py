@@ -11,11 +11,13 @@ from paho.mqtt.enums import MQTTProtocolVersion
 
 from telehealth import clock
 from telehealth.brokers import embedded, rules
-from telehealth.ingest import address, mqtt
+from telehealth.ingest import address, elsewhere, mqtt
 from telehealth.model import secrets
+from telehealth.model.health import Health
 from telehealth.store import db, leases
 from telehealth.store.db import Database
 from telehealth.store.leases import State
+from tests.conftest import Urls
 from tests.integration.ingest import sessions, wards
 from tests.integration.ingest.sessions import Broker, Device
 from tests.integration.ingest.wards import envelope, spo2
@@ -184,3 +186,37 @@ async def test_a_slot_has_one_holder_and_its_epoch_tells_the_former_one(database
         assert await leases.renew(connection, "a", {"ingest-0": 1, "ingest-1": 1}) == {"ingest-1"}
         await leases.release(connection, "a", {"ingest-0": 1})
         assert await leases.take(connection, "a", ["ingest-0"], 1) == {}
+
+
+async def test_what_troubles_one_process_is_known_to_all(database: Database) -> None:
+    """No process, one that cannot store, a share that nobody reads: boards of other processes say so."""
+    assert (await _state(database)).trouble() is None
+    async with database.transaction(db.service("ingest")) as connection:
+        await leases.take(connection, "a", ["ingest-0"], 1)
+    assert (await _state(database)).trouble() == "no process takes readings in"
+    async with database.transaction(db.service("ingest")) as connection:
+        await leases.beat(connection, "ingest", "a", "the disk of the database is full")
+    state = await _state(database)
+    assert state.trouble() == "another process: the disk of the database is full"
+    assert state.trouble(beside="a") is None
+    async with database.transaction(db.service("ingest")) as connection:
+        await leases.beat(connection, "ingest", "a", None)
+        assert (await leases.state(connection, "ingest")).trouble() is None
+        await connection.execute("UPDATE lease SET expires_at = expires_at - interval '1 minute' WHERE kind = 'slot'")
+    assert (await _state(database)).trouble() == "a share of the messages waits for a process that has ended"
+
+
+async def test_a_process_that_only_shows_boards_hears_of_it(urls: Urls) -> None:
+    """Its health has the part "ingest" from the others, and the database's trouble when it cannot ask."""
+    gate = sessions.Gate(urls.app)
+    health = Health()
+    async with gate.running(), Database.open(gate.url) as database, asyncio.TaskGroup() as group:
+        watching = group.create_task(elsewhere.watch(database, health))
+        await sessions.until(lambda: health.parts().get("ingest", "") is None)
+        async with database.transaction(db.service("ingest")) as connection:
+            await leases.take(connection, "a", ["ingest-0"], 1)
+        await sessions.until(lambda: health.parts()["ingest"] == "no process takes readings in")
+        gate.shut()
+        await sessions.until(lambda: (health.parts()["ingest"] or "").startswith("the "))
+        gate.open()
+        watching.cancel()

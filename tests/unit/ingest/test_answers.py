@@ -107,11 +107,9 @@ async def test_what_waits_for_a_broker_that_takes_nothing_is_bounded() -> None:
     assert not waiting.full
     for n in range(20):
         waiting.add([_answer(f"d{n}")])
-    assert waiting.full
     assert not waiting.room.is_set()
-    assert waiting.shed()
-    assert not waiting.full
-    assert waiting.room.is_set()
+    assert waiting.shed() == 12
+    assert waiting.pending == 10
     sent.room = 1000
     waiting.resume()
     assert [topic.split("/")[2] for topic, _ in sent.receipts] == [f"d{n}" for n in range(10, 20)]
