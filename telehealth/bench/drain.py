@@ -13,18 +13,20 @@ from dataclasses import dataclass
 import msgspec
 from paho.mqtt.enums import MQTTProtocolVersion
 
-from telehealth import clock, config
-from telehealth.bench import bare, load, publisher, servers
+from telehealth import clock
+from telehealth.bench import bare, load, processes, publisher, servers, storage
 from telehealth.bench.durable import Result
+from telehealth.bench.storage import Storage
 from telehealth.errors import Unavailable
-from telehealth.ingest import address, mqtt, places
+from telehealth.ingest import address, mqtt
 from telehealth.store import db
 from telehealth.store.db import Database
+from telehealth.store.queries import sql
 
 #: Unacknowledged messages, of both drains.
 WINDOW = 4000
-_SLOTS = int(config.Settings.model_fields["ingest_slots"].default)
 _LONGEST_SECONDS = 300.0
+_ACTOR = db.operator("bench")
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class Drains(msgspec.Struct):
     bare_median: float
     durable_median: float
     ratio: float
+    storage: Storage
 
 
 async def measure(
@@ -63,6 +66,8 @@ async def measure(
     async with Database.open(url, size=4) as database:
         fleet = await load.fleet(database, plan.devices)
         await _settle_down(url)
+        async with database.transaction(_ACTOR, read_only=True) as connection:
+            since = await storage.position(connection)
         bare_rates, durable_rates, receipt_rates = [], [], []
         count = plan.per_device * plan.devices
         for n in range(plan.runs):
@@ -72,6 +77,8 @@ async def measure(
             receipt_rates.append(count / result.receipts)
             progress(f"run {n + 1}: bare {bare_rates[-1]:,.0f} messages/s, durable {durable_rates[-1]:,.0f}")
         await _check(database, plan)
+        async with database.transaction(_ACTOR, read_only=True) as connection:
+            stored = await storage.measure(connection, since, 0)
     bare_median, durable_median = statistics.median(bare_rates), statistics.median(durable_rates)
     return Drains(
         messages=count,
@@ -84,6 +91,7 @@ async def measure(
         bare_median=bare_median,
         durable_median=durable_median,
         ratio=durable_median / bare_median,
+        storage=stored,
     )
 
 
@@ -101,17 +109,14 @@ async def _bare(port: int, messages: Sequence[tuple[str, bytes]]) -> float:
 
 
 async def _durable(url: str, broker: servers.Mosquitto, messages: Sequence[tuple[str, bytes]]) -> Result:
-    sessions = [place for number in range(_SLOTS) for place in places.of_slot(places.slot(number))]
-    for place in sessions:
-        await _subscribe(broker, place)
+    await subscribe(broker)
     await publisher.publish(broker.port, messages)
     said = await _process(
         "telehealth.bench.durable",
         str(len(messages)),
         environment={"DATABASE_URL": url, "MQTT_URL": broker.url, "TELEHEALTH_INGEST_WINDOW": str(WINDOW)},
     )
-    for place in sessions:
-        await publisher.forget(broker.port, place.client_id)
+    await processes.forget_sessions(broker)
     return msgspec.json.decode(said, type=Result)
 
 
@@ -120,18 +125,19 @@ async def _settle_down(url: str) -> None:
     await _process("telehealth.bench.durable", "0", environment={"DATABASE_URL": url, "MQTT_URL": "mqtt://127.0.0.1:1"})
 
 
-async def _subscribe(broker: servers.Mosquitto, place: places.Place) -> None:
-    """Make the session that the service will find."""
-    async with mqtt.connect(
-        address.parse(broker.url),
-        place.wanted(shares=True),
-        client_id=place.client_id,
-        window=WINDOW,
-        protocol=MQTTProtocolVersion.MQTTv5,
-        received=lambda *_: None,
-        sent=lambda: None,
-    ):
-        pass
+async def subscribe(broker: servers.Mosquitto) -> None:
+    """Make the sessions that the service will find."""
+    for place in processes.sessions():
+        async with mqtt.connect(
+            address.parse(broker.url),
+            place.wanted(shares=True),
+            client_id=place.client_id,
+            window=WINDOW,
+            protocol=MQTTProtocolVersion.MQTTv5,
+            received=lambda *_: None,
+            sent=lambda: None,
+        ):
+            pass
 
 
 async def _process(module: str, *arguments: str, environment: dict[str, str] | None = None) -> bytes:
@@ -160,7 +166,7 @@ async def _process(module: str, *arguments: str, environment: dict[str, str] | N
 async def _check(database: Database, plan: Plan) -> None:
     """Every reading is there, or the figures mean nothing."""
     wanted = plan.runs * 2 * plan.per_device * plan.devices
-    async with database.transaction(db.operator("bench"), read_only=True) as connection:
-        found = await connection.fetchval("SELECT count(*) FROM reading")
+    async with database.transaction(_ACTOR, read_only=True) as connection:
+        found = await connection.fetchval(sql("bench.readings"))
     if found != wanted:
         raise Unavailable(f"{found} readings are stored, {wanted} were sent")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,6 +10,9 @@ from telehealth.cli import terminal
 
 if TYPE_CHECKING:
     from telehealth.bench.run import Report
+
+_FULL_SECONDS = 600
+_FULL_SCREEN_SECONDS = 120
 
 
 def bench(
@@ -19,21 +22,40 @@ def bench(
     ] = 100_000,
     devices: Annotated[int, typer.Option(min=1, max=20_000, help="Devices that they come from.")] = 1000,
     seconds: Annotated[int, typer.Option(min=2, max=3600, help="Of publishing to a screen.")] = 20,
+    steady: Annotated[int, typer.Option(min=2, max=3600, help="Seconds of live, memory and overload.")] = 30,
+    connections: Annotated[int, typer.Option(min=1, max=20_000, help="Connected devices of memory.")] = 5000,
+    backlog: Annotated[int, typer.Option(min=1, max=20_000, help="Devices with 48 hours of readings.")] = 1000,
+    only: Annotated[str, typer.Option(help="Phases, by commas; see docs/bench.md.")] = "",
+    full: Annotated[bool, typer.Option("--full", help="Ten minutes of each phase that goes on for a time.")] = False,
     json: terminal.Json = False,
 ) -> None:
-    """Measure this computer: bare against durable drain, publish to screen, evaluation. See docs/bench.md.
+    """Measure this computer: drains, latencies, memory, a backlog, an overload. See docs/bench.md.
 
-    Starts a PostgreSQL and a Mosquitto of its own and removes them; takes some minutes.
+    Starts a PostgreSQL and a Mosquitto of its own and removes them; takes about ten minutes, with --full about fifty.
     """
 
     async def job() -> None:
         from telehealth import log
         from telehealth.bench import drain, run
+        from telehealth.errors import SettingError
 
+        phases = [name.strip() for name in only.split(",") if name.strip()] or list(run.PHASES)
+        if unknown := [name for name in phases if name not in run.PHASES]:
+            raise SettingError("--only", f"{unknown[0]} is not one of {', '.join(run.PHASES)}")
         log.configure("error")
-        plan = drain.Plan(messages, devices, runs)
-        report = await run.everything(plan, seconds, progress=lambda text: typer.echo(text, err=True))
-        terminal.answer(_plain(report), as_json=json, text=_text(report))
+        plan = run.Plan(
+            drains=drain.Plan(messages, devices, runs),
+            phases=phases,
+            screen_seconds=_FULL_SCREEN_SECONDS if full else seconds,
+            seconds=_FULL_SECONDS if full else steady,
+            connections=connections,
+            backlog_devices=backlog,
+        )
+        report = await run.everything(plan, progress=lambda text: typer.echo(text, err=True))
+        if json:
+            terminal.answer(_plain(report), as_json=True, text="")
+        else:
+            _show(report)
 
     terminal.run(job)
 
@@ -44,24 +66,78 @@ def _plain(report: Report) -> object:
     return msgspec.to_builtins(report)
 
 
-def _text(report: Report) -> str:
-    drained, seen, folded = report.drain, report.publish_to_screen_ms, report.evaluation
+def _show(report: Report) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
     shown = ", ".join(f"{name} {value}" for name, value in report.postgres.items())
-    return "\n".join(
-        [
-            f"{report.cores} cores; Mosquitto {report.mosquitto}; PostgreSQL: {shown}",
-            f"drain of {drained.messages:,} messages of {drained.readings_per_message} readings from"
-            f" {drained.devices:,} devices, receive maximum {drained.receive_maximum}:",
-            f"  bare     {_rates(drained.bare)}  median {drained.bare_median:,.0f} messages/s",
-            f"  durable  {_rates(drained.durable)}  median {drained.durable_median:,.0f} messages/s,"
-            " to the last receipt and the last episode",
-            f"  ratio    {drained.ratio:.2f}",
-            f"publish to screen at {seen.messages_a_second} messages/s, {seen.alerts} alerts:"
-            f" p50 {seen.p50:.0f} ms, p99 {seen.p99:.0f} ms, longest {seen.longest:.0f} ms",
+    console.print(f"{report.cores} cores, load {report.load:.2f}; Mosquitto {report.mosquitto}; PostgreSQL: {shown}")
+    for line in _lines(report):
+        console.print(line, soft_wrap=True)
+    table = Table("Target", "Found", "Wanted", "", box=None, pad_edge=False)
+    for target in report.targets:
+        sign = "at least" if target.at_least else "at most"
+        table.add_row(
+            target.name,
+            f"{target.found:,.4g} {target.unit}",
+            f"{sign} {target.wanted:,.4g} {target.unit}",
+            "met" if target.met else "NOT MET",
+        )
+    if report.targets:
+        console.print(table)
+
+
+def _lines(report: Report) -> list[str]:
+    figures = report.figures
+    found = []
+    if (folded := figures.evaluation) is not None:
+        found.append(
             f"evaluation: {folded.residents_a_second:,.0f} residents/s on one core,"
-            f" {folded.readings_each} readings each",
+            f" {folded.readings_each} readings each"
+        )
+    found += [
+        f"publish to screen at {seen.messages_a_second} messages/s, {seen.alerts} alerts: {_ms(seen)}"
+        for seen in figures.screen
+    ]
+    if (drain := figures.drain) is not None:
+        found += [
+            f"drain of {drain.messages:,} messages of {drain.readings_per_message} readings from"
+            f" {drain.devices:,} devices, receive maximum {drain.receive_maximum}:",
+            f"  bare     {_rates(drain.bare)}  median {drain.bare_median:,.0f} messages/s",
+            f"  durable  {_rates(drain.durable)}  median {drain.durable_median:,.0f} messages/s,"
+            " to the last receipt and the last episode",
+            f"  ratio    {drain.ratio:.2f}",
+            f"  bytes per reading: {drain.storage.table_and_indexes:.0f} (table {drain.storage.table:.0f}, "
+            + ", ".join(f"{name} {size:.0f}" for name, size in drain.storage.indexes.items())
+            + f"); with all other tables {drain.storage.everything:.0f}; write-ahead log {drain.storage.wal:.0f}",
         ]
-    )
+    if (two := figures.two) is not None:
+        found.append(f"ingest without alerting: one process {_rates(two.one)}, two {_rates(two.two)} messages/s")
+    for steady in (figures.live, figures.memory):
+        if steady is not None:
+            found.append(
+                f"{steady.messages_a_second:,} messages/s for {steady.seconds} s from {steady.devices:,} devices by"
+                f" {steady.connections:,} connections: receipt {_ms(steady.receipt_ms)};"
+                f" service {steady.service_bytes / 1e6:.0f} MB"
+            )
+    if (backlog := figures.backlog) is not None:
+        found.append(
+            f"backlog of {backlog.hours} h from {backlog.devices:,} devices, {backlog.readings:,} readings: answered"
+            f" after {backlog.received_seconds:.0f} s, evaluated after {backlog.evaluated_seconds:.0f} s;"
+            f" live red meanwhile: {backlog.live_ms.count} alerts, {_ms(backlog.live_ms)}"
+        )
+    if (over := figures.overload) is not None:
+        found.append(
+            f"overload: {over.offered_a_second:,.0f} messages/s offered for {over.seconds} s, of"
+            f" {over.tried_a_second:,} tried; drained {over.drain_seconds:.0f} s later;"
+            f" service {over.service_bytes / 1e6:.0f} MB; {over.residents_alerted} of {over.residents_red} red alerted"
+        )
+    return found
+
+
+def _ms(found: Any) -> str:
+    return f"p50 {found.p50:.0f} ms, p99 {found.p99:.0f} ms, longest {found.longest:.0f} ms"
 
 
 def _rates(rates: list[float]) -> str:

@@ -1,0 +1,78 @@
+"""What was measured, and what it should be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from telehealth.bench.backlog import Backlog
+from telehealth.bench.drain import Drains
+from telehealth.bench.folding import Folding
+from telehealth.bench.live import Live
+from telehealth.bench.overload import Overload
+from telehealth.bench.screen import Latencies
+from telehealth.bench.two import Processes
+
+_MEMORY_BYTES = 300e6
+#: Of publish to screen at so many messages a second: milliseconds.
+_SCREEN_MS = {200: 250.0, 1000: 500.0}
+#: A live red reading while a backlog drains.
+_MEANWHILE_MS = 500.0
+_RECEIPT_MS = 1000.0
+_OVERLOAD_BYTES = 500e6
+
+
+class Figures(msgspec.Struct):
+    """null: not measured."""
+
+    evaluation: Folding | None = None
+    screen: list[Latencies] = msgspec.field(default_factory=list)
+    drain: Drains | None = None
+    two: Processes | None = None
+    live: Live | None = None
+    memory: Live | None = None
+    backlog: Backlog | None = None
+    overload: Overload | None = None
+
+
+class Target(msgspec.Struct):
+    """found must be at least wanted, or at most."""
+
+    name: str
+    found: float
+    wanted: float
+    at_least: bool
+    unit: str = ""
+
+    met: bool = False
+
+    def __post_init__(self) -> None:
+        self.met = self.found >= self.wanted if self.at_least else self.found <= self.wanted
+
+
+def judged(figures: Figures) -> list[Target]:
+    """Of everything that was measured."""
+    return list(_judged(figures))
+
+
+def _judged(figures: Figures) -> Iterator[Target]:
+    for seen in figures.screen:
+        name = f"publish to screen at {seen.messages_a_second}/s, p99"
+        yield Target(name, seen.p99, _SCREEN_MS[seen.messages_a_second], False, "ms")
+    if (drain := figures.drain) is not None:
+        yield Target("durable with alerting / bare drain", drain.ratio, 0.45, True)
+    if (two := figures.two) is not None:
+        yield Target("two processes of ingest / one", two.ratio, 0.9, True)
+    if (live := figures.live) is not None:
+        yield Target(f"{live.messages_a_second}/s live, receipt p99", live.receipt_ms.p99, _RECEIPT_MS, False, "ms")
+    if (memory := figures.memory) is not None:
+        name = f"memory with {memory.connections - 1} connected devices"
+        yield Target(name, memory.service_bytes / 1e6, _MEMORY_BYTES / 1e6, False, "MB")
+    if (backlog := figures.backlog) is not None:
+        yield Target("live red while a backlog drains, p99", backlog.live_ms.p99, _MEANWHILE_MS, False, "ms")
+    if (over := figures.overload) is not None:
+        yield Target("overload: readings missing", over.missing_readings, 0, False)
+        yield Target("overload: red residents without an alert", over.residents_red - over.residents_alerted, 0, False)
+        yield Target("overload: processes that ended", 0 if over.alive else 1, 0, False)
+        yield Target("overload: memory", over.service_bytes / 1e6, _OVERLOAD_BYTES / 1e6, False, "MB")
