@@ -16,7 +16,7 @@ from telehealth.web.quarantine import Json
 
 
 @operation(schemas.QuarantineEntries, query=requests.QuarantineQuery, tag="quarantine")
-async def listing(request: web.Request) -> web.Response:
+async def quarantine_list(request: web.Request) -> web.Response:
     """What devices of a ward sent that was refused or is held, newest first, without its bytes."""
     asked = parse.query(request, requests.QuarantineQuery)
     place = residents_json.place(asked.cursor, (datetime, int))
@@ -35,7 +35,7 @@ async def listing(request: web.Request) -> web.Response:
 
 
 @operation(schemas.QuarantineCounts, query=requests.QuarantineCountsQuery, tag="quarantine")
-async def counts(request: web.Request) -> web.Response:
+async def quarantine_counts(request: web.Request) -> web.Response:
     """How many entries a ward has by device, reason and state, and how often refusals came by hour or by day.
 
     The second counts every arrival, also of what is no longer kept.
@@ -58,7 +58,7 @@ async def counts(request: web.Request) -> web.Response:
 
 
 @operation(schemas.QuarantineEntry, tag="quarantine")
-async def entry(request: web.Request) -> web.Response:
+async def quarantine_entry(request: web.Request) -> web.Response:
     """One entry, without its bytes."""
     entry_id = request.match_info["entry_id"]
     async with access.opened(request, "quarantine.open", kind="quarantine", object_id=entry_id) as view:
@@ -67,7 +67,7 @@ async def entry(request: web.Request) -> web.Response:
 
 
 @operation(schemas.QuarantineBytes, tag="quarantine")
-async def entry_bytes(request: web.Request) -> web.Response:
+async def quarantine_bytes_of(request: web.Request) -> web.Response:
     """The bytes of an entry's message, as far as they were kept; they may hold a resident's data.
 
     Every opening is noted. Whatever they are, treat them as untrusted.
@@ -89,7 +89,7 @@ async def entry_bytes(request: web.Request) -> web.Response:
 
 
 @operation(schemas.QuarantineTried, tag="quarantine")
-async def retry_entry(request: web.Request) -> web.Response:
+async def retry_quarantined(request: web.Request) -> web.Response:
     """Decode the message of an entry anew, after a fix, and take it in.
 
     As of its first arrival; what is stored already is stored once, so that it may be asked for again.
@@ -98,7 +98,7 @@ async def retry_entry(request: web.Request) -> web.Response:
 
 
 @operation(schemas.QuarantineTried, body=requests.QuarantineRetry, tag="quarantine")
-async def retry_group(request: web.Request) -> web.Response:
+async def retry_quarantined_of(request: web.Request) -> web.Response:
     """Decode anew what is open of a device, of one reason or of all.
 
     At most 100 messages at a time; left says how many entries wait. What is still refused is tried again by the next
@@ -111,7 +111,7 @@ async def retry_group(request: web.Request) -> web.Response:
 
 
 @operation(schemas.QuarantineDismissed, body=requests.QuarantineDismiss, tag="quarantine", refusals=(409,))
-async def dismiss_entry(request: web.Request) -> web.Response:
+async def dismiss_quarantined(request: web.Request) -> web.Response:
     """Nothing more is to be done about an entry; say why."""
     entry_id = request.match_info["entry_id"]
     async with access.sought(request, "quarantine.dismiss", kind="quarantine", object_id=entry_id) as view:
@@ -121,7 +121,7 @@ async def dismiss_entry(request: web.Request) -> web.Response:
 
 
 @operation(schemas.QuarantineDismissed, body=requests.QuarantineDismissGroup, tag="quarantine")
-async def dismiss_group(request: web.Request) -> web.Response:
+async def dismiss_quarantined_of(request: web.Request) -> web.Response:
     """Nothing more is to be done about what is open of a ward, by device and reason; say why."""
     await _seek_ward(request, "quarantine.dismiss")
     asked = await parse.body(request, requests.QuarantineDismissGroup)
