@@ -27,6 +27,7 @@ VHOST, EXCHANGE = "/", "amq.topic"
 SERVICE_CLIENTS = "telehealth-"
 _SERVICE_QUEUES = f"mqtt-subscription-{SERVICE_CLIENTS}"
 _MESSAGE_BYTES = 1024 * 1024
+_QUEUED_FOR_A_DEVICE = 1000
 _SESSION_MILLISECONDS = 14 * 24 * 3600 * 1000
 _SECONDS = 20.0
 
@@ -118,18 +119,24 @@ def definitions(plan: Plan, password_hash: str) -> str:
             }
         ],
         "policies": [
-            {
-                "vhost": VHOST,
-                "name": "telehealth",
-                "pattern": f"^{re.escape(_SERVICE_QUEUES)}",
-                "apply-to": "queues",
-                "priority": 0,
-                # Refused, not dropped: the device is not told that it arrived, and keeps it.
-                "definition": {"max-length": plan.queued_messages, "overflow": "reject-publish"},
-            }
+            # Refused, not dropped: the device is not told that it arrived, and keeps it.
+            _policy(user, _SERVICE_QUEUES, plan.queued_messages, "reject-publish", priority=1),
+            # Receipts and commands for a device that is away: the newest say all.
+            _policy("devices", "mqtt-subscription-", _QUEUED_FOR_A_DEVICE, "drop-head", priority=0),
         ],
     }
     return json.dumps(document, indent=1) + "\n"
+
+
+def _policy(name: str, queues: str, length: int, overflow: str, *, priority: int) -> dict[str, Any]:
+    return {
+        "vhost": VHOST,
+        "name": name,
+        "pattern": f"^{re.escape(queues)}",
+        "apply-to": "queues",
+        "priority": priority,
+        "definition": {"max-length": length, "overflow": overflow},
+    }
 
 
 def plugins() -> str:

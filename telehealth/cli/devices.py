@@ -92,7 +92,7 @@ def revoke(device_id: DeviceId, json: terminal.Json = False) -> None:
         terminal.answer(
             {"device_id": device_id, "revoked": True},
             as_json=json,
-            text=f"Device {device_id} revoked. On Mosquitto run `telehealth broker mosquitto-config` again.",
+            text=f"Device {device_id} revoked. On Mosquitto `telehealth broker sync` passes it on.",
         )
 
     terminal.run(job)
