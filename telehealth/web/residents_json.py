@@ -60,6 +60,7 @@ def banner(r: Record, now: datetime) -> Json:
 def reading(g: Record) -> Json:
     """A reading as the API shows it."""
     return {
+        "key": held_json.key(g),
         "taken_at": formats.iso(g["taken_at"]),
         "identity": str(g["identity"]),
         "value_key": str(g["value_key"]),
@@ -90,7 +91,7 @@ def table_row(g: Record) -> Json:
     marks = [estimated if mark == "clock_uncertain" and dated else _MARKS.get(mark, mark) for mark in found["marks"]]
     return {
         **{key: found[key] for key in ("effective_at", "code", "struck", "identity", "value_key", "absent")},
-        "key": held_json.key(g),
+        "key": found["key"],
         "in_question": not {"maybe_other", "conflict"}.isdisjoint(found["marks"]) and not g["struck"],
         "taken_at": exact(g["taken_at"]),
         "name": measures.name(g["code"]),

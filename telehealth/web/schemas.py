@@ -262,8 +262,12 @@ class ResidentDetail(Resident):
 
 
 class Reading(Given):
-    """value and unit canonical; value_sent and unit_sent as they came, null: the same. value_key: a number as text."""
+    """value and unit canonical; value_sent and unit_sent as they came, null: the same. value_key: a number as text.
 
+    key: names the reading in paths.
+    """
+
+    key: str
     taken_at: datetime
     identity: str
     value_key: str
