@@ -27,12 +27,14 @@ _AGREE_MS: Final = 5_000
 #: How many messages must agree, over what time, before a clock is believed to be behind (or less ahead).
 _AGREEING: Final = 3
 _AGREE_FOR: Final = timedelta(seconds=60)
+#: Of messages that come together one counts: a queue that is drained brings many of any offset at once.
+_APART: Final = timedelta(seconds=10)
 #: After this long without one that agrees, later ones count anew.
 _RUN_LASTS: Final = timedelta(minutes=10)
 #: A clock that is ahead by more and then right was corrected: no delay is that exact.
 _CORRECTED_MS: Final = 600_000
-#: A clock that shows so much less than for an earlier message was put back: copies of a message are not that late.
-_PUT_BACK: Final = timedelta(minutes=10)
+#: A clock by which a message was sent so long before an earlier one's readings were taken was put back.
+_PUT_BACK: Final = timedelta(minutes=2)
 #: Readings at most so old come by the live lane, and are rather taken by the clock that sent them.
 _FRESH: Final = timedelta(minutes=15)
 #: How old the note of a right clock may get.
@@ -40,13 +42,14 @@ _NOTE: Final = timedelta(minutes=5)
 
 
 class Run(NamedTuple):
-    """Messages in a row whose offsets (ms) agree. Times of receiving."""
+    """Messages whose offsets (ms) agree; late: how many in between were later. Times of receiving."""
 
     low: int
     high: int
     first_at: datetime
     last_at: datetime
     messages: int
+    late: int = 0
 
 
 class Clock(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -54,7 +57,7 @@ class Clock(msgspec.Struct, frozen=True, omit_defaults=True):
 
     skew_ms: device minus true. since: received_at of the first message that showed it. seen: messages that agreed, as
     far as it matters. step_ms: by how much it changed then; None if it was not known before. right_at: when it was
-    right last. sent_at (of the device), stream, seq: of a recent message.
+    right last. taken_at (of the device's clock), stream, seq: of a recent message.
     """
 
     kind: Kind = "unknown"
@@ -64,7 +67,7 @@ class Clock(msgspec.Struct, frozen=True, omit_defaults=True):
     step_ms: int | None = None
     right_at: datetime | None = None
     noted_at: datetime | None = None
-    sent_at: datetime | None = None
+    taken_at: datetime | None = None
     stream: str | None = None
     seq: int | None = None
     run: Run | None = None
@@ -83,12 +86,15 @@ UNKNOWN: Final = Clock()
 
 
 class Sent(NamedTuple):
-    """One message: when it says it was sent, when it was received (both aware), and its place in its stream."""
+    """One message: when it says it was sent, when it was received (both aware), its place in its stream, and when its
+    newest reading was taken, as it says.
+    """
 
     sent_at: datetime
     received_at: datetime
     stream: str | None = None
     seq: int | None = None
+    taken_at: datetime | None = None
 
     @property
     def offset_ms(self) -> int:
@@ -150,10 +156,15 @@ def _become(
         step_ms=skew_ms - known.skew_ms if was_known else None,
         right_at=sent.received_at if kind == "right" else known.right_at,
         noted_at=sent.received_at,
-        sent_at=None if kind == "unset" else sent.sent_at,
+        taken_at=_taken(sent),
         stream=sent.stream,
         seq=sent.seq,
     )
+
+
+def _taken(sent: Sent) -> datetime | None:
+    """No later than it was sent: what is behind a gateway may have a clock of its own."""
+    return None if sent.taken_at is None else min(sent.taken_at, sent.sent_at)
 
 
 def _noted(known: Clock, offset: int, sent: Sent) -> Clock:
@@ -166,7 +177,7 @@ def _noted(known: Clock, offset: int, sent: Sent) -> Clock:
         skew_ms=offset,
         right_at=sent.received_at,
         noted_at=sent.received_at,
-        sent_at=sent.sent_at,
+        taken_at=_taken(sent),
         stream=sent.stream,
         seq=sent.seq,
         run=None,
@@ -197,12 +208,16 @@ def _behind(known: Clock, offset: int, sent: Sent) -> Clock:
     if run is None or offset > run.low + _AGREE_MS:
         run = Run(offset, offset, sent.received_at, sent.received_at, 1)
     elif offset >= run.high - _AGREE_MS:
-        run = Run(min(run.low, offset), max(run.high, offset), run.first_at, sent.received_at, run.messages + 1)
+        if sent.received_at - run.last_at < _APART:
+            return known
+        run = Run(
+            min(run.low, offset), max(run.high, offset), run.first_at, sent.received_at, run.messages + 1, run.late
+        )
     elif sent.received_at - run.last_at >= _RUN_LASTS:
         run = Run(offset, offset, sent.received_at, sent.received_at, 1)
     else:
-        return known  # a late one among those that agree
-    if run.messages < _AGREEING or run.last_at - run.first_at < _AGREE_FOR:
+        run = run._replace(late=run.late + 1)
+    if run.messages < max(_AGREEING, run.late) or run.last_at - run.first_at < _AGREE_FOR:
         return msgspec.structs.replace(known, run=run)
     kind = _kind(run.high)
     if kind == "right" and abs(run.high) > _RIGHT_MS and known.kind == "fast":
@@ -211,14 +226,18 @@ def _behind(known: Clock, offset: int, sent: Sent) -> Clock:
 
 
 def _put_back(known: Clock, sent: Sent) -> bool:
-    """A later message of the same stream that was sent earlier, by the device's own clock."""
+    """A message that was sent before an earlier one of its stream was measured, by the device's own clock.
+
+    However late its copies are and in whatever order they come, a message is made after those before it in its stream,
+    these after their readings were taken, and sent after it was made.
+    """
     return (
-        known.sent_at is not None
+        known.taken_at is not None
         and known.seq is not None
         and sent.seq is not None
         and known.stream == sent.stream
         and sent.seq > known.seq
-        and known.sent_at - sent.sent_at >= _PUT_BACK
+        and known.taken_at - sent.sent_at >= _PUT_BACK
     )
 
 

@@ -83,7 +83,8 @@ def judge(deliveries: Sequence[Delivery], devices: Mapping[str, Device], *, step
         before = latest.get(device_id, clocks[place])
         after = before
         if message.sent_at is not None and not delivery.again:
-            sent = Sent(message.sent_at, delivery.received_at, message.stream, message.seq)
+            taken_at = max((r.taken_at for r in message.readings if r.taken_at is not None), default=None)
+            sent = Sent(message.sent_at, delivery.received_at, message.stream, message.seq, taken_at)
             after = clockwork.observe(before, sent, prompt=delivery.lane == "live" and not stepped)
         places.setdefault(device_id, []).append(place)
         clocks[place] = latest[device_id] = after

@@ -19,9 +19,10 @@ HOUR = 3600.0
 
 
 def _sent(true: float, skew: float, delay: float = 1.0, seq: int | None = None) -> Sent:
-    """A message that really was sent `true` seconds after T and received `delay` later."""
+    """A message that really was sent `true` seconds after T and received `delay` later; measured a second before."""
     stream = None if seq is None else "s"
-    return Sent(T + timedelta(seconds=true + skew), T + timedelta(seconds=true + delay), stream, seq)
+    shown, received = T + timedelta(seconds=true + skew), T + timedelta(seconds=true + delay)
+    return Sent(shown, received, stream, seq, shown - timedelta(seconds=1))
 
 
 def _after(messages: Iterable[Sent], known: Clock = clockwork.UNKNOWN) -> Clock:
@@ -120,9 +121,35 @@ def test_a_clock_put_back_is_known_by_the_next_message_of_its_stream() -> None:
     assert clockwork.observe(back, _sent(40, -HOUR, seq=9)).sure
     # an old copy of an earlier message, or a message of another stream, says nothing
     assert clockwork.observe(right, _sent(20, -HOUR, seq=6)).kind == "right"
-    other = Sent(T - timedelta(hours=1), T + timedelta(seconds=20), "t", 8)
+    other = Sent(T - timedelta(hours=1), T + timedelta(seconds=20), "t", 8, T - timedelta(hours=1))
     assert clockwork.observe(right, other).kind == "right"
     assert clockwork.observe(right, _sent(20, -HOUR, seq=8), prompt=False).kind == "right"
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.floats(0, 300), st.lists(st.tuples(st.floats(0, 3000), st.floats(0, 3000)), min_size=1, max_size=4)
+        ),
+        max_size=12,
+    )
+)
+def test_no_delay_resend_or_order_looks_like_a_clock_put_back(
+    made: list[tuple[float, list[tuple[float, float]]]],
+) -> None:
+    """Messages made one after the other, each sent some times later and each copy received whenever."""
+    copies = []
+    at = 0.0
+    for seq, (gap, sendings) in enumerate(made):
+        at += gap
+        for waited, delay in sendings:
+            sent = T + timedelta(seconds=at + waited)
+            received = sent + timedelta(seconds=delay)
+            copies.append(Sent(sent, received, "s", seq, T + timedelta(seconds=at)))
+    known = clockwork.UNKNOWN
+    for copy in sorted(copies, key=lambda one: one.received_at):
+        before, known = known, clockwork.observe(known, copy)
+        assert not (before.kind == "right" and known.kind == "slow" and known.seen == 1)
 
 
 @given(SKEWS, st.floats(-29, 29))
@@ -175,9 +202,9 @@ def _at(seconds: float) -> datetime:
 
 def test_believing_a_clock_that_was_put_back_shows_the_older_value_for_an_hour() -> None:
     """The naive rule, and why it is not enough."""
-    before = Sent(_at(-30), _at(-29), "s", 1)  # taken at 00:59, right
-    after = Sent(_at(600 - HOUR), _at(601), "s", 2)  # taken at 01:10, shown as 00:10
     taken = [_at(-60), _at(570 - HOUR)]
+    before = Sent(_at(-30), _at(-29), "s", 1, taken[0])  # taken at 00:59, right
+    after = Sent(_at(600 - HOUR), _at(601), "s", 2, taken[1])  # taken at 01:10, shown as 00:10
     naive = [timing.effective(taken[n], m.sent_at, m.received_at) for n, m in enumerate((before, after))]
     assert naive[0].effective_at is not None
     assert naive[1].effective_at is not None
