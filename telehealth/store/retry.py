@@ -77,6 +77,7 @@ async def entries(connection: Connection, ids: Sequence[int], *, actor: Actor, n
     The transaction is a service's or an operator's; actor: who asked for it, and may see the entries.
     """
     tried = Tried()
+    await connection.execute(sql("quarantine.lock_devices"), list(ids))
     for row in await connection.fetch(sql("quarantine.messages"), list(ids)):
         tried.outcomes.append(await _message(connection, row, actor, now))
     return tried

@@ -129,6 +129,12 @@ WHERE ($1::bigint[] IS NULL OR q.id = ANY ($1))
       AND (q.tried_at IS NULL OR q.tried_at < $5::timestamptz)))
 ORDER BY q.tried_at NULLS FIRST, q.id LIMIT $6::integer;
 
+-- name: lock_devices
+-- The contact rows of the devices of some entries, in the order of ingest, which locks them before it comes here.
+SELECT c.device_pk FROM device_contact c
+WHERE c.device_pk IN (SELECT q.device_pk FROM quarantine q WHERE q.id = ANY ($1::bigint[]))
+ORDER BY c.device_pk FOR UPDATE;
+
 -- name: messages
 -- The messages of some entries, each with all its entries and its bytes, locked.
 WITH asked AS (
@@ -168,6 +174,7 @@ WITH chosen AS (
     WHERE q.state IN ('refused', 'held') AND ($1::bigint[] IS NULL OR q.id = ANY ($1))
       AND ($2::bigint IS NULL OR d.ward_id = $2) AND ($3::text IS NULL OR d.device_id = $3)
       AND ($4::text IS NULL OR q.error = $4) AND (NOT $5::boolean OR q.device_pk IS NULL)
+    ORDER BY q.device_pk NULLS FIRST, q.digest, q.reading_index FOR UPDATE OF q
 )
 UPDATE quarantine q SET state = 'dismissed', handled_at = $6::timestamptz, handled_by = $7::text, note = $8::text
 FROM chosen c WHERE q.id = c.id;
