@@ -58,7 +58,7 @@ def code(port: int, user: str, word: str) -> str:
 
 async def let_in(port: int, user: str, word: str) -> None:
     """Returns once the device gets in and may use its topics."""
-    for _ in range(200):
+    for _ in range(1000):
         with contextlib.suppress(OSError):
             if await asyncio.to_thread(_usable, port, user, word):
                 return
@@ -136,12 +136,29 @@ async def test_mosquitto_by_commands_and_then_by_itself(database: Database, urls
         assert done == {"devices": 1}
         await let_in(port, "ox-2", second)
         assert await asyncio.to_thread(held, account) == dynamic.wanted(["ox-2"], "telehealth", dynamic.ADMIN)
-    # It comes back with an older state, and without one.
+    # It comes back with an older state.
     third = await added(database, "ox-3")
     with brokers.started(plan):
         assert await asyncio.to_thread(code, port, "ox-3", third)
-        async with followed(database, keep):
-            await let_in(port, "ox-3", third)
+        passwords = keeping.password_file(folder, ("telehealth", dynamic.ADMIN), folder / "data" / "pid")
+        with serving(settings):
+            async with followed(database, passwords):
+                await let_in(port, "ox-3", third)
+
+
+@contextlib.contextmanager
+def serving(settings: dict[str, str]) -> Iterator[None]:
+    """`telehealth serve`, which keeps the roles by itself; it must end well."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "telehealth", "serve", "--roles", "ingest"],
+        env=processes.environment(**settings),
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield
+    finally:
+        process.terminate()
+        assert process.wait(10) == 0
 
 
 def tamper(account: control.Account) -> None:

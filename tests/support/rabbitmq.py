@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from telehealth.brokers import rabbitmq
 from tests.support import servers
 
@@ -57,16 +59,19 @@ class Node:
         )
 
     def stop(self, *, signal_number: int = 15) -> None:
-        """By signal to the node and all that it started."""
+        """By signal to the node itself: what was started is a script that waits for it."""
         if self.process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.process.pid, signal_number)
+            children = psutil.Process(self.process.pid).children() if self.process.poll() is None else []
+            for child in children:
+                child.send_signal(signal_number)
+            if not children:
+                self.process.kill()
             self.process.wait(30)
             self.process = None
             self._wait_for_the_end()
 
     def _wait_for_the_end(self) -> None:
-        """The program that was started is only a script around the node."""
+        """Until nothing listens any more."""
         with contextlib.suppress(OSError):
             while True:
                 socket.create_connection(("127.0.0.1", self.plan.devices[1]), 1).close()
