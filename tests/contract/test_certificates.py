@@ -81,27 +81,40 @@ def test_a_certificate_of_somebody_else(mosquitto_dynamic: Broker, tmp_path: Pat
             assert refused.code
 
 
-async def test_the_service_speaks_tls(mosquitto_dynamic: Broker) -> None:
-    """Its sessions trust the authority that is named in the settings."""
+@pytest.mark.parametrize("protocol", [MQTTProtocolVersion.MQTTv311, MQTTProtocolVersion.MQTTv5])
+async def test_the_service_speaks_tls(mosquitto_dynamic: Broker, protocol: MQTTProtocolVersion) -> None:
+    """Its sessions trust the authority that is named in the settings; nothing stays behind in the TLS layer."""
     heard: asyncio.Queue[bytes] = asyncio.Queue()
     device_id = mosquitto_dynamic.new()
     topic = f"telehealth/v1/{device_id}/readings"
+
+    def received(connection: mqtt.Connection, _topic: bytes, payload: bytes, mid: int, qos: int, _r: bool) -> None:
+        heard.put_nowait(payload)
+        # Later, as it is when a transaction is committed first.
+        asyncio.get_running_loop().call_later(0.001, settle, connection, mid, qos)
+
+    def settle(connection: mqtt.Connection, mid: int, qos: int) -> None:
+        connection.acknowledge(mid, qos)
+        connection.resume()
+
+    def publish() -> None:
+        with mosquitto_dynamic.device(device_id) as device:
+            for number in range(400):
+                device.paho.publish(topic, str(number).encode() + b" " * 3000, qos=1)
+            device.publish(topic, b"end")
+
     async with mqtt.connect(
         address.of(settings(mosquitto_dynamic)),
         [topic],
         client_id="telehealth-ingest-live-tls",
         window=10,
-        protocol=MQTTProtocolVersion.MQTTv311,
-        received=lambda _c, _topic, payload, *_: heard.put_nowait(payload),
+        protocol=protocol,
+        received=received,
         sent=lambda: None,
     ):
-
-        def publish() -> None:
-            with mosquitto_dynamic.device(device_id) as device:
-                device.publish(topic, b"by TLS")
-
         await asyncio.to_thread(publish)
-        assert await heard.get() == b"by TLS"
+        assert [int(await heard.get()) for _ in range(400)] == list(range(400))
+        assert await heard.get() == b"end"
     with mosquitto_dynamic.service("telehealth-ingest-live-tls"):
         pass
 
