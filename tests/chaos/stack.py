@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -12,7 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from telehealth.bench import servers
-from telehealth.postgres import place
+from telehealth.model.health import Health
+from telehealth.postgres import place, supervisor
+from telehealth.store import migrate
 
 _MOSQUITTO = """\
 listener {port} 127.0.0.1
@@ -138,7 +141,7 @@ class Stack:
 @contextlib.asynccontextmanager
 async def running(folder: Path, socket_path: Path, faketime: Path) -> AsyncIterator[Stack]:
     """Servers are up; services are made but not started."""
-    async with servers.postgres(folder / "pg") as app_url:
+    async with _postgres(folder / "pg") as app_url:
         broker = Broker(folder / "mqtt")
         offset = folder / "clock"
         offset.write_text("+0\n")
@@ -162,6 +165,23 @@ async def running(folder: Path, socket_path: Path, faketime: Path) -> AsyncItera
             for service in stack.services.values():
                 await service.kill()
             await broker.kill()
+
+
+@contextlib.asynccontextmanager
+async def _postgres(folder: Path) -> AsyncIterator[str]:
+    """As the demo's: started again whenever it dies."""
+    await asyncio.to_thread(folder.mkdir, mode=0o755)
+    try:
+        async with supervisor.running(folder, lambda purpose: f"chaos-{purpose.replace(' ', '-')}", Health()) as server:
+            await migrate.migrate(server.url("telehealth_owner"))
+            keeping = asyncio.create_task(server.keep_running())
+            try:
+                yield server.url("telehealth_app")
+            finally:
+                keeping.cancel()
+    finally:
+        # As root the cluster may be outside the folder.
+        await asyncio.to_thread(lambda: shutil.rmtree(place.find(folder).home, ignore_errors=True))
 
 
 def _children(pid: int) -> list[int]:
