@@ -76,7 +76,8 @@ async def take_in(
         refused.append([quarantine.stranger(delivery) for delivery in strangers])
     if rows := [row for rows in refused for row in rows]:
         taken.refusals.update(row.error for row in rows)
-        await quarantine.put(connection, rows, now=now)
+        flooding = {device.pk for device in devices.values() if device.refused_run >= quarantine.DEVICE_ENTRIES}
+        await quarantine.put(connection, rows, now=now, flooding=flooding)
     await nonsense.note(connection, known, statuses, devices, now)
     if not known:
         return taken

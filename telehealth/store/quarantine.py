@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -126,12 +126,18 @@ def stranger(delivery: Delivery) -> Row:
     )
 
 
-async def put(connection: Connection, found: Sequence[Row], *, now: datetime) -> None:
-    """Keep these, within bounds, and count them by the hour; the same bytes again only count up."""
+async def put(
+    connection: Connection, found: Sequence[Row], *, now: datetime, flooding: Collection[int] = frozenset()
+) -> None:
+    """Keep these, within bounds, and count them by the hour; the same bytes again only count up.
+
+    flooding: devices that have sent so much nonsense in a row that one message of a batch says enough: what is kept
+    for a moment and trimmed away is written to the disk all the same.
+    """
     times = Counter((row.organisation_id, row.device_pk, row.error) for row in found)
     # One statement may not count one row up twice: repeats within the batch add nothing.
     unique = {(row.device_pk, row.digest, row.reading_index): row for row in reversed(found)}
-    kept = _few_of_each_message(list(reversed(unique.values())))
+    kept = _one_of_floods(_few_of_each_message(list(reversed(unique.values()))), flooding)
     full = await connection.fetchval(sql("quarantine.put"), *_columns(kept), now)
     hour = now.replace(minute=0, second=0, microsecond=0)
     organisations, devices, reasons = zip(*times, strict=True)
@@ -166,6 +172,11 @@ def _few_of_each_message(found: Sequence[Row]) -> list[Row]:
         if seen[key] <= MESSAGE_ENTRIES:
             kept.append(row)
     return kept
+
+
+def _one_of_floods(found: Sequence[Row], flooding: Collection[int]) -> list[Row]:
+    last = {row.device_pk: row.digest for row in found if row.device_pk in flooding}
+    return [row for row in found if last.get(row.device_pk, row.digest) == row.digest]
 
 
 def _columns(found: Sequence[Row]) -> list[list[Any]]:
