@@ -78,6 +78,9 @@ class Evaluator:
     _suspects: dict[tuple[str, int], Suspect] = field(default_factory=dict)
     #: There was late work when it was last looked for.
     late_waiting: bool = False
+    #: How long the live part of the last cycle took, and the monotonic time of the next late part.
+    live_seconds: float = 0.0
+    late_at: float = 0.0
 
     async def cycle(self, *, patience_seconds: float | None = None) -> int:
         """Evaluate what is live, then some of what came late; returns how many subjects were done or put off.
@@ -85,11 +88,20 @@ class Evaluator:
         0: nothing to do now. Under a virtual clock all is one: the clock waits for it.
         """
         if self.clock.virtual:
-            return await self._batch(evaluation.EVERYTHING)
+            started = clocks.monotonic()
+            done = await self._batch(evaluation.EVERYTHING)
+            self.live_seconds = clocks.monotonic() - started
+            return done
         patience = self.patience_seconds if patience_seconds is None else patience_seconds
+        started = clocks.monotonic()
         done = await self._batch(evaluation.Wanted(late=False))
-        if self.late_waiting:
+        self.live_seconds = clocks.monotonic() - started
+        if self.late_waiting and (clocks.monotonic() >= self.late_at or not patience):
+            started = clocks.monotonic()
             done += await self._batch(evaluation.Wanted(live=False, patience_seconds=patience))
+            took = clocks.monotonic() - started
+            # Ingest has its turn, and so has what is live: only late work has to wait.
+            self.late_at = clocks.monotonic() + min(took, _BREATH_SECONDS)
         return done
 
     async def _batch(self, wanted: evaluation.Wanted) -> int:
@@ -226,13 +238,12 @@ async def _evaluate(evaluator: Evaluator, health: Health, hint: asyncio.Event, l
     measured = -_METRICS_SECONDS
     while not lost.is_set():
         hint.clear()
-        started = clocks.monotonic()
         done = await evaluator.cycle()
+        took = evaluator.live_seconds
         health.good("alerting")
         if clocks.monotonic() - measured >= _METRICS_SECONDS:
             await evaluator.measure()
             measured = clocks.monotonic()
-        took = clocks.monotonic() - started
         if done >= _MANY or took >= _LONG_SECONDS:
             # Under load ingest has its turn, and more of one resident is evaluated together: also where few
             # residents are much work, because kits send what they kept for days.
@@ -240,9 +251,17 @@ async def _evaluate(evaluator: Evaluator, health: Health, hint: asyncio.Event, l
         if done:
             continue
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(hint.wait(), _LATE_SECONDS if evaluator.late_waiting else _IDLE_SECONDS)
+            await asyncio.wait_for(hint.wait(), _idle(evaluator))
             # What comes together is evaluated together.
             await asyncio.sleep(_COALESCE_SECONDS)
+
+
+def _idle(evaluator: Evaluator) -> float:
+    """How long to wait for something to come in."""
+    if not evaluator.late_waiting:
+        return _IDLE_SECONDS
+    wait = evaluator.late_at - clocks.monotonic()
+    return wait if wait > 0 else _LATE_SECONDS
 
 
 def _away(error: Exception) -> bool:

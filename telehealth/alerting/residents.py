@@ -18,7 +18,7 @@ ACTOR = db.service("alerting")
 #: Residents in one transaction who must be folded anew from an older state, which may mean many readings.
 MOST_REFOLDS = 50
 #: Readings of those in one transaction, and of those whose newest state is old: live work waits for the whole fold.
-MOST_READINGS = 5000
+MOST_READINGS = 3000
 #: Residents who may be much work and are looked at for how much it is.
 _MOST_WEIGHED = 300
 #: A newest state older than this may have many readings after it.
