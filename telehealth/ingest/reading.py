@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
@@ -49,18 +48,13 @@ def read(
         return _status(topic, payload, received_at, retained=retain)
     format = topic.format
     if format is None and content_type is not None:
-        format = _by_content_type(content_type)
+        format = formats.by_content_type(content_type[:_TOPIC_BYTES])
     decoded = formats.decode(format, topic.device_id, payload)
     if len(payload) > PAYLOAD_LIMIT:
         payload = payload[:PAYLOAD_BYTES]
     # With its format: trying a refused message again finds its decoder by it.
     source = name.decode() if format == topic.format else str(replace(topic, format=format))
     return Delivery(lane, source, topic.device_id, payload, received_at, decoded)
-
-
-def _by_content_type(content_type: str) -> str | None:
-    find: Callable[[str], str | None] | None = getattr(formats, "by_content_type", None)
-    return find(content_type) if find is not None and len(content_type) <= _TOPIC_BYTES else None
 
 
 def _status(topic: topics.Topic, payload: bytes, received_at: datetime, *, retained: bool) -> Status | None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
+import cbor2
 import pytest
 from paho.mqtt.enums import MQTTProtocolVersion
 
@@ -195,3 +197,23 @@ async def test_what_waited_at_the_broker_arrives_after_a_stop(database: Database
             async with sessions.ingest(database, place, ingest_window=10):
                 await device.answered(lambda receipt: receipt["through"] == 100)
     assert len(await wards.rows(database, "SELECT 1 FROM reading")) == 100
+
+
+async def test_the_content_type_names_the_format(database: Database) -> None:
+    """Where the topic does not (MQTT 5); one that is not known is taken for the native format."""
+    known = await _assigned(database)
+    with servers.mosquitto() as server:
+        place = Broker(server.port)
+        async with sessions.ingest(database, place), Device(known.device_id).connected(place) as device:
+            for seq, said in enumerate(("application/json", "application/cbor", "image/png"), start=1):
+                native = _sent(_now_spo2(96, seq), seq=seq)
+                payload = cbor2.dumps(json.loads(native)) if said == "application/cbor" else native
+                publisher = await asyncio.create_subprocess_exec(
+                    *("mosquitto_pub", "-h", "127.0.0.1", "-p", str(server.port), "-V", "5", "-q", "1", "-s"),
+                    *("-t", f"telehealth/v1/{known.device_id}/readings", "-D", "publish", "content-type", said),
+                    stdin=asyncio.subprocess.PIPE,
+                )
+                await publisher.communicate(payload)
+            receipt = await device.answered(lambda receipt: receipt["through"] == 3)
+            assert receipt["refused"] == []
+    assert len(await wards.rows(database, "SELECT 1 FROM reading")) == 3
