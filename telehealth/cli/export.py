@@ -9,11 +9,10 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
-import msgspec
 import typer
 
 from telehealth import errors
-from telehealth.cli import terminal
+from telehealth.cli import csv_field, terminal
 
 app = typer.Typer(help="Readings and alerts as CSV or JSON lines; columns are in docs/export.md.", no_args_is_help=True)
 
@@ -150,21 +149,5 @@ async def _print(rows: AsyncIterator[dict[str, Any]], columns: Sequence[str], fo
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(columns)
         async for row in rows:
-            writer.writerow([field(row[column]) for column in columns])
+            writer.writerow([csv_field.text(row[column]) for column in columns])
     sys.stdout.flush()
-
-
-def field(value: Any) -> str:
-    """Empty for null; lists of words joined by blanks; anything nested as JSON."""
-    if isinstance(value, msgspec.Raw):
-        token = bytes(value)
-        return field(msgspec.json.decode(token)) if token[:1] in b'"n' else token.decode()
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, (list, tuple)) and all(isinstance(part, str) for part in value):
-        return " ".join(value)
-    if isinstance(value, (dict, list, tuple)):
-        return terminal.encode(value)
-    return str(value)

@@ -13,7 +13,7 @@ from typing import Any, TextIO
 import msgspec
 
 from telehealth import errors
-from telehealth.cli import export, terminal
+from telehealth.cli import csv_field, terminal
 
 
 def run(nhs_number: str, output: str, user: str | None, *, as_json: bool) -> None:
@@ -65,8 +65,7 @@ async def _opened(nhs_number: str, user: str | None) -> int:
 async def _write(document: TextIO, table: TextIO | None, resident_id: int, user: str | None) -> dict[str, int]:
     """One JSON document, row by row; the readings also as CSV. How many rows of what."""
     from telehealth import clock
-    from telehealth.store import export as exported
-    from telehealth.store import resident_export
+    from telehealth.store import export, resident_export
 
     counts: dict[str, int] = {}
     columns = resident_export.READING_COLUMNS
@@ -74,7 +73,7 @@ async def _write(document: TextIO, table: TextIO | None, resident_id: int, user:
     if rows is not None:
         rows.writerow(columns)
     async with terminal.transaction(username=user, read_only=True, steady=True) as connection:
-        head = {"format": resident_export.FORMAT, "exported_at": exported.moment(clock.real_now())}
+        head = {"format": resident_export.FORMAT, "exported_at": export.moment(clock.real_now())}
         document.write(_json(head)[:-1])
         for name in resident_export.SECTIONS:
             count = 0
@@ -86,7 +85,7 @@ async def _write(document: TextIO, table: TextIO | None, resident_id: int, user:
                 document.write(_json(row))
                 count += 1
                 if name == "readings" and rows is not None:
-                    rows.writerow([export.field(row[column]) for column in columns])
+                    rows.writerow([csv_field.text(row[column]) for column in columns])
             if name != "resident":
                 document.write("\n]" if count else f',\n"{name}": []')
                 counts[name] = count

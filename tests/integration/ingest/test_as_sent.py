@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from telehealth.cli import export as command
+from telehealth.cli import csv_field
 from telehealth.store import db, export
 from telehealth.store.db import Database
 from tests.integration.ingest import wards
@@ -70,7 +70,7 @@ async def test_values_units_and_times(database: Database) -> None:
         (
             row["code"],
             bytes(row["value_sent"]).decode(),
-            command.field(row["value_sent"]),
+            csv_field.text(row["value_sent"]),
             row["unit_sent"],
             datetime.fromisoformat(row["taken_at"]),
             row["stream"],
