@@ -126,8 +126,10 @@ class Device:
                     group.create_task(link.listen(self._receipt))
                     group.create_task(self._send(link))
             except* (Gone, OSError):
+                pass
+            finally:
                 link.cut()
-            self._link = None
+                self._link = None
 
     async def _send(self, link: Link) -> None:
         while True:

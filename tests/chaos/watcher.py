@@ -41,7 +41,7 @@ class Watcher:
         """One process of the service."""
         peer = writer.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
         pid = struct.unpack("3i", peer)[0]
-        with contextlib.suppress(OSError, EOFError):
+        with contextlib.suppress(OSError, EOFError), contextlib.closing(writer):
             while line := await reader.readline():
                 place = line.decode().strip()
                 self.reached[place] += 1
@@ -53,7 +53,6 @@ class Watcher:
                 if goes_on:
                     writer.write(b".")
                     await writer.drain()
-        writer.close()
 
 
 @contextlib.asynccontextmanager

@@ -22,15 +22,21 @@ class Link:
     async def open(cls, port: int, client_id: str, topic: str) -> Link:
         """Connected and subscribed. Raises Gone."""
         try:
+            link = cls(*await asyncio.open_connection("127.0.0.1", port))
+        except OSError as error:
+            raise Gone from error
+        try:
             async with asyncio.timeout(10):
-                link = cls(*await asyncio.open_connection("127.0.0.1", port))
                 link._send(0x10, _text("MQTT") + b"\x04\x02\x00\x3c" + _text(client_id))
                 await link._expect(0x20)
                 link._send(0x82, b"\x00\x01" + _text(topic) + b"\x01")
                 await link._expect(0x90)
                 return link
-        except (OSError, EOFError, TimeoutError) as error:
-            raise Gone from error
+        except BaseException as error:
+            link.cut()
+            if isinstance(error, OSError | EOFError | TimeoutError):
+                raise Gone from error
+            raise
 
     async def _expect(self, kind: int) -> None:
         first, _ = await self._packet()
