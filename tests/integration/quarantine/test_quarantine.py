@@ -231,3 +231,24 @@ async def test_dismissing_is_for_those_who_may_see_the_device(database: Database
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             async with database.transaction(db.staff(int(nurse[6:]))) as connection:
                 await connection.execute(f"{forged}, state = 'refused'")
+
+
+def test_lane_and_format_are_known_by_where_a_message_was_sent() -> None:
+    """By MQTT and by HTTP; of anything else nothing is known, and nothing is tried again."""
+    sources = [
+        quarantine_view.source(topic)
+        for topic in (
+            "telehealth/v1/kit/readings",
+            "telehealth/v1/kit/backlog/gatt",
+            "POST /api/v1/devices/kit/readings",
+            "POST /api/v1/devices/kit/backlog/fhir",
+            "telehealth/v1/kit/elsewhere",
+        )
+    ]
+    assert [None if source is None else (source.channel, source.format) for source in sources] == [
+        ("readings", None),
+        ("backlog", "gatt"),
+        ("readings", None),
+        ("backlog", "fhir"),
+        None,
+    ]
