@@ -2,7 +2,10 @@
 
 -- During this time a device is a shared kit: its readings are nobody's unless they say whose they are.
 ALTER TABLE device ADD COLUMN shared tstzmultirange NOT NULL DEFAULT '{}';
-CREATE INDEX device_shared ON device (id) WHERE shared <> '{}';
+-- Whether more than its assignments was ever decided about whose its readings are; kept by a trigger below, so that
+-- devices of which it was not cost nothing more at ingest.
+ALTER TABLE device ADD COLUMN several boolean NOT NULL DEFAULT false;
+CREATE INDEX device_several ON device (id) WHERE several;
 
 -- A place on a device that several people use: the subject that it names, or the number of a user on it.
 CREATE TABLE device_seat (
@@ -36,6 +39,19 @@ ALTER TABLE attribution
 CREATE INDEX attribution_moves ON attribution (device_pk) WHERE kind = 'repair' AND reading_identity IS NULL;
 CREATE INDEX attribution_resident ON attribution (resident_id, at) WHERE kind IN ('repair', 'time');
 CREATE INDEX attribution_from ON attribution (from_resident_id, at) WHERE kind IN ('repair', 'time');
+
+CREATE FUNCTION note_several() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, public, pg_temp AS
+$$
+BEGIN
+    UPDATE device SET several = true WHERE id = NEW.device_pk AND NOT several;
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER attribution_several AFTER INSERT ON attribution FOR EACH ROW
+    WHEN (NEW.kind = 'shared' OR (NEW.kind = 'repair' AND NEW.reading_identity IS NULL))
+    EXECUTE FUNCTION note_several();
+CREATE TRIGGER device_seat_several AFTER INSERT ON device_seat FOR EACH ROW EXECUTE FUNCTION note_several();
 
 -- What waits for a person, found without a walk through all readings.
 CREATE INDEX reading_held ON reading (device_pk, received_at) WHERE resident_id IS NULL AND NOT struck;

@@ -8,7 +8,7 @@ time. Repairs of single readings stand above all of this and are no concern of t
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
@@ -28,8 +28,7 @@ class Seat(NamedTuple):
 NO_SEAT = Seat()
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """A time, [since, until); until None: without end. resident_id None: a time of sharing, whoever has it."""
 
     since: datetime
@@ -64,15 +63,17 @@ class Move:
         return in_time and whose == self.before and (whose is not None or seat == self.seat)
 
 
-@dataclass(slots=True)
 class Claims:
-    """All that was decided about one device."""
+    """All that was decided about one device. Made for every device of every batch: cheap while there is little."""
 
-    assignments: list[Span] = field(default_factory=list)
-    seats: dict[Seat, list[Span]] = field(default_factory=dict)
-    shared: list[Span] = field(default_factory=list)
-    #: In the order in which they were made.
-    moves: list[Move] = field(default_factory=list)
+    __slots__ = ("assignments", "moves", "seats", "shared")
+
+    def __init__(self) -> None:
+        self.assignments: list[Span] = []
+        self.seats: dict[Seat, list[Span]] = {}
+        self.shared: list[Span] = []
+        #: In the order in which they were made.
+        self.moves: list[Move] = []
 
     def seat_of(self, subject: str | None, slot: object, at: datetime) -> Seat:
         """What a reading says of whose it is, as far as it means anything on this device.

@@ -26,22 +26,31 @@ async def claims(connection: Connection, devices: Sequence[int]) -> dict[int, Cl
     Read it under the devices' locks: then a change is either seen or finds the readings that are there.
     """
     found: dict[int, Claims] = {}
-    for row in await connection.fetch(sql("attribution.claims"), devices):
-        device_pk, kind, label, since, until, resident_id = row[:6]
+    several: list[int] = []
+    for device_pk, since, until, resident_id in await connection.fetch(sql("attribution.assigned"), devices):
         device = found.get(device_pk)
         if device is None:
             device = found[device_pk] = Claims()
-        match kind:
-            case "assigned":
-                device.assignments.append(Span(since, until, resident_id))
+        if resident_id is None:
+            several.append(device_pk)
+        else:
+            device.assignments.append(Span(since, until, resident_id))
+    if several:
+        await _more_claims(connection, several, found)
+    return found
+
+
+async def _more_claims(connection: Connection, devices: Sequence[int], found: Mapping[int, Claims]) -> None:
+    for row in await connection.fetch(sql("attribution.claims"), devices):
+        device, since, until, whose = found[row["device_pk"]], row["since"], row["until"], row["resident_id"]
+        match row["kind"]:
             case "shared":
                 device.shared.append(Span(since, until, None))
             case "moved":
-                seat = Seat(row["seat_kind"], label)
-                device.moves.append(Move(since, until, row["before"], resident_id, seat))
-            case _:
-                device.seats.setdefault(Seat(kind, label), []).append(Span(since, until, resident_id))
-    return found
+                seat = Seat(row["seat_kind"], row["label"])
+                device.moves.append(Move(since, until, row["before"], whose, seat))
+            case kind:
+                device.seats.setdefault(Seat(kind, row["label"]), []).append(Span(since, until, whose))
 
 
 def slot(context: Mapping[str, Any] | None) -> object:

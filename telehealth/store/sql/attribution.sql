@@ -1,20 +1,25 @@
--- name: claims
--- What was decided about whose the readings of devices are, in the order in which it counts.
-SELECT a.device_pk, 'assigned' AS kind, NULL AS label, lower(a.during) AS since, upper(a.during) AS until,
-       a.resident_id, NULL::bigint AS before, 0::bigint AS place, NULL AS seat_kind
+-- name: assigned
+-- The assignments of devices, in no order; and, with nothing but their keys, the devices about which more was decided.
+SELECT a.device_pk, lower(a.during) AS since, upper(a.during) AS until, a.resident_id
 FROM device_assignment a WHERE a.device_pk = ANY ($1::bigint[])
 UNION ALL
-SELECT s.device_pk, s.kind, s.label, lower(s.during), upper(s.during), s.resident_id, NULL, 0, NULL
+SELECT d.id, NULL, NULL, NULL FROM device d WHERE d.id = ANY ($1::bigint[]) AND d.several;
+
+-- name: claims
+-- What was decided about whose the readings of devices are beside their assignments: seats, sharing, and moves in the
+-- order in which they were made.
+SELECT s.device_pk, s.kind, s.label, lower(s.during) AS since, upper(s.during) AS until, s.resident_id,
+       NULL::bigint AS before, NULL AS seat_kind, 0::bigint AS place
 FROM device_seat s WHERE s.device_pk = ANY ($1::bigint[])
 UNION ALL
-SELECT d.id, 'shared', NULL, lower(during), upper(during), NULL, NULL, 0, NULL
-FROM device d CROSS JOIN unnest(d.shared) AS during WHERE d.id = ANY ($1::bigint[]) AND d.shared <> '{}'
+SELECT d.id, 'shared', NULL, lower(during), upper(during), NULL, NULL, NULL, 0
+FROM device d CROSS JOIN unnest(d.shared) AS during WHERE d.id = ANY ($1::bigint[])
 UNION ALL
-SELECT t.device_pk, 'moved', t.subject, lower(t.during), upper(t.during), t.resident_id, t.from_resident_id, t.id,
-       t.seat_kind
+SELECT t.device_pk, 'moved', t.subject, lower(t.during), upper(t.during), t.resident_id, t.from_resident_id, t.seat_kind,
+       t.id
 FROM attribution t
 WHERE t.device_pk = ANY ($1::bigint[]) AND t.kind = 'repair' AND t.reading_identity IS NULL
-ORDER BY 1, 8, 4;
+ORDER BY place;
 
 -- name: hold_contact
 -- Wait for what the device is just sending, and let it wait for us.
