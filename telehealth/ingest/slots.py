@@ -65,6 +65,8 @@ class Keeper:
     _learnt_at: float = 0.0
     _ticks: int = 0
     _ticking: bool = False
+    #: The last look at the leases did not succeed.
+    _blind: bool = False
     _ticked: asyncio.Event = field(default_factory=asyncio.Event)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -77,6 +79,7 @@ class Keeper:
                     await self._tick(group)
                 except Exception as error:
                     # Whatever it is, the database is asked again; nobody can take the slots meanwhile without it.
+                    self._blind = True
                     trouble = outage.sentence(error)
                     self.report("leases", f"cannot hold a share of the messages: {trouble}")
                     _log.warning("cannot renew the leases", error=type(error).__name__)
@@ -145,12 +148,16 @@ class Keeper:
         self.report("leases", None)
         self.report("others", state.trouble(beside=self.holder) if not taken else None)
         self.steady()
+        self._blind = False
         self._ticks += 1
         self._ticked.set()
 
     async def _take(self, connection: db.Connection, state: leases.State, kept: set[str]) -> dict[str, int]:
         """Take what is nobody's, up to our share."""
         wanted = self._wanted()
+        if self._blind:
+            # The database was away for everybody: the others get the time to say that they are alive.
+            return {}
         missing = state.share(self.holder, len(wanted)) - len([name for name in wanted if name in kept])
         if missing <= 0:
             return {}
