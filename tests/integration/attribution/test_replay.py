@@ -202,11 +202,11 @@ class Chance:
                 await seats.share(connection, device, shared=what == 2, at=at, actor=world.ACTOR, now=START)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 async def test_any_history_ends_as_its_log_says(home: Home, seed: int) -> None:
     """Deliveries, repetitions, contradictions, seats, assignments, sharing, moves and times, in any order."""
     happening = Chance(home, [home.anna, home.bert, await world.resident(home.database, home.ward)], seed)
-    for _ in range(60):
+    for _ in range(50):
         await happening.step()
         await check(home)
     assert await check(home) > 10
