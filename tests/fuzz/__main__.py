@@ -17,21 +17,28 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from tests.fuzz import seeds, targets
+from tests.fuzz import seeds, targets, words
 
 #: One input may take so long; and so much memory, inputs kept by the fuzzer included, before it is a failure.
 _HANG_SECONDS = 5
 _MEMORY_MB = 1024
+#: Bytes of an input; what is longer is for the live targets, that are not so many inputs.
+_LONGEST = 2048
+#: Between a tenth of the inputs and the end it may grow by so much, beside what the inputs take that the fuzzer keeps.
+_GROWTH_MB = 32
 
 
 @dataclass(frozen=True)
 class Result:
-    """inputs: how many ran. peak_mb: of the process. failure: the last lines it said, where it did not end well."""
+    """inputs: how many ran. good: of how many something was taken. peak_mb: of the process. grown_mb: since a tenth of
+    the inputs. failure: what is wrong, or the last lines it said, where it did not end well."""
 
     target: str
     inputs: int
+    good: int
     seconds: float
     peak_mb: int
+    grown_mb: int
     covered: int
     failure: str | None
 
@@ -75,12 +82,19 @@ def _fuzz(name: str, runs: int, seed: int, folder: Path) -> Result:
     folder.mkdir(parents=True, exist_ok=True)
     for n, content in enumerate(seeds.SEEDS.get(name, [])):
         (folder / f"seed-{n}").write_bytes(content)
+    dictionary = folder.with_suffix(".dict")
+    dictionary.write_text(words.dictionary())
     started = time.monotonic()
     ran = subprocess.run(
         [
-            *(sys.executable, "-m", "tests.fuzz.one", name, str(folder), f"-runs={runs}", f"-seed={seed}"),
-            *(f"-timeout={_HANG_SECONDS}", f"-rss_limit_mb={_MEMORY_MB}", "-print_final_stats=1", "-max_len=8192"),
-            f"-artifact_prefix={folder}/",
+            *(sys.executable, "-m", "tests.fuzz.one", name, str(runs), str(folder), f"-runs={runs}", f"-seed={seed}"),
+            *(
+                f"-timeout={_HANG_SECONDS}",
+                f"-rss_limit_mb={_MEMORY_MB}",
+                "-print_final_stats=1",
+                f"-max_len={_LONGEST}",
+            ),
+            *(f"-artifact_prefix={folder}/", f"-dict={dictionary}"),
         ],
         capture_output=True,
         text=True,
@@ -89,16 +103,33 @@ def _fuzz(name: str, runs: int, seed: int, folder: Path) -> Result:
     )
     said = ran.stderr + ran.stdout
     inputs = _number(r"stat::number_of_executed_units:\s+(\d+)", said)
-    failure = None if ran.returncode == 0 and inputs >= runs else "\n".join(said.strip().splitlines()[-30:])
+    on_the_way = [tuple(map(int, found)) for found in re.findall(r"progress (\d+) (\d+) (\d+)", said)]
+    kept_kb = _kilobytes(re.findall(r"corp: \d+/(\d+)(b|Kb|Mb)", said))
+    grown = on_the_way[-1][1] - on_the_way[0][1] if on_the_way else 0
+    failure = None
+    if ran.returncode or inputs < runs:
+        failure = "\n".join(said.strip().splitlines()[-30:])
+    elif grown > _GROWTH_MB * 1024 + kept_kb:
+        failure = f"memory grew by {grown} kB, of which the inputs kept are {kept_kb} kB"
     covered = re.findall(r"cov: (\d+)", said)
     return Result(
         name,
         inputs,
+        on_the_way[-1][2] if on_the_way else 0,
         round(time.monotonic() - started, 1),
         _number(r"stat::peak_rss_mb:\s+(\d+)", said),
+        round(grown / 1024),
         int(covered[-1]) if covered else 0,
         failure,
     )
+
+
+def _kilobytes(sizes: list[tuple[str, str]]) -> int:
+    """Of the last of these."""
+    if not sizes:
+        return 0
+    number, unit = sizes[-1]
+    return int(number) * {"b": 1, "Kb": 1024, "Mb": 1024 * 1024}[unit] // 1024
 
 
 def _number(pattern: str, text: str) -> int:
@@ -108,9 +139,13 @@ def _number(pattern: str, text: str) -> int:
 
 def _show(results: list[Result]) -> None:
     console = Console()
-    table = Table("target", "inputs", "seconds", "peak MB", "places covered", "result", title="fuzzing")
+    columns = ("target", "inputs", "of them good", "seconds", "peak MB", "grown MB", "places covered", "result")
+    table = Table(*columns, title="fuzzing")
     for result in results:
-        numbers = (f"{result.inputs:,}", str(result.seconds), str(result.peak_mb), str(result.covered))
+        numbers = (
+            *(f"{result.inputs:,}", f"{result.good:,}", str(result.seconds)),
+            *(str(result.peak_mb), str(result.grown_mb), str(result.covered)),
+        )
         table.add_row(result.target, *numbers, "good" if result.failure is None else "[bold]FAILED")
     console.print(table)
     for result in results:
