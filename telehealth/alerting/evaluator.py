@@ -78,31 +78,26 @@ class Evaluator:
     _suspects: dict[tuple[str, int], Suspect] = field(default_factory=dict)
     #: There was late work when it was last looked for.
     late_waiting: bool = False
-    #: How long the live part of the last cycle took, and the monotonic time of the next late part.
-    live_seconds: float = 0.0
-    late_at: float = 0.0
 
     async def cycle(self, *, patience_seconds: float | None = None) -> int:
-        """Evaluate what is live, then some of what came late; returns how many subjects were done or put off.
+        """What is live, then some of what came late; returns how many subjects were done or put off.
 
-        0: nothing to do now. Under a virtual clock all is one: the clock waits for it.
+        0: nothing to do now.
         """
+        return await self.live() + await self.late(patience_seconds=patience_seconds)
+
+    async def live(self) -> int:
+        """Evaluate a batch of what is live. Under a virtual clock that is all there is: the clock waits for it."""
         if self.clock.virtual:
-            started = clocks.monotonic()
-            done = await self._batch(evaluation.EVERYTHING)
-            self.live_seconds = clocks.monotonic() - started
-            return done
+            return await self._batch(evaluation.EVERYTHING)
+        return await self._batch(evaluation.Wanted(late=False))
+
+    async def late(self, *, patience_seconds: float | None = None) -> int:
+        """Evaluate some of what came late. May run beside live(): neither waits for the other's residents."""
+        if self.clock.virtual or not self.late_waiting:
+            return 0
         patience = self.patience_seconds if patience_seconds is None else patience_seconds
-        started = clocks.monotonic()
-        done = await self._batch(evaluation.Wanted(late=False))
-        self.live_seconds = clocks.monotonic() - started
-        if self.late_waiting and (clocks.monotonic() >= self.late_at or not patience):
-            started = clocks.monotonic()
-            done += await self._batch(evaluation.Wanted(live=False, patience_seconds=patience))
-            took = clocks.monotonic() - started
-            # Ingest has its turn, and so has what is live: only late work has to wait.
-            self.late_at = clocks.monotonic() + min(took, _BREATH_SECONDS)
-        return done
+        return await self._batch(evaluation.Wanted(live=False, patience_seconds=patience))
 
     async def _batch(self, wanted: evaluation.Wanted) -> int:
         found: list[Sort] = []
@@ -222,8 +217,11 @@ async def run(*, database: Database, clock: ClinicalClock, health: Health, wake:
         try:
             async with database.listen("evaluation_due", lambda _payload: hint.set()) as lost:
                 failures = 0
-                await _evaluate(evaluator, health, hint, lost)
-        except Exception as error:
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(_evaluate(evaluator, health, hint, lost), name="evaluate")
+                    group.create_task(_evaluate_late(evaluator, lost), name="evaluate late work")
+        except Exception as group_or_error:
+            error = _one(group_or_error)
             if not _away(error):
                 _log.error("evaluation failed", error=type(error).__name__, where=_where(error))
             else:
@@ -238,12 +236,13 @@ async def _evaluate(evaluator: Evaluator, health: Health, hint: asyncio.Event, l
     measured = -_METRICS_SECONDS
     while not lost.is_set():
         hint.clear()
-        done = await evaluator.cycle()
-        took = evaluator.live_seconds
+        started = clocks.monotonic()
+        done = await evaluator.live()
         health.good("alerting")
         if clocks.monotonic() - measured >= _METRICS_SECONDS:
             await evaluator.measure()
             measured = clocks.monotonic()
+        took = clocks.monotonic() - started
         if done >= _MANY or took >= _LONG_SECONDS:
             # Under load ingest has its turn, and more of one resident is evaluated together: also where few
             # residents are much work, because kits send what they kept for days.
@@ -251,17 +250,26 @@ async def _evaluate(evaluator: Evaluator, health: Health, hint: asyncio.Event, l
         if done:
             continue
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(hint.wait(), _idle(evaluator))
+            await asyncio.wait_for(hint.wait(), _LATE_SECONDS if evaluator.late_waiting else _IDLE_SECONDS)
             # What comes together is evaluated together.
             await asyncio.sleep(_COALESCE_SECONDS)
 
 
-def _idle(evaluator: Evaluator) -> float:
-    """How long to wait for something to come in."""
-    if not evaluator.late_waiting:
-        return _IDLE_SECONDS
-    wait = evaluator.late_at - clocks.monotonic()
-    return wait if wait > 0 else _LATE_SECONDS
+async def _evaluate_late(evaluator: Evaluator, lost: asyncio.Event) -> None:
+    """Beside it, a few residents at a time: what came late, with a rest as long, so that others have their turn."""
+    while not lost.is_set():
+        started = clocks.monotonic()
+        done = await evaluator.late()
+        took = clocks.monotonic() - started
+        await asyncio.sleep(min(took, _BREATH_SECONDS) if done else _LATE_SECONDS)
+
+
+def _one(error: Exception) -> Exception:
+    """The failure of a group of tasks: one that is not the database being away, if there is one."""
+    if not isinstance(error, ExceptionGroup):
+        return error
+    found = [_one(each) for each in error.exceptions]
+    return next((each for each in found if not _away(each)), found[0])
 
 
 def _away(error: Exception) -> bool:

@@ -59,6 +59,9 @@ async def test_it_hears(service: Service) -> None:
         resident = await world.resident(service.database, ward)
         await world.readings(service.database, resident, spo2(84, T0))
         await _raised(service.database, 1)
+        async with asyncio.timeout(30):
+            while not health.parts():  # noqa: ASYNC110 - health is told, it does not tell
+                await asyncio.sleep(0.01)
         assert health.parts() == {"alerting": None}
     assert [alert.rule for alert in await service.alerts()] == ["threshold/spo2/low"]
 
