@@ -71,7 +71,7 @@ async def _too_much(
     bases: Mapping[int, tuple[str, State]],
     moment: Moment,
 ) -> set[int]:
-    """Residents to leave to a later transaction: of those who may be much work, the first to become due go first."""
+    """Residents to leave to a later transaction: of those who may be much work, those who are little go first."""
     old = evaluation.micros(moment.now - _OLD)
     heavy = [i for i in taken.subjects if i not in bases or bases[i][0] != "head" or bases[i][1].through < old]
     if moment.until != evaluation.END:
@@ -80,11 +80,13 @@ async def _too_much(
     left, heavy = set(heavy[_MOST_WEIGHED:]), heavy[:_MOST_WEIGHED]
     since = {i: evaluation.moment(bases[i][1].through) if i in bases else evaluation.BEGINNING for i in heavy}
     weights = await evaluation.weights(connection, since, MOST_READINGS) if heavy else {}
+    # The first, so that nobody waits for ever; then those who turn out to be little work.
+    order = heavy[:1] + sorted(heavy[1:], key=lambda i: weights[i])
     readings = 0
-    for n, i in enumerate(heavy):
+    for n, i in enumerate(order):
         readings += weights[i]
         if n and readings > MOST_READINGS:
-            return left | set(heavy[n:])
+            return left | set(order[n:])
     return left
 
 
