@@ -49,7 +49,19 @@ POOR_FLAGS = frozenset(
         "nonpulsatile_signal",
         "questionable_pulse",
         "device_fault",
+        "sensor_unknown",
+        "signal_irregular",
+        "early_estimate",
+        "calibrating",
+        "unavailable",
+        "demonstration",
+        "test_data",
         "sample_insufficient",
+        "strip_misplaced",
+        "strip_wrong",
+        "sensor_too_hot",
+        "sensor_too_cold",
+        "interrupted",
     }
 )
 

@@ -9,16 +9,19 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from devices import catalogue, formats, message, topics
+from devices import catalogue, documents, formats, message, topics
 from devices.gatt import decoder as gatt
 from devices.message import Message, Reading
 
 _HEX = re.compile(rb"[0-9A-Fa-f\s]*")
+#: As tools for Bluetooth write bytes: (0x) 1E-8A-00, 0x1e8a00, 1e:8a:00.
+_WRITTEN = re.compile(r"(?:\(0x\)|0x)?\s*((?:[0-9A-Fa-f]{2}[:-]?)*)", re.ASCII)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -61,8 +64,9 @@ def _payload(given: str) -> bytes | None:
             return path.read_bytes()
     except OSError:  # hexadecimal too long for a file name
         pass
+    written = _WRITTEN.fullmatch(given.strip())
     try:
-        return bytes.fromhex(given)
+        return bytes.fromhex(given if written is None else re.sub("[:-]", "", written[1]))
     except ValueError:
         return None
 
@@ -83,7 +87,7 @@ def _shown(decoded: Message) -> dict[str, Any]:
 
 def _reading(one: Reading) -> dict[str, Any]:
     """value and unit: canonical, not rounded; value_sent and unit_sent: what the bytes said. taken_at without an
-    offset: the device's local time of no zone.
+    offset: the device's local time of no zone; a date alone if no more is known.
     """
     kind = catalogue.ENTRIES[one.code].kind
     value: Any = one.value_code
@@ -92,13 +96,16 @@ def _reading(one: Reading) -> dict[str, Any]:
     at = one.taken_at if one.time_source in ("own", "gateway") else None
     if at is not None:
         at = at.replace(microsecond=at.microsecond + one.taken_us)
+    local: datetime | date | None = one.local_time
+    if one.local_time is not None and one.time_source == "unknown" and documents.DATE_ONLY in one.flags:
+        local = one.local_time.date()
     return {
         "code": one.code,
         "value": value,
         "unit": one.unit,
         "value_sent": msgspec.Raw(message.value_token(one).encode()),
         "unit_sent": message.unit_token(one),
-        "taken_at": one.local_time if at is None else at,
+        "taken_at": local if at is None else at,
         "flags": one.flags,
         "context": one.context,
         "absent": one.absent,

@@ -32,9 +32,14 @@ class Envelope(NamedTuple):
 
 
 def parse(text: str) -> Any:
-    """The JSON content with numbers as written (devices.fields), or MALFORMED."""
+    """The JSON content with numbers as written (devices.fields), or MALFORMED. A byte order mark is ignored."""
     try:
-        return json.loads(text, parse_int=fields.Whole, parse_float=fields.Real, parse_constant=fields.NotFinite)
+        return json.loads(
+            text.removeprefix("\ufeff"),
+            parse_int=fields.Whole,
+            parse_float=fields.Real,
+            parse_constant=fields.NotFinite,
+        )
     except (ValueError, RecursionError):
         return MALFORMED
 

@@ -65,8 +65,12 @@ _QUALITIES: Final[Mapping[str, str]] = {
     "early-indication": "early_estimate",
 }
 _TESTS: Final = frozenset({"test-data", "demo-data"})
+#: By which meta.security says the same of a resource.
+_TEST_LABEL: Final = ("http://terminology.hl7.org/CodeSystem/v3-ActReason", "HTEST")
+_ABSENT_EXTENSION: Final = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 _OTHER_VALUES: Final = ("Ratio", "Range", "SampledData", "DateTime", "Time", "Period", "Reference", "Attachment")
 _POSITION: Final = "http://hl7.org/fhir/StructureDefinition/observation-bodyPosition"
+_MODIFIED: Final = "It has a modifierExtension, which may change what it means and is not known here."
 _NOBODY: Final = re.compile(r"(?:^|/)(?:Device|Group|Location)/")
 _ANNOTATION: Final = re.compile(r"\{[^{}]*\}")
 
@@ -92,6 +96,7 @@ def decode(device_id: str, payload: bytes) -> Message:
     kind = resource.get("resourceType") if isinstance(resource, dict) else None
     found = Collector(device_id, opened)
     if kind == "Observation":
+        _inside(found, 0, resource)
         _all(found, [(0, resource)])
         return found.message()
     if kind != "Bundle":
@@ -99,6 +104,8 @@ def decode(device_id: str, payload: bytes) -> Message:
         return documents.whole(opened, "schema", field, "Send an Observation, or a Bundle of them.")
     if str(resource.get("type", "collection")) not in _BUNDLES:
         return documents.whole(opened, "schema", "type", f"Known are {', '.join(sorted(_BUNDLES))}.")
+    if _is_test(resource):
+        return documents.whole(opened, "not_a_result", "meta.security")
     entries = resource.get("entry", [])
     if not isinstance(entries, list):
         return documents.whole(opened, "schema", "entry")
@@ -113,6 +120,8 @@ def _observations(found: Collector, entries: list[Any]) -> list[tuple[int, dict[
     for index, entry in enumerate(entries):
         resource = entry.get("resource") if isinstance(entry, dict) else None
         kind = resource.get("resourceType") if isinstance(resource, dict) else None
+        if isinstance(resource, dict):
+            _inside(found, index, resource)
         if kind == "Observation":
             assert isinstance(resource, dict)
             held.append((index, resource))
@@ -121,6 +130,20 @@ def _observations(found: Collector, entries: list[Any]) -> list[tuple[int, dict[
         elif type(kind) is not str or kind not in _BESIDE:
             found.refuse(index, "resource_unknown", "resourceType")
     return held
+
+
+def _inside(found: Collector, index: int, resource: dict[str, Any]) -> None:
+    """Refuses an Observation inside another resource, which would be passed over in silence otherwise."""
+    contained = resource.get("contained")
+    for place, one in enumerate(contained if isinstance(contained, list) else ()):
+        if isinstance(one, dict) and one.get("resourceType") == "Observation" and not fhir_terms.aside(one.get("code")):
+            detail = "An Observation inside another resource is not taken; send it as one of its own."
+            found.refuse(index, "resource_unknown", f"contained[{place}].resourceType", detail)
+
+
+def _is_test(resource: Mapping[str, Any]) -> bool:
+    meta = resource.get("meta")
+    return isinstance(meta, dict) and _TEST_LABEL in fhir_terms.codings({"coding": meta.get("security")})
 
 
 def _all(found: Collector, held: list[tuple[int, dict[str, Any]]]) -> None:
@@ -172,6 +195,8 @@ def _observation(found: Collector, index: int, one: dict[str, Any], known: fhir_
 
 def _shared(one: dict[str, Any], known: fhir_terms.Known) -> _Around:
     """What its readings share. Wrong where the Observation as a whole is refused."""
+    if one.get("modifierExtension"):
+        raise Wrong("resource_unknown", "modifierExtension", _MODIFIED)
     if known.kind == "missing":
         raise Wrong("code_missing", "code.coding")
     if known.kind == "ambiguous":
@@ -181,6 +206,8 @@ def _shared(one: dict[str, Any], known: fhir_terms.Known) -> _Around:
     status = one.get("status", "final")
     if type(status) is not str or status not in _TAKEN:
         raise Wrong("not_a_result", "status")
+    if _is_test(one):
+        raise Wrong("not_a_result", "meta.security")
     quality = _quality(one.get("interpretation"))
     flags = quality if status == "final" else (status, *quality)
     when, field = _when(one)
@@ -210,7 +237,9 @@ def _values(
         path = f"component[{place}]."
         attribute = fhir_terms.attribute(component.get("code"), component.get("valueCodeableConcept"))
         inner = fhir_terms.named(component.get("code"))
-        if attribute is not None:
+        if component.get("modifierExtension"):
+            found.refuse(index, "resource_unknown", path + "modifierExtension", _MODIFIED)
+        elif attribute is not None:
             context.setdefault(*attribute)
         elif inner.term is not None:
             parts.append((path, component, inner.term))
@@ -218,7 +247,7 @@ def _values(
             found.refuse(index, "code_ambiguous", path + "code.coding")
         elif inner.kind == "control":
             found.refuse(index, "control_solution", path + "code.coding")
-        elif "valueQuantity" in component or "valueInteger" in component:
+        elif not fhir_terms.aside(component.get("code")) and _counts(component):
             # Other components only tell how it was measured.
             found.refuse(index, "code_unknown" if inner.kind != "missing" else "code_missing", path + "code.coding")
     if context.get("site") == "control_solution":
@@ -230,6 +259,10 @@ def _values(
         of_term: dict[str, str | int | float | bool] = dict(term.context)
         _value(found, index, path, holder, term.code, shared._replace(set=group, context=_bounded(of_term | context)))
     return None
+
+
+def _counts(component: Mapping[str, Any]) -> bool:
+    return "valueQuantity" in component or "valueInteger" in component
 
 
 def _value(found: Collector, index: int, path: str, holder: dict[str, Any], code: str, shared: _Around) -> None:
@@ -278,7 +311,7 @@ def _value(found: Collector, index: int, path: str, holder: dict[str, Any], code
                     return found.refuse(index, "value_not_number", f"{path}value{kind}")
     except Wrong as error:
         return found.refuse(index, error.refusal.error, value)
-    absent = _absent(holder.get("dataAbsentReason")) if holder.get("dataAbsentReason") is not None else None
+    absent = _absent(holder)
     if isinstance(absent, str) and absent not in fields.REASONS:
         return found.refuse(index, absent, path + "dataAbsentReason.coding")
     found.add(
@@ -327,13 +360,28 @@ def _unit(code: str, quantity: dict[str, Any], path: str) -> tuple[str | None, s
     return None, "", path + "valueQuantity.system"
 
 
-def _absent(concept: Any) -> Absent | Any:
-    """The reason why there is no value; or an error."""
+def _absent(holder: Mapping[str, Any]) -> Absent | Any:
+    """The reason why there is no value, if one is given; or an error."""
+    concept = holder.get("dataAbsentReason")
+    if concept is None:
+        concept = _instead(holder.get("valueQuantity"))
+    if concept is None:
+        return None
     for system, code in fhir_terms.codings(concept):
         if system in _ABSENT_SYSTEMS:
             return code if code in fields.REASONS else "absent_unknown"
     # In words, or in somebody's own codes.
     return "unknown"
+
+
+def _instead(quantity: Any) -> Any:
+    """The reason that stands in the place of a number, as FHIR's extension of any element; as a concept."""
+    beside = quantity.get("_value") if isinstance(quantity, dict) else None
+    given = beside.get("extension") if isinstance(beside, dict) else None
+    for one in given[:32] if isinstance(given, list) else ():
+        if isinstance(one, dict) and one.get("url") == _ABSENT_EXTENSION:
+            return {"coding": [{"code": one.get("valueCode")}]}
+    return None
 
 
 def _when(one: Mapping[str, Any]) -> tuple[When, str]:

@@ -156,6 +156,8 @@ _PANELS: Final = frozenset(
 _BLOOD_PRESSURE: Final = frozenset(_PANELS - {(LOINC, "85353-1")})
 #: Clocks of devices beside the gateway's (HL7 PHD coincident time stamps): no measurement.
 _CLOCKS: Final = frozenset({(MDC, "67975"), (MDC, "67983"), (MDC, "68072"), (MDC, "68226")})
+#: Components of HL7 PHD that tell of the device: accuracy, limits, confidence, sensor's own alerts.
+_OF_DEVICE: Final = frozenset({(MDC, "67914"), (MDC, "67892"), (MDC, "68104"), (MDC, "68232"), (MDC, "526998")})
 #: Measurements of a control solution.
 _CONTROLS: Final = frozenset({(MDC, "160208")})
 
@@ -211,6 +213,11 @@ def named(concept: Any) -> Known:
     if not _BLOOD_PRESSURE.isdisjoint(given):
         return Known("blood_pressure")
     return Known("unknown" if _PANELS.isdisjoint(given) else "panel")
+
+
+def aside(concept: Any) -> bool:
+    """Whether a component says nothing of the resident, whatever its value is."""
+    return any(pair in _OF_DEVICE or pair in _CLOCKS for pair in codings(concept))
 
 
 #: MDC codes of units, for gateways that do not translate them.

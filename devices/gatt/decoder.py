@@ -40,7 +40,10 @@ CHARACTERISTICS: Final[Mapping[str, Callable[[Cursor], Frame]]] = MappingProxyTy
         "2A9D": scale.read,
     }
 )
-_UUID: Final = re.compile(r"(?:0x)?([0-9a-f]{4})|0000([0-9a-f]{4})-0000-1000-8000-00805f9b34fb", re.IGNORECASE)
+#: Of 16 bits, or of 128 with or without hyphens.
+_UUID: Final = re.compile(
+    r"(?:0x)?([0-9a-f]{4})|0000([0-9a-f]{4})(?:-0000-1000-8000-|000010008000)00805f9b34fb", re.IGNORECASE
+)
 
 
 class _Sent(NamedTuple):

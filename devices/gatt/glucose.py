@@ -56,6 +56,8 @@ _MEDICATIONS: Final = {
     5: "premixed_insulin",
 }
 _OVERRUN: Final = 0xFFFF
+#: Time offsets that are no number: the clock was moved by more than there is room for.
+_MOVED_TOO_FAR: Final = (0x7FFF, -0x8000)
 
 
 def read(cursor: Cursor) -> Frame:
@@ -65,7 +67,9 @@ def read(cursor: Cursor) -> Frame:
     local_time = cursor.time()
     offset = cursor.signed(2, "time offset") if flags & 0x01 else 0
     # The meter's clock was set by the offset, in minutes, since the base time began.
-    if local_time is not None:
+    if offset in _MOVED_TOO_FAR:
+        cursor.clock_wrong, local_time = True, None
+    elif local_time is not None:
         local_time += timedelta(minutes=offset)
     concentration: Decimal | Absent | None = None
     context: dict[str, str | int | float | bool] = {}

@@ -60,6 +60,19 @@ def test_a_characteristic_that_is_not_known_is_a_refusal(capsys: pytest.CaptureF
     assert run(capsys, "--characteristic", "2A00", "00")["refusals"][0]["error"] == "characteristic_unknown"
 
 
+@pytest.mark.parametrize("written", ["0x0048", "00:48", "(0x) 00-48", " 00 48 \n"])
+def test_bytes_as_other_tools_write_them(capsys: pytest.CaptureFixture[str], written: str) -> None:
+    (one,) = run(capsys, "--characteristic", "2A37", written)["readings"]
+    assert one["value"] == 72
+
+
+def test_of_a_date_alone_no_midnight_is_made(capsys: pytest.CaptureFixture[str]) -> None:
+    point = {"body_weight": {"value": 70.5, "unit": "kg"}}
+    point["effective_time_frame"] = {"time_interval": {"date": "2026-03-02", "part_of_day": "evening"}}
+    (one,) = run(capsys, "--format", "omh", json.dumps(point).encode().hex())["readings"]
+    assert (one["taken_at"], one["flags"]) == ("2026-03-02", ["date_only"])
+
+
 def test_files_of_bytes_and_of_digits(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     data = sent.heart_rate(72)
     for name, content in (("bytes", data), ("digits", data.hex().encode() + b"\n")):

@@ -228,6 +228,12 @@ def test_glucose_is_timed_by_base_and_offset() -> None:
     assert other.local_time == datetime(2027, 1, 1, 0, 1, 0)  # noqa: DTZ001
 
 
+@pytest.mark.parametrize("offset", [0x7FFF, -0x8000])
+def test_a_meter_whose_clock_was_moved_too_far_to_tell_has_no_time(offset: int) -> None:
+    (one,) = read("2A18", sent.meter(9, sent.TIME, offset=offset, value=sent.sfloat(61, -4), mol=True))
+    assert (one.value, one.taken_at, one.local_time, one.flags) == (6.1, None, None, ("clock_not_set",))
+
+
 @pytest.mark.parametrize(
     ("status", "absent"),
     [(None, "unknown"), (1 << 5, "positive-infinity"), (1 << 6, "negative-infinity"), (6, "error")],

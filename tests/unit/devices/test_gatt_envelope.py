@@ -21,7 +21,17 @@ PULSE = sent.heart_rate(72)
 AT = "2026-11-21T10:00:01.250Z"
 
 
-@pytest.mark.parametrize("characteristic", ["2A37", "2a37", "0x2A37", "0X2a37", "00002a37-0000-1000-8000-00805F9B34FB"])
+@pytest.mark.parametrize(
+    "characteristic",
+    [
+        "2A37",
+        "2a37",
+        "0x2A37",
+        "0X2a37",
+        "00002a37-0000-1000-8000-00805F9B34FB",
+        "00002a3700001000800000805f9b34fb",
+    ],
+)
 def test_a_characteristic_is_named_by_any_of_its_uuids(characteristic: str) -> None:
     got = sent.decode(sent.frame(characteristic, PULSE))
     assert (got.refusals, [one.value for one in got.readings]) == ((), [72])

@@ -197,7 +197,8 @@ def test_a_message_with_just_an_id_is_answered_by_it() -> None:
     ("payload", "error"),
     [
         (b"", "not_json"),
-        (b"\xef\xbb\xbf{}", "not_json"),
+        (b"\xef\xbb\xbf", "not_json"),
+        (b"\xef\xbb\xbf{}", "schema"),
         (b"{", "not_json"),
         (b'{"a":' * 200_00, "not_json"),
         (b"[" * 200_000, "not_json"),
@@ -215,6 +216,12 @@ def test_what_is_no_message_is_refused_whole(payload: bytes, error: str) -> None
     got = decode(payload)
     assert [one.error for one in got.refusals] == [error]
     assert (got.readings, got.seq, got.id, got.refusals[0].index) == ((), None, got.digest, None)
+
+
+def test_a_byte_order_mark_before_a_message_and_line_ends_of_windows_are_ignored() -> None:
+    plain = json.dumps(envelope(reading()), indent=1)
+    got = decode(b"\xef\xbb\xbf" + plain.replace("\n", "\r\n").encode())
+    assert (got.readings, got.refusals, got.seq) == (decode(plain.encode()).readings, (), 7)
 
 
 def test_a_reading_that_is_no_object_is_refused_alone() -> None:
