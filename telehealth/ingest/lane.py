@@ -75,7 +75,8 @@ class Bounds:
     shares: int
 
 
-LIVE = Bounds(2000, 8000, 32 * 1024 * 1024, 2)
+#: One share: two had one wait for less, but on two busy cores smaller batches cost more than that.
+LIVE = Bounds(2000, 8000, 32 * 1024 * 1024, 1)
 #: Small, so that it neither holds locks nor the disk for long while something live comes.
 BACKLOG = Bounds(200, 1000, 16 * 1024 * 1024, 1)
 
