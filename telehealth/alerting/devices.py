@@ -106,7 +106,11 @@ def _by_rule(readings: Sequence[Reading]) -> Mapping[str, list[_Sample]]:
 
 def _episodes(device_pk: int, rule: str, series: Sequence[_Sample], assigned: Sequence[int]) -> Iterator[Episode]:
     run: list[_Sample] = []
+    # Where values of one moment differ (those of unknown time that came together do), red counts.
+    reds = {sample.at for sample in series if sample.why is not None}
     for sample in series:
+        if sample.why is None and sample.at in reds:
+            continue
         if run and (sample.why is None or _end(run, assigned) <= sample.at):
             yield _episode(device_pk, rule, run, min(sample.at, _end(run, assigned)))
             run = []

@@ -154,3 +154,15 @@ async def test_red_reading_of_uncertain_time(service: Service) -> None:
     [alert] = await service.alerts(resident)
     assert (alert.rule, alert.kind, alert.onset_at) == ("threshold/spo2/low", "physiological", T0 + MINUTE)
     assert "clock" in alert.reason
+
+
+async def test_values_of_one_moment_that_differ_are_one_episode(service: Service) -> None:
+    """However red and normal values of the same moment, or of unknown times, are mixed, red counts, and once."""
+    ward = await world.ward(service.database)
+    for known_time, rule in ((True, "unassigned/spo2/low"), (False, "clock/spo2/low")):
+        device = await world.device(service.database, ward)
+        mixed = [spo2(value, T0, known_time=known_time, source_id=f"{n}") for n, value in enumerate((84, 97) * 12)]
+        assert await _receive(service, device, *mixed) == len(mixed)
+        [alert] = [alert for alert in await service.alerts() if alert.device_pk == device.pk]
+        assert (alert.rule, alert.condition) == (rule, "active")
+    assert len(await service.episodes()) == 2
