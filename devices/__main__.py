@@ -29,13 +29,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m devices", description="Decode what devices send.")
     commands = parser.add_subparsers(dest="command", required=True)
     decode = commands.add_parser("decode", help="decode one payload and print its readings and refusals as JSON")
-    decode.add_argument("--format", choices=formats.known(), help="native, or gatt with --characteristic")
+    decode.add_argument("--format", metavar="F", help=f"{', '.join(formats.known())}; native if none is named")
     decode.add_argument(
         "--characteristic", metavar="UUID", help="the payload is one frame of this Bluetooth characteristic"
     )
     decode.add_argument("--device", default="device", metavar="ID", help="device_id, part of a reading's identity")
     decode.add_argument("payload", metavar="HEX|FILE|-", help="bytes as hexadecimal, a file, or - for standard input")
     given = parser.parse_args(arguments)
+    if given.format is not None and given.format not in formats.known():
+        why = formats.adapters().broken.get(given.format, f"known are {', '.join(formats.known())}")
+        parser.error(f"--format: {why}")
     if not topics.valid_device_id(given.device):
         parser.error("--device: 1 to 64 of A-Z a-z 0-9 _ -")
     if given.characteristic is not None and given.format not in (None, "gatt"):

@@ -14,6 +14,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from devices import formats
 from telehealth import clock
 from telehealth.config import Settings
 from telehealth.errors import TelehealthError
@@ -39,6 +40,7 @@ async def everything(settings: Settings) -> list[Result]:
         await _tried("database: connect, role and schema", lambda: _schema(settings)),
         await _tried("database: write and roll back", lambda: _write(settings)),
         await _tried("database: its clock and ours agree", lambda: _clocks(settings)),
+        await _tried("adapters: each that is installed can be used", _adapters),
         await _tried("broker: publish and receive", lambda: _round_trip(settings)),
     ]
 
@@ -83,6 +85,12 @@ async def _clocks(settings: Settings) -> None:
         after = clock.real_now()
     if not before - _LARGEST_DIFFERENCE <= there <= after + _LARGEST_DIFFERENCE:
         raise TelehealthError(f"the clocks differ by {abs(there - after).total_seconds():.0f} s: set both by NTP")
+
+
+async def _adapters() -> None:
+    broken = formats.adapters().broken
+    if broken:
+        raise TelehealthError("; ".join(f"{name}: {reason}" for name, reason in sorted(broken.items())))
 
 
 async def _round_trip(settings: Settings) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from aiohttp import web
 
+from devices import formats
 from telehealth import failpoints, log
 from telehealth.alerting import evaluator
 from telehealth.brokers import control, keeping, rules
@@ -77,6 +78,8 @@ async def run(
 
     listening is called with the port once the web role answers.
     """
+    if wanted & {"ingest", "web"}:
+        _adapters()
     jobs: dict[str, Coroutine[Any, Any, None]] = {
         "clock": clock_row.follow(parts.database, parts.clock),
     }
@@ -101,6 +104,15 @@ async def run(
                 task.add_done_callback(lambda done: None if done.cancelled() or stop.is_set() else stopper.cancel())
     except* TelehealthError as failed:
         raise failed.exceptions[0] from None
+
+
+def _adapters() -> None:
+    """Loads the adapters before anything waits for one, and tells of those that cannot be used."""
+    found = formats.adapters()
+    for name, reason in found.broken.items():
+        _log.warning("an adapter cannot be used", format=name, reason=reason)
+    if found.decoders:
+        _log.info("adapters", formats=sorted(found.decoders))
 
 
 async def _stop_in_order(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:

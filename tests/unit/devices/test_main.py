@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from devices import formats
 from devices.__main__ import main
 from tests.unit.devices.payloads import envelope, reading
 
@@ -31,6 +32,18 @@ def test_decode_reads_hexadecimal_a_file_and_standard_input(
     for given in (PAYLOAD.hex(), str(file), "-"):
         assert main(["decode", "--format", "native", "--device", "d1", given]) == 0
         _check(capsys.readouterr().out)
+
+
+def test_a_format_whose_adapter_is_broken_is_told_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = {"acme": "cannot be imported: ImportError"}
+    monkeypatch.setattr(formats, "adapters", lambda: formats.Adapters({}, broken))
+    for name, why in (("acme", "ImportError"), ("morse", "known are cbor, fhir, gatt, native, omh, tenovi, theengs")):
+        with pytest.raises(SystemExit) as stopped:
+            main(["decode", "--format", name, "00"])
+        assert stopped.value.code == 2
+        assert why in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
