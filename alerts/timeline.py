@@ -62,6 +62,11 @@ POOR_FLAGS = frozenset(
         "sensor_too_hot",
         "sensor_too_cold",
         "interrupted",
+        # of a stretch of time, not of a moment
+        "average",
+        "median",
+        "minimum",
+        "maximum",
     }
 )
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from devices import catalogue, documents, fhir_terms, fields, message, units
+from devices import catalogue, documents, fhir_status, fhir_terms, fields, message, units
 from devices.documents import Collector, When
 from devices.fhir_terms import Term
 from devices.fields import Wrong
@@ -47,6 +47,8 @@ _BESIDE: Final = frozenset(
 _BUNDLES: Final = frozenset({"collection", "transaction", "batch", "message", "document", "searchset"})
 _TAKEN: Final = frozenset({"final", "preliminary", "amended", "corrected"})
 _COMPONENTS_LIMIT: Final = 100
+#: A comparator and a date alone are flags too.
+_FLAGS_LIMIT: Final = fields.FLAGS_LIMIT - 2
 _ABSENT_SYSTEMS: Final = frozenset(
     {"", "http://terminology.hl7.org/CodeSystem/data-absent-reason", "http://hl7.org/fhir/data-absent-reason"}
 )
@@ -97,7 +99,7 @@ def decode(device_id: str, payload: bytes) -> Message:
     found = Collector(device_id, opened)
     if kind == "Observation":
         _inside(found, 0, resource)
-        _all(found, [(0, resource)])
+        _all(found, [(0, resource)], {})
         return found.message()
     if kind != "Bundle":
         field = "resourceType" if isinstance(resource, dict) else None
@@ -111,7 +113,8 @@ def decode(device_id: str, payload: bytes) -> Message:
         return documents.whole(opened, "schema", "entry")
     if len(entries) > message.READINGS_LIMIT:
         return documents.whole(opened, "too_many_readings", "entry")
-    _all(found, _observations(found, entries))
+    addresses = {index: entry.get("fullUrl") for index, entry in enumerate(entries) if isinstance(entry, dict)}
+    _all(found, _observations(found, entries), addresses)
     return found.message()
 
 
@@ -146,9 +149,14 @@ def _is_test(resource: Mapping[str, Any]) -> bool:
     return isinstance(meta, dict) and _TEST_LABEL in fhir_terms.codings({"coding": meta.get("security")})
 
 
-def _all(found: Collector, held: list[tuple[int, dict[str, Any]]]) -> None:
+def _all(found: Collector, held: list[tuple[int, dict[str, Any]]], addresses: Mapping[int, Any]) -> None:
+    doubts = fhir_status.found(held, addresses)
+    for index in doubts.alone:
+        found.refuse(index, "nothing_measured", "derivedFrom", "What it is about is not in the message.")
     measured = [
-        (index, one, known) for index, one in held if (known := fhir_terms.named(one.get("code"))).kind != "clock"
+        (index, one, known)
+        for index, one in held
+        if (known := fhir_terms.named(one.get("code"))).kind != "clock" and index not in doubts.status
     ]
     people = {name for _, one, _ in measured if (name := _person(one)) is not None}
     for index, one, known in measured:
@@ -156,7 +164,7 @@ def _all(found: Collector, held: list[tuple[int, dict[str, Any]]]) -> None:
             # Whoever has the device, it can be only one of them.
             found.refuse(index, "subject_unclear", "subject")
         else:
-            _observation(found, index, one, known)
+            _observation(found, index, one, known, doubts.flags.get(index, ()))
 
 
 def _person(observation: Mapping[str, Any]) -> str | None:
@@ -179,9 +187,11 @@ def _labelled(subject: Mapping[str, Any]) -> bool:
     return isinstance(identifier, dict) and identifier.get("system") == fhir_terms.OWN_SUBJECT
 
 
-def _observation(found: Collector, index: int, one: dict[str, Any], known: fhir_terms.Known) -> None:
+def _observation(
+    found: Collector, index: int, one: dict[str, Any], known: fhir_terms.Known, doubts: tuple[str, ...]
+) -> None:
     try:
-        shared = _shared(one, known)
+        shared = _shared(one, known, doubts)
         components = one.get("component", [])
         if not isinstance(components, list) or not all(isinstance(part, dict) for part in components):
             raise Wrong("schema", "component")
@@ -193,8 +203,8 @@ def _observation(found: Collector, index: int, one: dict[str, Any], known: fhir_
         _values(found, index, one, known, components, shared)
 
 
-def _shared(one: dict[str, Any], known: fhir_terms.Known) -> _Around:
-    """What its readings share. Wrong where the Observation as a whole is refused."""
+def _shared(one: dict[str, Any], known: fhir_terms.Known, doubts: tuple[str, ...]) -> _Around:
+    """What its readings share. doubts: flags that another Observation tells of. Wrong where all of it is refused."""
     if one.get("modifierExtension"):
         raise Wrong("resource_unknown", "modifierExtension", _MODIFIED)
     if known.kind == "missing":
@@ -209,10 +219,10 @@ def _shared(one: dict[str, Any], known: fhir_terms.Known) -> _Around:
     if _is_test(one):
         raise Wrong("not_a_result", "meta.security")
     quality = _quality(one.get("interpretation"))
-    flags = quality if status == "final" else (status, *quality)
+    flags = (*(() if status == "final" else (status,)), *quality, *(doubt for doubt in doubts if doubt not in quality))
     when, field = _when(one)
     subject = _subject(one.get("subject"))
-    return _Around(when, field, _source_id(one.get("identifier")), subject, None, _context(one), flags)
+    return _Around(when, field, _source_id(one.get("identifier")), subject, None, _context(one), flags[:_FLAGS_LIMIT])
 
 
 def _values(

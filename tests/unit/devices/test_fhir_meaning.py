@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from tests.unit.devices.foreign import decoded, errors, values
+from tests.unit.devices.foreign import decoded, errors, nearly, values
 from tests.unit.devices.test_fhir import MDC, UCUM, bundle, coded, component, observation, pressure, quantity
 
 LABEL = {"system": "http://terminology.hl7.org/CodeSystem/v3-ActReason", "code": "HTEST"}
@@ -67,3 +69,57 @@ def test_a_reason_in_the_place_of_the_number(extension: Any, absent: str | None,
     got = decoded("fhir", observation(valueQuantity=without))
     assert [(one.value, one.absent, one.unit) for one in got.readings] == ([(None, absent, "/min")] if absent else [])
     assert errors(got) == ([error] if error else [])
+
+
+# What a device says of its measurement in an Observation of its own
+
+
+def status(code: str, *bits: int, clear: tuple[int, ...] = (), **fields: Any) -> dict[str, Any]:
+    """An Observation of bits as HL7 PHD has it."""
+    said = [(bit, "Y") for bit in bits] + [(bit, "N") for bit in clear]
+    parts = [
+        component(
+            coded(f"{code}.{bit}", system="http://hl7.org/fhir/uv/phd/CodeSystem/ASN1ToHL7"),
+            valueCodeableConcept=coded(answer, system="http://terminology.hl7.org/CodeSystem/v2-0136"),
+        )
+        for bit, answer in said
+    ]
+    return observation(**({"code": coded(code, system=MDC), "valueQuantity": None, "component": parts} | fields))
+
+
+def test_the_status_of_a_cuff_is_flags_of_the_pressure_it_names() -> None:
+    bits = status("8410608", 0, 5, 9, clear=(1,), derivedFrom=[{"reference": "Observation/bp-1"}])
+    for held in ([pressure(id="bp-1"), observation(id="hr"), bits], [bits, pressure(id="bp-1"), observation(id="hr")]):
+        got = decoded("fhir", bundle(*held))
+        assert got.refusals == ()
+        assert {one.code: one.flags for one in got.readings} == {
+            **dict.fromkeys(("systolic", "diastolic", "mean_arterial"), ("motion", "position")),
+            "pulse": (),
+        }
+    (named,) = [{"reference": "urn:uuid:0"}]
+    got = decoded("fhir", bundle(pressure(), status("8410608", 1, derivedFrom=[named])))
+    assert {one.flags for one in got.readings} == {("cuff_loose",)}
+
+
+def test_a_status_that_names_nothing_is_of_its_kind_and_moment() -> None:
+    spo2 = observation(code=coded("59408-5"), valueQuantity=quantity(93, "%"))
+    late = observation(code=coded("59408-5"), valueQuantity=quantity(94, "%"), effectiveDateTime="2026-03-02T12:00:00Z")
+    weight = observation(code=coded("29463-7"), valueQuantity=quantity(70, "kg"))
+    got = decoded("fhir", bundle(spo2, late, weight, status("150604", 10, 2, clear=(4,))))
+    assert [one.flags for one in got.readings] == [("low_perfusion", "sensor_displaced"), (), ()]
+    every = decoded("fhir", bundle(spo2, status("150604", *range(20))))
+    assert len(every.readings[0].flags) == 14
+
+
+def test_a_status_without_its_measurement_is_refused() -> None:
+    elsewhere = status("8417752", 9, derivedFrom=[{"reference": "Observation/elsewhere"}])
+    assert errors(decoded("fhir", elsewhere)) == [("nothing_measured", "derivedFrom", 0)]
+    got = decoded("fhir", bundle(observation(), elsewhere))
+    assert (values(got), errors(got)) == ({"pulse": 72}, [("nothing_measured", "derivedFrom", 1)])
+
+
+@given(
+    st.lists(nearly(status("8410608", 0, derivedFrom=[{"reference": "Observation/a"}]), pressure(id="a")), max_size=3)
+)
+def test_whatever_a_status_is_it_stops_nothing(held: list[Any]) -> None:
+    decoded("fhir", bundle(*held))
