@@ -10,19 +10,16 @@ and they seldom wait for each other's devices.
 from __future__ import annotations
 
 import asyncio
-import random
 import zlib
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import msgspec
-
-from devices.errors import Refusal
 from telehealth import clock, failpoints, log, metrics
 from telehealth.clock import ClinicalClock
 from telehealth.ingest import mqtt, reading
 from telehealth.ingest.receipts import Receipts
+from telehealth.ingest.suspects import Held, Suspects, patience
 from telehealth.model.delivery import Delivery, Lane, Status
 from telehealth.store import db, ingest, outage
 from telehealth.store.db import Database
@@ -34,7 +31,6 @@ _ACTOR = db.service("ingest")
 #: What a decoded reading or a refusal takes in memory, beside the payload; generously.
 _DECODED_BYTES = 1024
 _TRANSACTION_SECONDS = 40.0
-_LONGEST_WAIT_SECONDS = 5.0
 #: How long the broker may take, at the end, to accept the last receipts.
 _LAST_RECEIPTS_SECONDS = 0.7
 #: How long to wait for the broker to take receipts, when many wait, before some are given up.
@@ -50,18 +46,6 @@ _TOO_MUCH = (*db.REFUSED_WORK, TimeoutError)
 
 #: report(part, trouble): a part of this lane works (None) or why not.
 Report = Callable[[str, str | None], None]
-
-
-@dataclass(slots=True)
-class Held:
-    """One message between the broker and its acknowledgement. what None: nothing to store. size: in memory, about."""
-
-    connection: mqtt.Connection
-    mid: int
-    qos: int
-    size: int
-    what: Delivery | Status | None
-    failures: int = 0
 
 
 @dataclass(frozen=True)
@@ -117,6 +101,9 @@ class Worker:
         self._before = gives_way_to
         self._connections: list[mqtt.Connection] = []
         self._shares = [_Share() for _ in range(bounds.shares)]
+        self._suspects = Suspects(name, self._try_again)
+        #: Transactions that brought readings.
+        self._stored = 0
         self._bytes = 0
         #: How long the last transaction took.
         self._took_seconds = 0.0
@@ -137,6 +124,7 @@ class Worker:
         async with asyncio.TaskGroup() as group:
             for share in self._shares:
                 group.create_task(self._work(share), name=f"{self.name} commits")
+            group.create_task(self._suspects.run(self._stop), name=f"{self.name} tries again")
         self._idle.set()
         await self._send_last()
 
@@ -145,13 +133,14 @@ class Worker:
         for share in self._shares:
             share.arrived.set()
         self._gathered.set()
+        self._suspects.wake()
         for connection in self._connections:
             connection.read_no_more()
 
     @property
     def busy(self) -> bool:
         """Whether something is waiting or being committed."""
-        return any(share.busy for share in self._shares)
+        return self._suspects.busy or any(share.busy for share in self._shares)
 
     def writes_again(self) -> None:
         """The database takes writes: whatever was wrong is over, unless a batch still finds otherwise."""
@@ -171,6 +160,7 @@ class Worker:
             keep = deque(held for held in share.waiting if held.connection is not connection)
             self._bytes -= sum(held.size for held in share.waiting if held.connection is connection)
             share.waiting = keep
+        self._bytes -= self._suspects.forget(connection)
         self._read_on()
 
     async def settled(self, connection: mqtt.Connection, seconds: float) -> None:
@@ -321,22 +311,41 @@ class Worker:
         attempt = 0
         while parts and not (self._stop.is_set() and attempt):
             part = parts[-1]
+            began = clock.monotonic()
             try:
                 taken = await self._take_in(part)
             except Exception as error:
                 if _of_data(error) and (narrowed := self._narrowed(part, error)):
                     parts[-1:] = narrowed
                     continue
+                if len(part) == 1 and not _away(error):
+                    self._put_off(parts.pop()[0], error, clock.monotonic() - began)
+                    continue
                 attempt += 1
-                self._away(error, attempt)
-                await self._pause(_patience(attempt), self._stop)
+                self._cannot(error, attempt)
+                await self._pause(patience(attempt), self._stop)
                 self._bytes -= _forget_lost(parts)
-                if isinstance(error, _TOO_MUCH):
+                if not _away(error):
                     _lighten(parts)
                 continue
             parts.pop()
             attempt = 0
             self._done(part, taken)
+
+    def _put_off(self, held: Held, error: Exception, took: float) -> None:
+        if held.tries == 0 or held.stored == self._stored:
+            # Nothing else was stored since: it may well be the database.
+            self._cannot(error, held.tries + 1)
+        self._suspects.put_off(held, error, took=took, stored=self._stored)
+
+    async def _try_again(self, held: Held) -> None:
+        """One message that failed alone."""
+        if held.connection.lost.done():
+            self._bytes -= held.size
+            return
+        await self._commit([held])
+        if not self._suspects.has(held):
+            self._suspects.all_due()
 
     async def _take_in(self, batch: list[Held]) -> Taken:
         deliveries = [held.what for held in batch if type(held.what) is Delivery]
@@ -348,6 +357,7 @@ class Worker:
             taken = await ingest.take_in(connection, deliveries, statuses, now=now, stepped=stepped)
             failpoints.reach("ingest.before_commit")
         failpoints.reach("ingest.committed")
+        self._stored += bool(taken.received)
         self._well()
         return taken
 
@@ -377,15 +387,14 @@ class Worker:
         if held.failures == 2:
             return None
         _log.error("a message cannot be stored and is set aside", lane=self.name, error=type(error).__name__)
-        # Should even that fail, it is left out: without a receipt its device keeps it.
-        held.what = _set_aside(held.what) if isinstance(held.what, Delivery) and held.failures == 1 else None
+        held.set_aside()
         return [part]
 
     def _well(self) -> None:
         self._report("database", None)
         self._report("ingest", None)
 
-    def _away(self, error: Exception, attempt: int) -> None:
+    def _cannot(self, error: Exception, attempt: int) -> None:
         trouble = outage.sentence(error)
         if isinstance(error, db.AWAY):
             self._report("database", trouble)
@@ -405,15 +414,11 @@ def _entries(what: Delivery | Status | None) -> int:
 
 
 def _lighten(parts: list[list[Held]]) -> None:
-    """The database took too long for the last part: try half of it, and one message after the others."""
-    if not parts:
-        return
-    part = parts.pop()
-    middle = len(part) // 2
+    """The last part took the database too long, or may be what is wrong: try half of it."""
+    middle = len(parts[-1]) // 2 if parts else 0
     if middle:
+        part = parts.pop()
         parts += [part[middle:], part[:middle]]
-    else:
-        parts.insert(0, part)
 
 
 def _forget_lost(parts: list[list[Held]]) -> int:
@@ -426,19 +431,11 @@ def _forget_lost(parts: list[list[Held]]) -> int:
     return forgotten
 
 
-def _set_aside(delivery: Delivery) -> Delivery:
-    """The message without its readings, refused as a whole; its bytes go to quarantine."""
-    why = Refusal("not_storable", None, "The message could not be stored; its bytes are kept for a person.")
-    return msgspec.structs.replace(
-        delivery, message=msgspec.structs.replace(delivery.message, readings=(), refusals=(why,))
-    )
-
-
 def _of_data(error: Exception) -> bool:
     """Whether a failure lies in what was to be stored, rather than in the database."""
     return isinstance(error, db.DATA) and not isinstance(error, db.AWAY)
 
 
-def _patience(attempt: int) -> float:
-    """Jittered, doubling, so that many services do not come back in step."""
-    return float(min(_LONGEST_WAIT_SECONDS, 0.1 * 2 ** min(attempt, 10)) * random.uniform(0.5, 1.0))
+def _away(error: Exception) -> bool:
+    """Whether the database is not there for anybody."""
+    return isinstance(error, db.AWAY) and not isinstance(error, _TOO_MUCH) and not db.unclear(error)

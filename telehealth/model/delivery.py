@@ -58,3 +58,11 @@ class Answer(msgspec.Struct, gc=False):
     seqs: list[int]
     ids: list[str]
     refused: list[Refused]
+
+
+def set_aside(delivery: Delivery) -> Delivery:
+    """The message without its readings, refused as a whole; its bytes go to quarantine."""
+    why = Refusal("not_storable", None, "The message could not be stored; its bytes are kept for a person.")
+    return msgspec.structs.replace(
+        delivery, message=msgspec.structs.replace(delivery.message, readings=(), refusals=(why,))
+    )

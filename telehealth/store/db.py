@@ -92,6 +92,11 @@ REFUSED_WORK = (
 COLLIDED = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 
 
+def unclear(error: BaseException) -> bool:
+    """Whether an error may lie in the database or in one piece of work: only trying other work tells which."""
+    return isinstance(error, asyncpg.InternalServerError) or not isinstance(error, (*AWAY, *DATA))
+
+
 class Database:
     """A pool of connections of the application role."""
 

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from datetime import datetime
 
 from aiohttp import web
 from aiohttp.http import HttpProcessingError
 
 from devices import formats, message, receipts
-from telehealth import metrics
+from telehealth import log, metrics
 from telehealth.model import secrets
-from telehealth.model.delivery import Answer, Delivery, Lane
+from telehealth.model.delivery import Answer, Delivery, Lane, set_aside
 from telehealth.store import credentials, db, ingest
+from telehealth.store.ingest import Taken
 from telehealth.web import errors, keys
 from telehealth.web.admission import ADMISSION
 
+_log = log.get("web")
 _ACTOR = db.service("ingest")
 _SECONDS = 20.0
 
@@ -148,13 +151,24 @@ async def _take_in(request: web.Request, lane: Lane, device_id: str, payload: by
     if format is not None:
         topic = f"{topic}/{format}"
     delivery = Delivery(lane, topic, device_id, payload, now, decoded)
-    transaction = request.app[keys.DATABASE].transaction(_ACTOR)
-    async with request.app[ADMISSION].transaction(), transaction as connection:
-        stepped = request.app[keys.CLOCK].virtual
-        taken = await ingest.take_in(connection, [delivery], now=now, stepped=stepped)
+    try:
+        taken = await _store(request, delivery, now)
+    except db.DATA as error:
+        if isinstance(error, db.AWAY):
+            raise
+        # The same message again would fail again, for ever; as by MQTT its bytes are kept for a person.
+        _log.error("a message cannot be stored and is set aside", lane="http", error=type(error).__name__)
+        taken = await _store(request, set_aside(delivery), now)
     metrics.MESSAGES.labels("http").inc()
     metrics.READINGS.labels("stored").inc(taken.stored)
     metrics.READINGS.labels("duplicate").inc(taken.received - taken.stored)
-    for error, count in taken.refusals.items():
-        metrics.REFUSALS.labels(error).inc(count)
+    for kind, count in taken.refusals.items():
+        metrics.REFUSALS.labels(kind).inc(count)
     return taken.answers[0] if taken.answers else None
+
+
+async def _store(request: web.Request, delivery: Delivery, now: datetime) -> Taken:
+    transaction = request.app[keys.DATABASE].transaction(_ACTOR)
+    async with request.app[ADMISSION].transaction(), transaction as connection:
+        stepped = request.app[keys.CLOCK].virtual
+        return await ingest.take_in(connection, [delivery], now=now, stepped=stepped)

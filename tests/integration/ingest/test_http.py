@@ -14,6 +14,7 @@ from telehealth import config
 from telehealth.clock import ClinicalClock, Step
 from telehealth.model import secrets
 from telehealth.model.health import Health
+from telehealth.store import ingest
 from telehealth.store.db import Database
 from telehealth.web import app
 from tests.integration.ingest import wards
@@ -153,3 +154,22 @@ async def test_more_at_once_than_there_is_room_for(database: Database) -> None:
             writer.close()
         assert (await client.post(url, data=io.BytesIO(payload), headers=headers)).status == 200
     assert len(await wards.rows(database, "SELECT 1 FROM reading")) == 1
+
+
+async def test_a_message_that_cannot_be_stored_is_set_aside(
+    database: Database,
+    client: test_utils.TestClient[web.Request, web.Application],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is refused with its bytes kept, not answered by an error for ever; the log has nothing of it."""
+    await _device(database)
+
+    async def broken(*_: object, **__: object) -> None:
+        raise KeyError("61")
+
+    monkeypatch.setattr(ingest, "insert", broken)
+    status, receipt = await _post(client, envelope(spo2(61), seq=1))
+    assert status == 200
+    assert receipt["through"] == 1
+    assert [one["error"] for one in receipt["refused"]] == ["not_storable"]
+    assert await wards.rows(database, "SELECT 1 FROM quarantine WHERE error = 'not_storable'")
