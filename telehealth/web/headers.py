@@ -8,6 +8,7 @@ import secrets
 
 import structlog
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 from aiohttp.typedefs import Handler
 
 from telehealth import clock, log
@@ -26,6 +27,10 @@ _ALWAYS = {
 }
 
 
+#: The rest of a request that is broken, after its answer: nobody needs to look into that.
+_OF_CLIENTS = (web.RequestPayloadError, HttpProcessingError, ConnectionError)
+
+
 class _Discreet(logging.Filter):
     """The HTTP server's own errors, without the request that caused them: it logs what it could not parse."""
 
@@ -33,7 +38,9 @@ class _Discreet(logging.Filter):
         kind = record.exc_info[0] if record.exc_info else None
         record.msg, record.args = "request not handled: %s", (kind.__name__ if kind is not None else "unknown",)
         record.exc_info = record.exc_text = record.stack_info = None
-        return True
+        if kind is not None and issubclass(kind, _OF_CLIENTS):
+            record.levelno, record.levelname = logging.INFO, "INFO"
+        return logging.getLogger(record.name).isEnabledFor(record.levelno)
 
 
 _DISCREET = _Discreet()

@@ -191,3 +191,18 @@ async def test_what_cannot_be_parsed_is_not_logged(
     captured = capsys.readouterr()
     assert "zq9Secret" not in captured.out + captured.err + caplog.text
     assert "request not handled" in captured.out + captured.err
+
+
+async def test_a_broken_rest_of_a_request_is_no_error_of_ours(server: Server, caplog: pytest.LogCaptureFixture) -> None:
+    """What is wrong after the answer was given is noted, quietly: nobody is called for it."""
+    host, port = server.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    with caplog.at_level("INFO"):
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Encoding: gzip\r\nContent-Length: 9\r\n\r\n")
+        assert b"200" in await reader.readline()
+        writer.write(b"zq9Secret")
+        await reader.read()
+    writer.close()
+    noted = [record for record in caplog.records if "request not handled" in record.getMessage()]
+    assert [record.levelname for record in noted] == ["INFO"]
+    assert "zq9Secret" not in caplog.text
