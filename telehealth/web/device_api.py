@@ -11,7 +11,6 @@ import base64
 from datetime import datetime
 
 from aiohttp import web
-from aiohttp.http import HttpProcessingError
 
 from devices import formats, message, receipts
 from telehealth import log, metrics
@@ -19,7 +18,7 @@ from telehealth.model import secrets
 from telehealth.model.delivery import Answer, Delivery, Lane, set_aside
 from telehealth.store import credentials, db, ingest
 from telehealth.store.ingest import Taken
-from telehealth.web import errors, keys
+from telehealth.web import errors, keys, parse
 from telehealth.web.admission import ADMISSION
 
 _log = log.get("web")
@@ -125,7 +124,7 @@ async def _body(request: web.Request) -> bytes:
         while not too_long and (chunk := await request.content.read(65536)):
             body += chunk
             too_long = len(body) > message.SEARCH_LIMIT
-    except (web.RequestPayloadError, HttpProcessingError):
+    except parse.BROKEN:
         raise errors.Problem(400, errors.TEXTS[400]) from None
     if too_long:
         raise errors.Problem(413, f"A message is at most {message.SEARCH_LIMIT} bytes.")

@@ -16,6 +16,8 @@ AskedT = TypeVar("AskedT", bound=requests.Asked)
 #: No request of staff is larger; devices have their own limit.
 MOST_BYTES = 64 * 1024
 _SECONDS = 20.0
+#: What reading a body raises that is not what it says, or whose sender has gone.
+BROKEN = (web.RequestPayloadError, HttpProcessingError, ConnectionError)
 
 
 def query(request: web.Request, model: type[AskedT]) -> AskedT:
@@ -46,7 +48,7 @@ async def limited(request: web.Request, most: int = MOST_BYTES) -> bytes:
             data = await request.read()
     except TimeoutError:
         raise errors.Problem(408, errors.TEXTS[408]) from None
-    except (web.RequestPayloadError, HttpProcessingError):
+    except BROKEN:
         raise errors.Problem(400, errors.TEXTS[400]) from None
     if len(data) > most:
         raise errors.Problem(413, errors.TEXTS[413])

@@ -8,8 +8,9 @@ import sys
 
 import asyncpg
 import pytest
+from aiohttp import web
 
-from telehealth.web import parse, sign_in
+from telehealth.web import device_api, headers, parse, sign_in
 from telehealth.web.auth import Who
 from tests.conftest import Urls
 from tests.integration.web.conftest import CONTROL, Browser, Server, World, audited, token
@@ -100,6 +101,31 @@ async def test_a_body_that_does_not_arrive_is_given_up(server: Server, monkeypat
     writer.write(data)
     assert b" 408 " in await reader.readline()
     writer.close()
+
+
+@pytest.mark.parametrize("path", ["/api/v1/devices/north-1/readings", "/sign-in"])
+async def test_who_goes_away_in_the_middle_of_a_body_is_no_failure_of_ours(
+    server: Server, people: World, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    """A device that loses its connection is not noted as a database that is away."""
+    statuses: asyncio.Queue[int] = asyncio.Queue()
+    noted = headers._log_access
+
+    def note(request: web.Request, response: web.StreamResponse, seconds: float) -> None:
+        noted(request, response, seconds)
+        statuses.put_nowait(response.status)
+
+    async def is_itself(*_: object) -> bool:
+        return True
+
+    monkeypatch.setattr(headers, "_log_access", note)
+    monkeypatch.setattr(device_api, "_is_itself", is_itself)
+    host, port = server.url.removeprefix("http://").split(":")
+    _, writer = await asyncio.open_connection(host, int(port))
+    writer.write(f"POST {path} HTTP/1.1\r\n".encode() + FORM + b"Content-Length: 50\r\n\r\ncsrf")
+    await writer.drain()
+    writer.close()
+    assert await statuses.get() == 400
 
 
 async def test_somebody_elses_ids_are_not_found_whatever_is_sent_with_them(server: Server, people: World) -> None:
