@@ -52,6 +52,8 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error("payload: neither a file nor hexadecimal digits")
     elif given.characteristic is None:
         decoded = formats.decode(given.format, given.device, payload)
+        if given.format == "gatt" and not decoded.readings:
+            print("A single frame needs --characteristic; without it gatt is an envelope of frames.", file=sys.stderr)
     else:
         decoded = gatt.decode_frame(given.device, given.characteristic, _frame(payload))
     print(msgspec.json.encode(_shown(decoded)).decode())

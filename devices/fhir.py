@@ -62,6 +62,7 @@ _COMPARATORS: Final[Mapping[str, str]] = {
 _QUALITIES: Final[Mapping[str, str]] = {
     "invalid": "invalid",
     "questionable": "questionable",
+    "not-available": "unavailable",
     "calibration-ongoing": "calibrating",
     "msmt-ongoing": "ongoing",
     "early-indication": "early_estimate",

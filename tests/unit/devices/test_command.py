@@ -73,6 +73,13 @@ def test_of_a_date_alone_no_midnight_is_made(capsys: pytest.CaptureFixture[str])
     assert (one["taken_at"], one["flags"]) == ("2026-03-02", ["date_only"])
 
 
+def test_a_frame_without_its_characteristic_is_told_what_it_lacks(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["decode", "--format", "gatt", sent.heart_rate(72).hex()]) == 0
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["readings"] == []
+    assert "--characteristic" in printed.err
+
+
 def test_files_of_bytes_and_of_digits(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     data = sent.heart_rate(72)
     for name, content in (("bytes", data), ("digits", data.hex().encode() + b"\n")):
