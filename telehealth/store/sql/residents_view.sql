@@ -126,11 +126,11 @@ WHERE resident_id = $1::bigint AND during && tstzrange($2::timestamptz, $3::time
 -- name: devices
 -- Devices that a resident has now; lost: messages that each gave up before they arrived.
 SELECT d.device_id, d.model, d.codes, c.seen_at, c.status, k.kind AS clock, k.skew_ms, k.since AS clock_since,
-       coalesce(lost.messages, 0) AS lost
+       lost.messages AS lost
 FROM device_assignment a JOIN device d ON d.id = a.device_pk LEFT JOIN device_contact c ON c.device_pk = d.id
 LEFT JOIN device_clock k ON k.device_pk = d.id AND k.until IS NULL AND k.sure
 LEFT JOIN LATERAL (
-    SELECT least(sum(upper(r)::numeric - lower(r)), 9007199254740991)::bigint AS messages
+    SELECT least(coalesce(sum(upper(r)::numeric - lower(r)), 0), 9007199254740991)::bigint AS messages
     FROM device_stream s CROSS JOIN LATERAL unnest(s.lost) AS r WHERE s.device_pk = d.id
 ) AS lost ON true
 WHERE a.resident_id = $1::bigint AND a.during @> $2::timestamptz ORDER BY d.device_id;
@@ -146,12 +146,12 @@ WHERE s.resident_id = $1::bigint ORDER BY s.at DESC, s.id DESC LIMIT 20;
 -- name: ward_devices
 -- Devices of the wards that the actor may see, with contact and present resident; lost: messages given up by each.
 SELECT d.device_id, d.ward_id, d.model, d.codes, d.revoked_at, c.seen_at, c.status, a.resident_id,
-       coalesce(lost.messages, 0) AS lost
+       lost.messages AS lost
 FROM device d
 LEFT JOIN device_contact c ON c.device_pk = d.id
 LEFT JOIN device_assignment a ON a.device_pk = d.id AND a.during @> $2::timestamptz
 LEFT JOIN LATERAL (
-    SELECT least(sum(upper(r)::numeric - lower(r)), 9007199254740991)::bigint AS messages
+    SELECT least(coalesce(sum(upper(r)::numeric - lower(r)), 0), 9007199254740991)::bigint AS messages
     FROM device_stream s CROSS JOIN LATERAL unnest(s.lost) AS r WHERE s.device_pk = d.id
 ) AS lost ON true
 WHERE ($1::bigint IS NULL OR d.ward_id = $1) AND ($3::text IS NULL OR d.device_id > $3) AND ($5::text IS NULL OR d.device_id = $5)

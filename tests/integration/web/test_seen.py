@@ -61,3 +61,18 @@ async def test_what_a_device_gave_up_is_shown(server: Server, people: World) -> 
         async with browser.session.get("/api/v1/devices") as response:
             (found,) = [d for d in (await response.json())["items"] if d["device_id"] == device_id]
             assert found["lost_messages"] == 2
+
+
+async def test_a_device_that_gave_nothing_up_has_lost_nothing(server: Server, people: World) -> None:
+    """Neither one that has never sent anything nor one all of whose messages came."""
+    device_id = people.oximeter.device_id
+    async with server.signed_in("clara") as browser:
+        for seq in (None, 1):
+            if seq is not None:
+                await _take(server.database, device_id, seq=seq)
+            async with browser.session.get("/api/v1/devices") as response:
+                items = (await response.json())["items"]
+            assert items
+            assert {(found["lost_messages"], found["lost"]) for found in items} == {(0, None)}
+            async with browser.session.get(f"/residents/{people.anna.id}") as response:
+                assert "given up" not in await response.text()
