@@ -16,8 +16,8 @@ AskedT = TypeVar("AskedT", bound=requests.Asked)
 #: No request of staff is larger; devices have their own limit.
 MOST_BYTES = 64 * 1024
 _SECONDS = 20.0
-#: What reading a body raises that is not what it says, or whose sender has gone.
-BROKEN = (web.RequestPayloadError, HttpProcessingError, ConnectionError)
+#: What reading a body raises that is not what it says.
+BROKEN = (web.RequestPayloadError, HttpProcessingError)
 
 
 def query(request: web.Request, model: type[AskedT]) -> AskedT:
