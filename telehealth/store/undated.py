@@ -95,7 +95,8 @@ def _dated(
         return meaning.dated(delivery.device_id, reading, reading.gateway_at, "gateway")
     if delivery.lane == "backlog":
         return meaning.dated(delivery.device_id, reading, arrived, "unknown")
-    sent = arrived == _sent(delivery)
+    # A time that a good clock shows somewhere may be of long ago: that it was sent now says nothing then.
+    sent = arrived == _sent(delivery) and (zone is not None or not set_at_all)
     return meaning.dated(delivery.device_id, reading, arrived, "sending" if sent else "arrival")
 
 
@@ -137,7 +138,7 @@ async def _remember(
 
 
 async def _zones(connection: Connection, lacking: Sequence[Delivery], devices: Mapping[str, Device]) -> dict[int, str]:
-    """The zones of the residents who have the devices, where a local time needs one."""
+    """The zones of the residents who have the devices or seats at them, where a local time needs one."""
     when = {
         devices[d.device_id].pk: d.received_at
         for d in lacking

@@ -14,8 +14,18 @@ ON CONFLICT (device_pk, message_key) DO UPDATE SET
 RETURNING device_pk, message_key, at;
 
 -- name: zones
--- The zone of whoever has each device at a moment: $1 device_pk, $2 at.
-SELECT a.device_pk, r.zone
-FROM unnest($1::bigint[], $2::timestamptz[]) AS w (device_pk, at)
-JOIN device_assignment a ON a.device_pk = w.device_pk AND a.during @> w.at
-JOIN resident r ON r.id = a.resident_id;
+-- The zone of whoever has each device at a moment, else the one that all share who have a seat at it: $1 device_pk,
+-- $2 at.
+SELECT h.device_pk,
+    coalesce(min(r.zone) FILTER (WHERE h.own), CASE WHEN count(DISTINCT r.zone) = 1 THEN min(r.zone) END) AS zone
+FROM (
+    SELECT w.device_pk, a.resident_id, true AS own
+    FROM unnest($1::bigint[], $2::timestamptz[]) AS w (device_pk, at)
+    JOIN device_assignment a ON a.device_pk = w.device_pk AND a.during @> w.at
+    UNION ALL
+    SELECT w.device_pk, s.resident_id, false
+    FROM unnest($1::bigint[], $2::timestamptz[]) AS w (device_pk, at)
+    JOIN device_seat s ON s.device_pk = w.device_pk AND s.during @> w.at
+) h
+JOIN resident r ON r.id = h.resident_id
+GROUP BY h.device_pk;

@@ -10,7 +10,9 @@ import pytest
 
 from devices import meaning
 from devices.message import Message, Reading
+from telehealth.model.attribution import Seat
 from telehealth.model.delivery import Delivery, Lane
+from telehealth.store import devices, residents, seats
 from telehealth.store.db import Database
 from tests.integration.ingest import wards
 from tests.integration.ingest.wards import NOW, take
@@ -122,6 +124,43 @@ async def test_a_local_time_counts_in_the_zone_of_the_gateway_or_of_the_resident
     await take(database, _delivery(device, seq=2, received_at=summer, local=[local], zone="Europe/Berlin"))
     berlin, london = summer - timedelta(minutes=90), summer - timedelta(minutes=30)
     assert await _stored(database) == [(berlin, berlin, None), (london, london, ["zone_assumed"])]
+
+
+async def test_a_local_time_counts_in_the_zone_of_all_who_have_a_seat(database: Database) -> None:
+    """A scale of several, which shows no zone; where they do not agree nothing is guessed."""
+    ward = await world.ward(database)
+    scales = await world.device(database, ward)
+    local = datetime.fromisoformat("2026-07-01T12:30")
+    summer = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
+    for slot, zone in enumerate(("Europe/London", "Europe/London", "Europe/Berlin"), start=1):
+        whose = await world.resident(database, ward, zone=zone)
+        async with database.transaction(world.ACTOR) as connection:
+            await seats.seat(
+                connection,
+                await devices.find(connection, scales.device_id),
+                Seat("slot", str(slot)),
+                await residents.find(connection, whose.nhs_number),
+                since=summer - timedelta(days=30),
+                actor=world.ACTOR,
+                now=summer - timedelta(days=1),
+            )
+        if slot > 1:
+            await take(database, _delivery(scales, seq=slot, received_at=summer, local=[local]))
+    taken = [(at, marks) for at, _, marks in await _stored(database)]
+    assert [at for at, _ in taken] == [summer - timedelta(minutes=30), summer]
+    assert ["zone_assumed" in (marks or ()) for _, marks in taken] == [True, False]
+
+
+async def test_a_local_time_of_no_zone_may_be_of_long_ago(database: Database) -> None:
+    """A device that nobody has: that the reading was sent now does not make it one of now."""
+    ward = await world.ward(database)
+    device = await world.device(database, ward)
+    sent = NOW - timedelta(seconds=3)
+    local = datetime.fromisoformat("2026-02-20T08:00")
+    await take(database, _delivery(device, seq=1, sent_at=sent, local=[local]))
+    ((at, effective_at, marks),) = await _stored(database)
+    assert (at, effective_at) == (sent, sent)
+    assert "clock_uncertain" in (marks or ())
 
 
 @pytest.mark.parametrize(
