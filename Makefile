@@ -35,7 +35,8 @@ chaos: $(VENV)/.test ## Kill service, broker and database many times; compare wh
 	@bash tests/packages.sh mosquitto faketime
 	@$(BIN)/python -m tests.chaos $(ARGS)
 
-fuzz: $(VENV)/.fuzz ## A coverage-guided fuzzer on every decoder and on the handlers of messages
+fuzz: $(VENV)/.fuzz ## A coverage-guided fuzzer on every decoder and on the handlers of messages; one on a running service
+	@bash tests/packages.sh mosquitto
 	@$(BIN)/python -m tests.fuzz $(ARGS)
 
 clean: ## Remove what was built and installed

@@ -1,1 +1,1 @@
-"""Fuzzing: whatever comes in, every decoder answers, and answers alike. `make fuzz`."""
+"""Fuzzing: whatever comes in, every decoder answers, and answers alike; a running service lives on. `make fuzz`."""

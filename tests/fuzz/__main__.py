@@ -1,4 +1,6 @@
-"""make fuzz ARGS="--runs N --target T": a coverage-guided fuzzer on every decoder and on the handlers of messages."""
+"""make fuzz ARGS="--runs N --target T": a coverage-guided fuzzer on every decoder and on the handlers of messages, and
+another on a running service (live-mqtt, live-http).
+"""
 
 from __future__ import annotations
 
@@ -26,12 +28,17 @@ _MEMORY_MB = 1024
 _LONGEST = 2048
 #: Between a tenth of the inputs and the end it may grow by so much, beside what the inputs take that the fuzzer keeps.
 _GROWTH_MB = 32
+#: Targets that are a running service, and what a run in them costs beside one elsewhere: half a minute by default.
+_LIVE = {"live-http": 8, "live-mqtt": 1}
+_NAMES = [*sorted(targets.TARGETS), *_LIVE]
 
 
 @dataclass(frozen=True)
 class Result:
     """inputs: how many ran. good: of how many something was taken. peak_mb: of the process. grown_mb: since a tenth of
-    the inputs. failure: what is wrong, or the last lines it said, where it did not end well."""
+    the inputs. covered: places in the code; of live targets, kinds of outcomes. failure: what is wrong, or the last
+    lines it said, where it did not end well.
+    """
 
     target: str
     inputs: int
@@ -48,12 +55,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make fuzz", description=__doc__)
     parser.add_argument("--runs", type=int, default=20_000, metavar="N", help="inputs for each target (20,000)")
     parser.add_argument("--seed", type=int, default=1, metavar="S", help="of the fuzzer (1)")
-    parser.add_argument("--target", action="append", choices=sorted(targets.TARGETS), help="only this; may be repeated")
+    parser.add_argument("--target", action="append", choices=_NAMES, help="only this; may be repeated")
     parser.add_argument("--jobs", type=int, default=2, metavar="J", help="targets at one time (2)")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the inputs found there and go on from them")
     parser.add_argument("--json", action="store_true", help="one JSON array instead of a table")
     given = parser.parse_args()
-    names = given.target or sorted(targets.TARGETS)
+    names = given.target or _NAMES
     console = Console(stderr=True)
     try:
         with (
@@ -64,7 +71,10 @@ def main() -> int:
             task = progress.add_task("targets", total=len(names))
 
             def run(name: str) -> Result:
-                result = _fuzz(name, given.runs, given.seed, (given.keep or Path(folder)) / name)
+                if name in _LIVE:
+                    result = _live(name, max(1, given.runs // _LIVE[name]), given.seed)
+                else:
+                    result = _fuzz(name, given.runs, given.seed, (given.keep or Path(folder)) / name)
                 progress.advance(task)
                 return result
 
@@ -124,6 +134,16 @@ def _fuzz(name: str, runs: int, seed: int, folder: Path) -> Result:
     )
 
 
+def _live(name: str, inputs: int, seed: int) -> Result:
+    command = (sys.executable, "-m", "tests.fuzz.live", name, str(inputs), str(seed))
+    ran = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    try:
+        found = json.loads(ran.stdout)
+    except ValueError:
+        return Result(name, 0, 0, 0.0, 0, 0, 0, (ran.stderr + ran.stdout)[-3000:])
+    return Result(name, **found)
+
+
 def _kilobytes(sizes: list[tuple[str, str]]) -> int:
     """Of the last of these."""
     if not sizes:
@@ -139,7 +159,7 @@ def _number(pattern: str, text: str) -> int:
 
 def _show(results: list[Result]) -> None:
     console = Console()
-    columns = ("target", "inputs", "of them good", "seconds", "peak MB", "grown MB", "places covered", "result")
+    columns = ("target", "inputs", "good", "seconds", "peak MB", "grown MB", "covered", "result")
     table = Table(*columns, title="fuzzing")
     for result in results:
         numbers = (

@@ -1,4 +1,4 @@
-"""What the decoders know by name, read from their source: keys, codes, units, systems, characteristics."""
+"""What a package knows by name, read from its source: keys, codes, units, systems, characteristics."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from pathlib import Path
 
 import devices
 
+#: Where the decoders are.
+DEVICES = Path(devices.__file__).parent
 _LONGEST = 48
 
 
 @functools.cache
-def words() -> tuple[str, ...]:
-    """Every short text in devices/ that is no docstring and no sentence, sorted."""
+def words(package: Path = DEVICES) -> tuple[str, ...]:
+    """Every short text in its modules that is no docstring and no sentence, sorted."""
     found = set[str]()
-    for path in Path(devices.__file__).parent.rglob("*.py"):
+    for path in package.rglob("*.py"):
         tree = ast.parse(path.read_text())
         found |= {
             node.value
