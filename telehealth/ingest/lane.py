@@ -41,6 +41,9 @@ _GIVE_WAY_SECONDS = 0.25
 _GIVE_WAY_SLOW_SECONDS = 2.0
 _SLOW_SECONDS = 0.25
 
+#: A transaction that takes longer is said to be trouble before it has failed: a lock, a network that swallows packets.
+_HANGS_SECONDS = 10.0
+
 #: What a smaller batch may be spared, or one without the device that somebody else has locked.
 _TOO_MUCH = (*db.REFUSED_WORK, TimeoutError)
 
@@ -352,10 +355,14 @@ class Worker:
         statuses = [held.what for held in batch if type(held.what) is Status]
         if not deliveries and not statuses:
             return Taken()
-        async with asyncio.timeout(_TRANSACTION_SECONDS), self._database.transaction(_ACTOR) as connection:
-            now, stepped = self._clock.now(), self._clock.virtual
-            taken = await ingest.take_in(connection, deliveries, statuses, now=now, stepped=stepped)
-            failpoints.reach("ingest.before_commit")
+        hanging = asyncio.get_running_loop().call_later(_HANGS_SECONDS, self._hangs, self._stored)
+        try:
+            async with asyncio.timeout(_TRANSACTION_SECONDS), self._database.transaction(_ACTOR) as connection:
+                now, stepped = self._clock.now(), self._clock.virtual
+                taken = await ingest.take_in(connection, deliveries, statuses, now=now, stepped=stepped)
+                failpoints.reach("ingest.before_commit")
+        finally:
+            hanging.cancel()
         failpoints.reach("ingest.committed")
         self._stored += bool(taken.received)
         self._well()
@@ -398,8 +405,17 @@ class Worker:
         trouble = outage.sentence(error)
         if isinstance(error, db.AWAY):
             self._report("database", trouble)
-        self._report("ingest", f"readings are not being stored: {trouble}; they wait with the broker and the devices")
+        self._not_stored(trouble)
         _log.warning("cannot commit, will try again", lane=self.name, error=type(error).__name__, attempt=attempt)
+
+    def _hangs(self, stored: int) -> None:
+        """Nothing of the lane was stored since a transaction began, which is still under way."""
+        if self._stored == stored:
+            self._not_stored("the database has been busy with them, or waiting for a lock, for too long")
+            _log.warning("a commit takes long", lane=self.name, seconds=_HANGS_SECONDS)
+
+    def _not_stored(self, trouble: str) -> None:
+        self._report("ingest", f"readings are not being stored: {trouble}; they wait with the broker and the devices")
 
     async def _pause(self, seconds: float, unless: asyncio.Event) -> None:
         try:

@@ -149,9 +149,15 @@ class Database:
         if not _ACTOR.match(actor):
             raise ValueError("not an actor")
         isolation = "repeatable_read" if steady else None
-        async with self._pool.acquire() as connection, connection.transaction(isolation=isolation, readonly=read_only):
-            await connection.execute("SELECT set_config('telehealth.actor', $1, true)", actor)
-            yield connection
+        async with self._pool.acquire() as connection:
+            try:
+                async with connection.transaction(isolation=isolation, readonly=read_only):
+                    await connection.execute("SELECT set_config('telehealth.actor', $1, true)", actor)
+                    yield connection
+            except asyncpg.ReadOnlySQLTransactionError:
+                # That it is read-only may be a setting of the session, which stays with it when the database's changes.
+                connection.terminate()
+                raise
 
     @contextlib.asynccontextmanager
     async def listen(self, channel: str, heard: Callable[[str], None]) -> AsyncIterator[asyncio.Event]:

@@ -12,6 +12,7 @@ import pytest
 
 from telehealth import clock
 from telehealth.clock import ClinicalClock
+from telehealth.ingest import lane
 from telehealth.store.db import Database
 from telehealth.web.hub import Hub
 from tests.conftest import Urls
@@ -90,6 +91,44 @@ async def test_said_in_a_sentence_and_drained_afterwards(kind: str, urls: Urls) 
                 assert hub.live() == (True, None)
         await asyncio.sleep(0)
         assert len(await wards.rows(database, "SELECT 1 FROM reading")) == 30
+
+
+async def test_a_commit_that_hangs_is_said_before_it_fails(urls: Urls, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only writers are locked out, so that boards read as if nothing were the matter."""
+    monkeypatch.setattr(lane, "_HANGS_SECONDS", 0.2)
+    async with Database.open(urls.app) as database:
+        await world.device(database, await world.ward(database), "out-1")
+        with servers.mosquitto() as server:
+            broker = Broker(server.port)
+            async with sessions.ingest(database, broker) as health, Device("out-1").connected(broker) as device:
+                other = await asyncpg.connect(urls.super)
+                try:
+                    await other.execute("BEGIN; LOCK TABLE reading IN SHARE MODE")
+                    at = clock.real_now()
+                    device.publish(envelope(spo2(96, at=at), seq=1, sent_at=wards.rfc3339(at)))
+                    await sessions.until(lambda: "waiting for a lock" in (health.parts()["ingest"] or ""))
+                    assert device.receipts == []
+                    await other.execute("ROLLBACK")
+                finally:
+                    await other.close()
+                await device.answered(lambda receipt: receipt["through"] == 1)
+                await sessions.until(lambda: health.ready)
+
+
+async def test_writable_again_for_connections_that_were_open_meanwhile(urls: Urls) -> None:
+    """A session keeps the default it began with; it must not stay read-only for as long as the service runs."""
+    name = urls.super.rpartition("/")[2]
+    admin = await asyncpg.connect(urls.super)
+    try:
+        await admin.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+        async with Database.open(urls.app) as database:
+            with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
+                await world.ward(database)
+            await admin.execute("SET default_transaction_read_only = off")
+            await admin.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = off")
+            assert await world.ward(database)
+    finally:
+        await admin.close()
 
 
 async def test_well_again_without_a_message(urls: Urls) -> None:
