@@ -38,7 +38,8 @@ def mutator(target: str) -> Callable[[bytes, int, int], bytes]:
     known = words.words()
     # The first byte chooses the topic.
     prefix = 1 if target == "mqtt" else 0
-    trees = [read(content[prefix:]) for content in seeds.SEEDS[target]]
+    read_all = (read(content[prefix:]) for content in seeds.SEEDS[target])
+    trees = [tree for tree in read_all if isinstance(tree, dict | list)]
 
     def mutate(data: bytes, most: int, seed: int) -> bytes:
         chosen = random.Random(seed)

@@ -106,6 +106,26 @@ def _ordinary(code: str, unit: str | None) -> float:
     return (value * conversion.divisor - conversion.addend) / conversion.multiplier
 
 
+_TAGGED: Final = {
+    "id": "tagged",
+    "sent_at": cbor2.CBORTag(1, 1772452740.5),
+    "readings": [
+        {
+            "code": "temperature",
+            "value": cbor2.CBORTag(4, [-1, cbor2.CBORTag(2, b"\x01\x6e")]),
+            "unit": "Cel",
+            "taken_at": cbor2.CBORTag(0, _TAKEN_AT),
+        },
+        {
+            "code": "pulse",
+            "value": cbor2.CBORTag(3, b"\x01"),
+            "unit": "/min",
+            "taken_at": cbor2.CBORTag(30, [1, 2]),
+        },
+    ],
+}
+
+
 #: Small, because every change costs as much as the message is long.
 _EVERY_CODE: Final = [
     {
@@ -168,10 +188,63 @@ def _observation(system: str, code: str) -> dict[str, Any]:
     }
 
 
+def _coded(system: str, code: str) -> dict[str, Any]:
+    return {"coding": [{"system": system, "code": code}]}
+
+
+_SPO2: Final = _observation(fhir_terms.LOINC, "59408-5")
+_CUFF: Final = _FHIR["entry"][0]["resource"]
+_EXTENSION: Final = "http://hl7.org/fhir/StructureDefinition/"
+_BITS: Final = "urn:iso:std:iso:11073:10101/ASN1ToHL7"
+#: What an Observation can say beside its value.
+_SAID: Final[list[dict[str, Any]]] = [
+    _SPO2 | {"valueQuantity": {"value": 99.5, "comparator": ">", "system": fhir_terms.MDC, "code": "262688"}},
+    _SPO2 | {"valueQuantity": {"_value": {"extension": [{"url": _EXTENSION + "data-absent-reason",
+                                                         "valueCode": "error"}]}}},
+    _SPO2 | {"valueQuantity": {"value": 97, "unit": "%"}, "effectiveTiming": {"event": [_TAKEN_AT]}},
+    _SPO2 | {"effectivePeriod": {"start": _TAKEN_AT, "end": _TAKEN_AT}, "interpretation": [
+        _coded("http://terminology.hl7.org/CodeSystem/measurement-status", "questionable")]},
+    _SPO2 | {"valueString": "x", "dataAbsentReason": {"text": "x"}},
+    _CUFF | {
+        "bodySite": {"text": "left arm"},
+        "method": _coded(fhir_terms.SNOMED, "1"),
+        "extension": [{"url": _EXTENSION + "observation-bodyPosition",
+                       "valueCodeableConcept": _coded(fhir_terms.SNOMED, "33586001")}],
+        "component": [*_CUFF["component"], {"code": _coded(fhir_terms.MDC, "8417864"),
+                                            "valueCodeableConcept": _coded(fhir_terms.MDC, "8417868")}],
+    },
+    _observation(fhir_terms.LOINC, "72514-3") | {"valueQuantity": {"value": 3, "code": "1"}},
+    {
+        "resourceType": "Bundle",
+        "type": "transaction",
+        "entry": [
+            {"fullUrl": "urn:uuid:1", "resource": _SPO2 | {"effectiveDateTime": None, "effectiveInstant": _TAKEN_AT}},
+            {"resource": {
+                "resourceType": "Observation",
+                "status": "final",
+                "code": _coded(fhir_terms.MDC, "150604"),
+                "derivedFrom": [{"reference": "urn:uuid:1"}],
+                "effectiveDateTime": _TAKEN_AT,
+                "component": [{"code": _coded(_BITS, "150604.2"), "valueCodeableConcept": _coded("urn:v2-0136", "Y")}],
+            }},
+            {"resource": {"resourceType": "Patient", "id": "p"}},
+        ],
+    },
+]  # fmt: skip
 _EVERY_TERM: Final = [_observation(*pair) for pair in fhir_terms.TERMS]
 _EVERY_POINT: Final = [
     {name: {"value": value, "unit": unit}, "effective_time_frame": {"date_time": _TAKEN_AT}, **more}
     for name, value, unit, more in (
+        (
+            "heart_rate",
+            71,
+            "beats/min",
+            {
+                "effective_time_frame": {
+                    "time_interval": {"start_date_time": _TAKEN_AT, "end_date_time": "2026-03-02T12:00:00Z"}
+                }
+            },
+        ),
         ("heart_rate", 70, "beats/min", {"temporal_relationship_to_physical_activity": "at rest"}),
         ("oxygen_saturation", 97, "%", {"supplemental_oxygen_flow_rate": {"value": 2, "unit": "L/min"}}),
         ("body_temperature", 98.6, "F", {"measurement_location": "oral"}),
@@ -212,10 +285,15 @@ BARE: Final = frozenset({"topic", "wire"})
 #: By target; the others begin with nothing.
 SEEDS: Final[Mapping[str, list[bytes]]] = {
     "native": [_json(_NATIVE), *map(_json, _EVERY_CODE)],
-    "cbor": [cbor2.dumps(_NATIVE), *map(cbor2.dumps, _EVERY_CODE)],
+    "cbor": [
+        cbor2.dumps(_NATIVE),
+        cbor2.dumps(_TAGGED),
+        cbor2.dumps(cbor2.CBORTag(55799, _TAGGED)),
+        *map(cbor2.dumps, _EVERY_CODE),
+    ],
     "gatt": [_json(_GATT), *map(_json, _EVERY_CHARACTERISTIC)],
     "fhir": [
-        *map(_json, _EVERY_TERM),
+        *map(_json, (*_EVERY_TERM, *_SAID)),
         _json(_FHIR),
         _numbered("resource", _FHIR),
         _json(_FHIR["entry"][0]["resource"]),
