@@ -41,6 +41,15 @@ class _Key:
     for_good: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _First:
+    """Of a message's first delivery: when it came, the time given to its undated readings, the zone assumed."""
+
+    received_at: datetime
+    at: datetime
+    zone: str | None
+
+
 async def date(
     connection: Connection, deliveries: Sequence[Delivery], devices: Mapping[str, Device]
 ) -> Sequence[Delivery]:
@@ -49,17 +58,17 @@ async def date(
     if not lacking:
         return deliveries
     keys = {id(d): _key(devices[d.device_id].pk, d.message) for d in lacking}
-    remembered = await _remember(connection, lacking, keys, devices)
     zones = await _zones(connection, lacking, devices)
+    remembered = await _remember(connection, lacking, keys, devices, zones)
     found = dict[int, Delivery]()
     for d in lacking:
-        arrived = remembered[keys[id(d)].device_pk, keys[id(d)].key]
+        first = remembered[keys[id(d)].device_pk, keys[id(d)].key]
         zone = _zone(d.message.zone)
         source: TimeSource = "zone"
         if zone is None:
-            zone, source = _zone(zones.get(devices[d.device_id].pk)), "assumed_zone"
+            zone, source = _zone(first.zone), "assumed_zone"
         readings = tuple(
-            reading if reading.taken_at is not None else _dated(d, reading, arrived, zone, source)
+            reading if reading.taken_at is not None else _dated(d, reading, first, zone, source)
             for reading in d.message.readings
         )
         found[id(d)] = msgspec.structs.replace(d, message=msgspec.structs.replace(d.message, readings=readings))
@@ -81,23 +90,21 @@ def effective(reading: Reading) -> tuple[datetime | None, bool, str | None]:
             return None, True, "undated"
 
 
-def _dated(
-    delivery: Delivery, reading: Reading, arrived: datetime, zone: ZoneInfo | None, source: TimeSource
-) -> Reading:
+def _dated(delivery: Delivery, reading: Reading, first: _First, zone: ZoneInfo | None, source: TimeSource) -> Reading:
     local = reading.local_time
     set_at_all = timing.CLOCK_NOT_SET not in reading.flags and local is not None and 1900 <= local.year <= 2200
     if local is not None and set_at_all and zone is not None:
-        taken_at, certain = timing.localised(local, zone, delivery.received_at)
+        taken_at, certain = timing.localised(local, zone, first.received_at)
         # A clock that is ahead or was never set says nothing: then only the arrival is known.
-        if timing.CLOCK_SET_FROM <= taken_at <= delivery.received_at + timing.TOLERANCE:
+        if timing.CLOCK_SET_FROM <= taken_at <= first.received_at + timing.TOLERANCE:
             return meaning.dated(delivery.device_id, reading, taken_at, source if certain else "assumed_zone")
     if reading.gateway_at is not None:
         return meaning.dated(delivery.device_id, reading, reading.gateway_at, "gateway")
     if delivery.lane == "backlog":
-        return meaning.dated(delivery.device_id, reading, arrived, "unknown")
+        return meaning.dated(delivery.device_id, reading, first.at, "unknown")
     # A time that a good clock shows somewhere may be of long ago: that it was sent now says nothing then.
-    sent = arrived == _sent(delivery) and (zone is not None or not set_at_all)
-    return meaning.dated(delivery.device_id, reading, arrived, "sending" if sent else "arrival")
+    sent = first.at == _sent(delivery) and (zone is not None or not set_at_all)
+    return meaning.dated(delivery.device_id, reading, first.at, "sending" if sent else "arrival")
 
 
 def _sent(delivery: Delivery) -> datetime | None:
@@ -119,8 +126,12 @@ def _key(device_pk: int, message: Message) -> _Key:
 
 
 async def _remember(
-    connection: Connection, lacking: Sequence[Delivery], keys: Mapping[int, _Key], devices: Mapping[str, Device]
-) -> dict[tuple[int, bytes], datetime]:
+    connection: Connection,
+    lacking: Sequence[Delivery],
+    keys: Mapping[int, _Key],
+    devices: Mapping[str, Device],
+    zones: Mapping[int, str],
+) -> dict[tuple[int, bytes], _First]:
     first: dict[_Key, Delivery] = {}
     for d in lacking:
         first.setdefault(keys[id(d)], d)
@@ -133,8 +144,9 @@ async def _remember(
         [_sent(d) or d.received_at for d in first.values()],
         [key.key for key in first if key.for_good],
         SAME_BYTES,
+        [zones.get(key.device_pk) for key in first],
     )
-    return {(row["device_pk"], row["message_key"]): row["at"] for row in rows}
+    return {(row["device_pk"], row["message_key"]): _First(row["received_at"], row["at"], row["zone"]) for row in rows}
 
 
 async def _zones(connection: Connection, lacking: Sequence[Delivery], devices: Mapping[str, Device]) -> dict[int, str]:

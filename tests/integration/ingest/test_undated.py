@@ -194,3 +194,20 @@ async def test_the_gateways_time_counts_where_the_devices_cannot_be(database: Da
         database, msgspec.structs.replace(sent, message=msgspec.structs.replace(sent.message, readings=readings))
     )
     assert await _stored(database) == [(had, had, None)]
+
+
+async def test_the_zone_that_was_assumed_first_stays(database: Database) -> None:
+    """A resend that finds another resident with the device brings the same reading, not another one."""
+    ward = await world.ward(database)
+    device = await world.device(database, ward)
+    local = datetime.fromisoformat("2026-03-02T11:30")
+    await take(database, _delivery(device, seq=1, local=[local]))
+    athens = await world.resident(database, ward, zone="Europe/Athens")
+    async with database.transaction(world.ACTOR) as connection:
+        await connection.execute(
+            "INSERT INTO device_assignment (organisation_id, device_pk, resident_id, during, created_by, created_at)"
+            " VALUES ($1, $2, $3, tstzrange($4, NULL), 'test', $4)",
+            *(ward.organisation_id, device.pk, athens.id, NOW),
+        )
+    await take(database, _delivery(device, seq=1, local=[local], received_at=NOW + timedelta(hours=1)))
+    assert len(await _stored(database)) == 1
