@@ -143,7 +143,9 @@ async def test_status_is_retained_online_and_offline_at_the_end(
         await until(lambda: sender.connected == 1)
     await until(lambda: sum(name == "dev-2" for name, _ in service.statuses) >= 2)
     states = [json.loads(payload)["online"] for name, payload in service.statuses if name == "dev-2"]
-    assert states[-2:] == [True, False]
+    # The last will may say it too.
+    assert states[0] is True
+    assert states[-1] is False
 
 
 async def test_a_connection_without_a_broker_is_unreachable() -> None:
