@@ -87,8 +87,9 @@ async def ready(service: Service) -> None:
 
 
 def sessions() -> list[places.Place]:
-    """The service's sessions at the broker."""
-    return [place for number in range(_SLOTS) for place in places.of_slot(places.slot(number))]
+    """The service's sessions at the broker, as it finds them: it gives their shares its own name."""
+    groups = (places.FORMER_GROUP,)
+    return [place for number in range(_SLOTS) for place in places.of_slot(places.slot(number), groups)]
 
 
 async def forget_sessions(broker: servers.Mosquitto) -> None:

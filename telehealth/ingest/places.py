@@ -7,7 +7,8 @@ process takes it, and a slot that is no longer used is emptied and ended.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from devices import topics
 from telehealth.model.delivery import Lane
@@ -16,16 +17,23 @@ from telehealth.model.delivery import Lane
 WORK = "ingest"
 #: The sessions of versions that had one process only.
 BEFORE = f"{WORK}-before"
+#: What versions before called their shares.
+FORMER_GROUP = "telehealth"
 
 _LANES: tuple[Lane, ...] = ("live", "backlog")
 
 
 @dataclass(frozen=True)
 class Place:
-    """A session. number: of its slot; None for one of an earlier version."""
+    """A session. number: of its slot; None for one of an earlier version.
+
+    groups: what the service's shares are called: the present name, which nobody else knows, then former ones. Whoever
+    knew it could join, and Mosquitto's topic files then lose what falls to them.
+    """
 
     lane: Lane
     number: int | None
+    groups: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def client_id(self) -> str:
@@ -34,30 +42,29 @@ class Place:
 
     def wanted(self, *, shares: bool) -> tuple[str, ...]:
         """What to subscribe to. Status is not shared: one slot hears all of it, retained ones too."""
-        found = self._shared if shares else self._plain
+        found = self._shared(self.groups[:1]) if shares else self._plain
         return found + topics.filters("status") if self.number == 0 and self.lane == "live" else found
 
     def unwanted(self, *, shares: bool) -> tuple[str, ...]:
         """What an earlier life of this session may have subscribed to, and shall not any more."""
-        return self._plain if shares else ()
+        return self._plain + self._shared(self.groups[1:]) if shares else ()
 
     def everything(self, *, shares: bool) -> tuple[str, ...]:
         """All that this session can have subscribed to."""
-        return self._plain + topics.filters("status") + (self._shared if shares else ())
+        return self._plain + topics.filters("status") + (self._shared(self.groups) if shares else ())
 
     @property
     def _plain(self) -> tuple[str, ...]:
         return topics.filters("readings" if self.lane == "live" else "backlog")
 
-    @property
-    def _shared(self) -> tuple[str, ...]:
-        return tuple(f"$share/telehealth-{self.lane}/{topic}" for topic in self._plain)
+    def _shared(self, groups: Iterable[str]) -> tuple[str, ...]:
+        return tuple(f"$share/{group}-{self.lane}/{topic}" for group in groups for topic in self._plain)
 
 
-def of_slot(name: str) -> tuple[Place, ...]:
-    """The sessions of a slot, by the name of its lease."""
+def of_slot(name: str, groups: Iterable[str]) -> tuple[Place, ...]:
+    """The sessions of a slot, by the name of its lease. groups: as Place has them."""
     number = number_of(name)
-    return tuple(Place(lane, number) for lane in _LANES)
+    return tuple(Place(lane, number, tuple(groups)) for lane in _LANES)
 
 
 def slot(number: int) -> str:

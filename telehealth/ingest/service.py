@@ -86,7 +86,7 @@ class _Service:
     def _reporter(self, name: str) -> lane.Report:
         return lambda part, trouble: self.troubles.report(name, part, trouble)
 
-    def _sessions(self, name: str) -> Sequence[Session]:
+    def _sessions(self, name: str, groups: Sequence[str]) -> Sequence[Session]:
         windows = {"live": self._settings.ingest_window, "backlog": self._settings.ingest_backlog_window}
         return [
             Session(
@@ -99,7 +99,7 @@ class _Service:
                 confirm=self.keeper.confirmed,
                 learnt=self.keeper.learnt,
             )
-            for place in places.of_slot(name)
+            for place in places.of_slot(name, groups)
         ]
 
     def _session_reporter(self, client_id: str) -> Callable[[str | None], None]:

@@ -49,18 +49,20 @@ class _Slot:
 class Keeper:
     """run() until cancelled, which closes the sessions; then farewell().
 
-    sessions(name): of a slot, to be run. report(what, trouble): "leases", "others". own_trouble: what others are told.
+    sessions(name, groups): of a slot, to be run; groups: as places.Place has them. report(what, trouble): "leases",
+    "others". own_trouble: what others are told.
     steady(): called after each tick: the database takes writes.
     """
 
     database: Database
     count: int
     holder: str
-    sessions: Callable[[str], Sequence[Session]]
+    sessions: Callable[[str, Sequence[str]], Sequence[Session]]
     report: Callable[[str, str | None], None]
     own_trouble: Callable[[], str | None]
     steady: Callable[[], None]
     _slots: dict[str, _Slot] = field(default_factory=dict)
+    _groups: Sequence[str] = field(default=(), repr=False)
     _shares: bool | None = None
     _learnt_at: float = 0.0
     _ticks: int = 0
@@ -131,6 +133,8 @@ class Keeper:
                 state = await leases.state(connection, places.WORK)
                 taken = await self._take(connection, state, kept)
                 old = await self._take_old(connection, state)
+                if taken or old:
+                    self._groups = await leases.groups(connection)
         finally:
             self._ticking = False
         for slot in over:
@@ -221,7 +225,7 @@ class Keeper:
         first = min((name for name, slot in self._slots.items() if not slot.leaving), default=None)
         for name, slot in sorted(self._slots.items()):
             if slot.task is None and not slot.leaving and (self._shares or name == first):
-                slot.sessions = self.sessions(name)
+                slot.sessions = self.sessions(name, self._groups)
                 self._run(group, slot, self._serve(slot))
 
     def _run(self, group: asyncio.TaskGroup, slot: _Slot, work: Coroutine[Any, Any, None]) -> None:
@@ -240,7 +244,7 @@ class Keeper:
     async def _drain(self, slot: _Slot) -> None:
         """Empty and end the sessions of a slot that is not used any more."""
         try:
-            for session in self.sessions(slot.name):
+            for session in self.sessions(slot.name, self._groups):
                 await session.drain()
             _log.info("emptied and ended sessions that are not used any more", slot=slot.name)
         except Unavailable as error:

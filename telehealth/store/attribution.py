@@ -72,6 +72,11 @@ async def hold(connection: Connection, device_pk: int) -> None:
     await connection.execute(sql("attribution.hold_contact"), device_pk)
 
 
+async def decided_unseen(connection: Connection, device_pk: int) -> bool:
+    """Whether something was decided about the device that this actor does not see: claims() is not the whole then."""
+    return bool(await connection.fetchval(sql("attribution.decided_unseen"), device_pk))
+
+
 async def derive(
     connection: Connection, device_pk: int, *, since: datetime, also: Iterable[int] = (), now: datetime
 ) -> Pairs:

@@ -109,6 +109,11 @@ async def leave(connection: Connection, work: str, holder: str) -> None:
     await connection.execute(sql("leases.forget"), f"{work}-")
 
 
+async def groups(connection: Connection) -> list[str]:
+    """What the service calls its shares of the broker's messages: the present name first, then former ones."""
+    return [row["name"] for row in await connection.fetch(sql("leases.groups"))]
+
+
 def _process(work: str, holder: str) -> str:
     return f"{work}-process-{holder}"
 

@@ -101,6 +101,9 @@ async def move(
     await _record(connection, "repair", one, rows, [to] * len(rows), None, (reason, actor, now, operation))
     if scope.kind == "period":
         since, until = scope.period()
+        said = one["subject"] is not None or one["slot"] is not None
+        if said and await attribution.decided_unseen(connection, one["device_pk"]):
+            raise Conflict("residents of wards that are not yours use this device too: move single readings or sets")
         seat = await _seat(connection, one)
         values = (one["organisation_id"], one["device_pk"], before, to, since, until, seat.kind, seat.label)
         await connection.execute(sql("repair.record_period"), *values, reason, actor, now, operation)
@@ -274,7 +277,8 @@ async def _derived(
     connection: Connection, one: asyncpg.Record, rows: Sequence[asyncpg.Record], times: Sequence[datetime]
 ) -> list[int | None]:
     """Whose the readings are by the rules at these times, where no person has decided."""
-    if one["device_pk"] is None:
+    if one["device_pk"] is None or await attribution.decided_unseen(connection, one["device_pk"]):
+        # By what the actor sees they could be the wrong person's: whoever decides says whose as well.
         return [row["resident_id"] for row in rows]
     decided = (await attribution.claims(connection, [one["device_pk"]])).get(one["device_pk"], Claims())
     settled = await attribution.settled(connection, [row["identity"] for row in rows])

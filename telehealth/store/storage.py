@@ -14,6 +14,8 @@ from telehealth.store.queries import sql
 
 #: Rows deleted by one statement.
 BATCH = 5000
+#: Sets that staff have seen: opening a page notes those of two days, so that none comes back.
+SEEN_KEPT = timedelta(days=7)
 #: Of daily states that are old, one of so many days stays.
 CHECKPOINT_DAYS = 30
 
@@ -161,6 +163,7 @@ async def forget(connection: Connection, keep: Retention, *, now: datetime) -> d
         "storage.thin_checkpoints": (now - timedelta(days=keep.checkpoints), CHECKPOINT_DAYS, BATCH),
         "storage.forget_streams": (bookkeeping, BATCH),
         "storage.forget_undated": (bookkeeping, BATCH),
+        "storage.forget_seen": (now - SEEN_KEPT, BATCH),
     }
     gone = {}
     for name, arguments in statements.items():

@@ -23,6 +23,8 @@ from tests.integration.platform import clients
 
 pytestmark = pytest.mark.broker
 SHARED = "$share/telehealth-live/telehealth/v1/+/readings"
+#: As the service's is: known to nobody else.
+SECRET = "$share/t-0c5be2f0d1b84a6f9a3e-live/telehealth/v1/+/readings"
 
 
 @dataclass
@@ -128,7 +130,10 @@ def test_a_shared_subscription(modern: Broker) -> None:
 
 
 def test_a_device_in_the_services_share(modern: Broker) -> None:
-    """The plugin refuses it. Without it Mosquitto grants it and then drops that share of the service's messages."""
+    """The plugin refuses it. Without it Mosquitto grants it and then drops that share of the messages.
+
+    Therefore the name of the service's group is a secret.
+    """
     device_id, thief = modern.new(), modern.new()
     topic = f"telehealth/v1/{device_id}/readings"
     with (
@@ -152,6 +157,24 @@ def test_a_device_in_the_services_share(modern: Broker) -> None:
             while seen[-1] != b"end":
                 seen += one.payloads(1)
             assert len(seen) < 20
+
+
+def test_a_device_in_a_group_that_it_guesses(modern: Broker) -> None:
+    """Where it is granted it brings the device nothing; the service, whose group's name is a secret, loses nothing."""
+    device_id, thief = modern.new(), modern.new()
+    topic = f"telehealth/v1/{device_id}/readings"
+    with (
+        service(modern, "telehealth-ingest-live-1") as one,
+        device(modern, device_id) as sender,
+        device(modern, thief) as stealing,
+    ):
+        assert one.subscribe(SECRET) == [1]
+        stealing.subscribe(SHARED)
+        stealing.subscribe("$share/t-live/telehealth/v1/+/readings")
+        for number in range(20):
+            assert sender.publish(topic, str(number).encode()) == 0
+        assert sorted(one.payloads(20)) == sorted(str(number).encode() for number in range(20))
+        assert stealing.received.empty()
 
 
 def test_receive_maximum(modern: Broker) -> None:

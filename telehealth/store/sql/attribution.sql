@@ -25,6 +25,10 @@ ORDER BY place;
 -- Wait for what the device is just sending, and let it wait for us.
 SELECT hold_device($1::bigint);
 
+-- name: decided_unseen
+-- Whether something was decided about whose the readings of device $1 are that the actor does not see.
+SELECT decided_unseen($1::bigint);
+
 -- name: readings
 -- Readings of a device from a clinical time on that are nobody's, or of residents who may have it.
 SELECT r.taken_at, r.identity, r.value_key, r.effective_at, r.resident_id, r.code, r.subject,

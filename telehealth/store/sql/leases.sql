@@ -45,3 +45,7 @@ DELETE FROM lease WHERE name = $1::text AND kind = 'process';
 -- Processes of this prefix that ended long ago without a word.
 DELETE FROM lease WHERE starts_with(name, $1::text) AND kind = 'process'
     AND expires_at < clock_timestamp() - interval '1 hour';
+
+-- name: groups
+-- What the service's shared subscriptions are called, the newest name first.
+SELECT name FROM share_group ORDER BY since DESC, name;

@@ -1,10 +1,11 @@
 -- name: opened
--- Staff have opened the page of resident $1 at $2: the sets of the days since $3 that were there are seen.
+-- Staff have opened the page of resident $1 at $2: the sets of the days since $3 that were there are seen. Devices
+-- of other wards are not told.
 INSERT INTO seen_set (device_pk, set_id, organisation_id, seen_at)
 SELECT DISTINCT r.device_pk, r.set_id, r.organisation_id, $2::timestamptz
 FROM reading r
 WHERE r.resident_id = $1::bigint AND r.taken_at >= $3::timestamptz AND r.effective_at >= $3::timestamptz
-  AND r.received_at <= $2::timestamptz AND r.set_id IS NOT NULL AND r.device_pk IS NOT NULL
+  AND r.received_at <= $2::timestamptz AND r.set_id IS NOT NULL AND r.device_pk IN (SELECT d.id FROM device d)
 ORDER BY r.device_pk, r.set_id
 ON CONFLICT DO NOTHING;
 

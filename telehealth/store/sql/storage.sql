@@ -43,6 +43,11 @@ DELETE FROM undated WHERE (device_pk, message_key) IN (
     SELECT device_pk, message_key FROM undated WHERE received_at < $1::timestamptz ORDER BY received_at
     LIMIT $2::integer);
 
+-- name: forget_seen
+-- Sets that were seen before $1, told of or not; at most $2.
+DELETE FROM seen_set WHERE (device_pk, set_id) IN (
+    SELECT device_pk, set_id FROM seen_set WHERE seen_at < $1::timestamptz ORDER BY seen_at LIMIT $2::integer);
+
 -- name: tables
 -- How large every table is, a partitioned one with all its partitions; bytes.
 SELECT p.relname AS name, sum(pg_table_size(c.oid) - coalesce(pg_relation_size(nullif(c.reltoastrelid, 0)), 0))::bigint AS heap,

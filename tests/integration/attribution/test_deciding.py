@@ -61,6 +61,24 @@ async def test_one_click_gives_a_set_its_time(home: Home) -> None:
         await set_time(home, key, "arrived")
 
 
+async def test_a_time_set_by_somebody_who_does_not_see_all_seats_gives_nobody_a_reading(home: Home) -> None:
+    """User 2 of the scale is of another ward, which the nurse does not see: the reading is not user 1's for that."""
+    database, start = home.database, START - DAY
+    elsewhere = await world.resident(database, await world.ward(database))
+    scale = await world.device(database, home.ward, resident=home.anna)
+    home.kit = scale
+    await home.seat("2", elsewhere, since=start, kind="slot")
+    away = reading(84, START + DAY, context={"user_slot": 2}, set="s")
+    await home.say(away, sent_at=None)
+    key = await key_of(home, 84)
+    assert (await set_time(home, key, "arrived")).readings == 1
+    assert [w for _, w, _ in await home.whose()] == [None]
+    with pytest.raises(Conflict, match="not yours"):
+        await move(home, key, home.anna, repair.Scope("period", START - DAY, START + DAY))
+    await move(home, key, home.anna)
+    assert [w for _, w, _ in await home.whose()] == [home.anna.id]
+
+
 async def test_a_chosen_value_stands_and_the_other_is_struck(home: Home) -> None:
     """Until then the more dangerous one rules; afterwards only the chosen one does."""
     at = START - MINUTE

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from datetime import timedelta
 
+import asyncpg
 import pytest
 from paho.mqtt.enums import MQTTProtocolVersion
 
@@ -90,6 +92,65 @@ async def test_sessions_of_an_earlier_version_are_emptied_and_ended(database: Da
         assert not await _session(broker, "telehealth-ingest-backlog")
         assert await _session(broker, "telehealth-ingest-live-0")
     assert await _stored(database) == 100
+
+
+def _joined(broker: Broker, *groups: str) -> contextlib.AbstractAsyncContextManager[mqtt.Connection]:
+    """Somebody who joins shares with these names, on a broker that lets everybody."""
+    return mqtt.connect(
+        address.parse(broker.url("thief")),
+        [f"$share/{group}-live/telehealth/v1/+/readings" for group in groups],
+        client_id="thief",
+        window=200,
+        protocol=MQTTProtocolVersion.MQTTv5,
+        received=lambda *_: None,
+        sent=lambda: None,
+    )
+
+
+async def test_nobody_can_join_the_services_share(database: Database) -> None:
+    """Sessions of an earlier version leave its group, whose name is known; what waits in them is stored all the same.
+
+    Whoever joins that group, or one with a name that they guess, takes nothing away.
+    """
+    await world.device(database, await world.ward(database), "old-1")
+    with servers.mosquitto() as server:
+        broker = Broker(server.port)
+        await _session(broker, "telehealth-ingest-live-0", "$share/telehealth-live/telehealth/v1/+/readings")
+        async with Device("old-1").connected(broker) as device:
+            for seq in range(1, 51):
+                device.publish(_message(seq))
+            async with sessions.ingest(database, broker, ingest_window=8):
+                await device.answered(lambda receipt: receipt["through"] == 50)
+                async with _joined(broker, "telehealth", "t-00000000000000000000000000000000"):
+                    for seq in range(51, 151):
+                        device.publish(_message(seq))
+                    await device.answered(lambda receipt: receipt["through"] == 150)
+    assert await _stored(database) == 150
+
+
+async def test_a_new_name_of_the_share_loses_nothing(database: Database, urls: Urls) -> None:
+    """What waited under the name before is stored, and nobody who knew it takes anything after the sessions return."""
+    await world.device(database, await world.ward(database), "old-1")
+    with servers.mosquitto() as server:
+        broker = Broker(server.port)
+        async with sessions.ingest(database, broker):
+            await _until_slots(database, ["ingest-0", "ingest-1"])
+        async with Device("old-1").connected(broker) as device:
+            for seq in range(1, 51):
+                device.publish(_message(seq))
+            async with database.transaction(db.service("ingest")) as connection:
+                before = await leases.groups(connection)
+            owner = await asyncpg.connect(urls.owner)
+            await owner.execute("INSERT INTO share_group VALUES ('t-another', clock_timestamp())")
+            await owner.close()
+            async with sessions.ingest(database, broker):
+                await _until_slots(database, ["ingest-0", "ingest-1"])
+                await device.answered(lambda receipt: receipt["through"] == 50)
+                async with _joined(broker, *before):
+                    for seq in range(51, 151):
+                        device.publish(_message(seq))
+                    await device.answered(lambda receipt: receipt["through"] == 150)
+    assert await _stored(database) == 150
 
 
 async def test_fewer_slots_than_before(database: Database) -> None:
