@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from devices import topics
 from telehealth.store import held
 from telehealth.web import access, api_readings, errors, held_json, render
 
@@ -14,6 +15,9 @@ async def ward_held(request: web.Request) -> web.StreamResponse:
     """Readings of nobody by device and set, and those of residents about which there is a question."""
     ward_id = request.match_info["ward_id"]
     device = request.query.get("device") or None
+    if device is not None and not topics.valid_device_id(device):
+        # None of ours, so it has nothing; and what was sent is not repeated.
+        device = None
     try:
         after = api_readings.place(request.query.get("after") or None)
     except errors.Problem:

@@ -178,11 +178,17 @@ def cursor(*place: Any) -> str:
     return base64.urlsafe_b64encode(msgspec.json.encode(place)).decode().rstrip("=")
 
 
+#: Ours are much shorter; deep nesting needs more.
+_LONGEST_CURSOR = 300
+
+
 def place(text: str | None, kinds: Sequence[type]) -> list[Any] | None:
     """The place that cursor() made. Problem 422 for anything else."""
     if text is None:
         return None
     try:
+        if len(text) > _LONGEST_CURSOR:
+            raise ValueError
         found = msgspec.json.decode(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=list)
         if len(found) != len(kinds):
             raise ValueError
@@ -190,7 +196,7 @@ def place(text: str | None, kinds: Sequence[type]) -> list[Any] | None:
         if not all(map(_ordinary, made)):
             raise ValueError
         return made
-    except (ValueError, binascii.Error, msgspec.MsgspecError):
+    except (ValueError, RecursionError, binascii.Error, msgspec.MsgspecError):
         raise errors.Problem(422, "cursor: is not one of ours", field="cursor") from None
 
 

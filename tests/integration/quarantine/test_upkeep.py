@@ -120,7 +120,7 @@ async def test_too_much_to_move_is_left_to_the_operator(database: Database) -> N
 
 
 async def test_what_is_no_record_is_forgotten(database: Database) -> None:
-    """Quarantine after 90 days, old daily states but one a month; never a reading, never the newest state."""
+    """Quarantine after 90 days, what staff saw after 7, daily states but one a month; no reading, no newest state."""
     ward = await world.ward(database)
     resident = await world.resident(database, ward)
     device = await world.device(database, ward, resident=resident)
@@ -135,6 +135,10 @@ async def test_what_is_no_record_is_forgotten(database: Database) -> None:
             [(resident.id, NOW - timedelta(days=n), ward.organisation_id) for n in range(200)],
         )
         await connection.execute("UPDATE device_stream SET updated_at = $1", NOW - timedelta(days=500))
+        await connection.executemany(
+            "INSERT INTO seen_set (device_pk, set_id, organisation_id, seen_at) VALUES ($1, $2, $3, $4)",
+            [(device.pk, f"{age} days", ward.organisation_id, NOW - timedelta(days=age)) for age in (1, 6, 8, 100)],
+        )
     assert await job.once(database, CLOCK, KEEP)
     assert len(await entries(database)) == 1
     [hours] = await rows(database, "SELECT count(*) AS count FROM quarantine_count")
@@ -146,6 +150,8 @@ async def test_what_is_no_record_is_forgotten(database: Database) -> None:
     assert 5 <= len(old) <= 6
     assert max(b - a for a, b in zip(old, [*old[1:], recent[0]], strict=True)) <= timedelta(days=31)
     assert await rows(database, "SELECT stream FROM device_stream") == []
+    seen = await rows(database, "SELECT set_id FROM seen_set ORDER BY seen_at")
+    assert [row["set_id"] for row in seen] == ["6 days", "1 days"]
     [readings] = await rows(database, "SELECT count(*) AS count FROM reading")
     assert readings["count"] == 1
 

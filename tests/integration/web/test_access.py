@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import quote
 
 import aiohttp
 import asyncpg
 import pytest
+from yarl import URL
 
 from telehealth.store import db
 from telehealth.web import routes
 from telehealth.web.auth import Who
 from telehealth.web.routes import Route
 from tests.conftest import Urls
-from tests.integration.web.conftest import CONTROL, Server, World, audited, token
+from tests.integration.web.conftest import CONTROL, Server, World, audited, reading_of, refused, token
 from tests.support import world
 
 #: What a route must be sent to get as far as looking for its object.
@@ -45,6 +47,23 @@ def foreign(route: Route, people: World) -> str:
         "entry_id": people.south_entry,
         "reading_key": people.bert_reading,
     }
+    return filled(route, ids)
+
+
+async def own(route: Route, server: Server, people: World) -> str:
+    """The same with ids of the north ward, as far as it has some."""
+    ids = {
+        "ward_id": people.north.id,
+        "resident_id": people.anna.id,
+        "alert_id": people.anna_alert,
+        "device_id": people.oximeter.device_id,
+        "entry_id": await refused(server.database, people.oximeter, b"not json"),
+        "reading_key": await reading_of(server.database, people.anna),
+    }
+    return filled(route, ids)
+
+
+def filled(route: Route, ids: dict[str, object]) -> str:
     return re.sub(r"\{(\w+):[^/]*\}", lambda found: str(ids[found.group(1)]), route.path)
 
 
@@ -172,6 +191,110 @@ async def test_administrators_do_not_act_on_residents(server: Server, people: Wo
                 async with session.request(route.method, path, json=body(path)) as response:
                     assert response.status == 403, route.path
     assert await audited(server.database, action="role", outcome="denied") > 0
+
+
+@pytest.mark.parametrize("name", ["tess", "clara"])
+async def test_a_tester_and_a_colleague_are_strangers_to_a_real_ward(server: Server, people: World, name: str) -> None:
+    """A tester is a member of the real ward in vain: for both every route with its ids is 404, with nothing of it."""
+    headers = await token(server.database, name)
+    async with server.session(headers=headers) as session:
+        for route in WITH_IDS:
+            if route.path.startswith("/api/"):
+                path = foreign(route, people)
+                async with session.request(route.method, path, json=body(path)) as response:
+                    assert response.status == 404, route.path
+                    text = await response.text()
+                    assert people.bert.nhs_number not in text
+                    assert "south" not in text
+
+
+async def test_nothing_changes_without_the_pages_token(server: Server, people: World) -> None:
+    """Every form and call of a signed-in browser needs it, and comes from our own pages."""
+    forged: tuple[dict[str, str], ...] = (
+        {},
+        {"X-CSRF-Token": "x" * 43},
+        {"Origin": "https://elsewhere.example"},
+        {"Sec-Fetch-Site": "cross-site"},
+    )
+    async with server.signed_in("clara") as browser:
+        csrf = await browser.csrf("/")
+        for route in STAFFED:
+            if route.method == "GET":
+                continue
+            path = await own(route, server, people)
+            for headers in forged:
+                given = {"X-CSRF-Token": csrf} | headers if "X-CSRF-Token" not in headers and headers else headers
+                sent = {"json": body(path)} if path.startswith("/api/") else {"data": {"reason": "error"}}
+                async with browser.session.post(path, headers=given, allow_redirects=False, **sent) as response:
+                    assert response.status == 403, (route.path, headers)
+    assert await audited(server.database, action="reading.move") == 0
+    assert await audited(server.database, action="quarantine.retry") == 0
+    assert await audited(server.database, action="quarantine.dismiss") == 0
+
+
+async def test_other_methods_do_nothing(server: Server, people: World) -> None:
+    """A route answers to its own method only; reading one never changes anything."""
+    known = {(r.method, re.sub(r":[^/]*\}", "}", r.path)) for r in routes.ALL}
+    async with server.session(headers=await token(server.database, "clara")) as session:
+        for route in STAFFED:
+            if not route.path.startswith("/api/"):
+                continue
+            path = await own(route, server, people)
+            for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"):
+                if (method, re.sub(r":[^/]*\}", "}", route.path)) in known:
+                    continue
+                async with session.request(method, path, json=body(path)) as response:
+                    assert response.status in (404, 405), (method, route.path, response.status)
+
+
+#: In a query string: control characters, half a pair of surrogates, too long, too deep, no number, no time.
+_NONSENSE = ["\0", "%ed%a0%80", "W1tbW1tbW1tbW1tb" * 300, "9" * 30]
+_QUERIES = ("device", "after", "cursor", "error", "hours", "limit", "ward", "code")
+
+
+async def test_nonsense_in_queries_is_no_error_of_ours(server: Server, people: World) -> None:
+    """Whatever stands in a query string, the answer is the page, or a refusal."""
+    async with server.signed_in("clara") as browser:
+        for route in STAFFED:
+            if route.method != "GET" or route.path == "/ws":
+                continue
+            path = await own(route, server, people)
+            for nonsense in _NONSENSE:
+                value = nonsense if nonsense.startswith("%") else quote(nonsense)
+                for name in _QUERIES:
+                    url = URL(f"{path}?{name}={value}", encoded=True)
+                    async with browser.session.get(url, allow_redirects=False) as response:
+                        assert response.status in (200, 303, 400, 404, 422), (path, name, nonsense[:20])
+
+
+async def test_nonsense_in_forged_keys_and_reasons(server: Server, people: World) -> None:
+    """Keys of readings and reasons that cannot be are refused, with nothing of them repeated."""
+    key = await reading_of(server.database, people.anna)
+    at, identity, value = key.split("_")
+    async with server.session(headers=await token(server.database, "clara")) as session:
+        for forged in (
+            f"{at}_{identity}_{'9' * 19}",
+            f"{'9' * 17}_{identity}_{value}",
+            f"{at}_{'0' * 32}_{value}",
+            "x",
+        ):
+            async with session.get(f"/api/v1/readings/{forged}") as response:
+                assert response.status == 404
+        for end in ("resident", "set-aside", "choose"):
+            for reason in ("", "\0", "x" * 501, "two\nlines", "\u202e"):
+                sent = {"reason": reason} | ({"resident": people.anna.id} if end == "resident" else {})
+                async with session.post(f"/api/v1/readings/{key}/{end}", json=sent) as response:
+                    assert response.status in (409, 422), (end, reason, response.status)
+        foreign_resident = {"reason": "error", "resident": people.bert.id}
+        async with session.post(f"/api/v1/readings/{key}/resident", json=foreign_resident) as response:
+            assert response.status == 404
+        for period in (
+            {"resident": people.anna.id, "reason": "x", "scope": "period"},
+            {"resident": people.anna.id, "reason": "x", "scope": "period", "since": "0001-01-01T00:00:00Z"},
+            {"resident": 2**63, "reason": "x"},
+        ):
+            async with session.post(f"/api/v1/readings/{key}/resident", json=period) as response:
+                assert response.status == 422, period
 
 
 async def test_revoked_and_expired_tokens_are_refused(server: Server, people: World) -> None:
