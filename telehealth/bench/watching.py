@@ -17,6 +17,7 @@ from telehealth.store.db import Database
 
 _ACTOR = db.operator("bench")
 RULE = "threshold/spo2/low"
+_SHOWN_SECONDS = 30.0
 
 
 class Screen:
@@ -25,6 +26,8 @@ class Screen:
     def __init__(self) -> None:
         self.seen: dict[int, float] = {}
         self.progress = asyncio.Event()
+        #: The ward has been shown as it was: what comes from now on comes as an event.
+        self.shown = asyncio.Event()
 
     async def all(self, count: int, seconds: float) -> bool:
         """Whether so many residents have an alert before nothing has come for so long."""
@@ -43,6 +46,7 @@ class Screen:
             told = msgspec.json.decode(message.data)
             if told["t"] in ("d", "snap"):
                 await socket.send_json({"t": "ack", "seq": told["seq"]})
+                self.shown.set()
             elif told["t"] == "event" and told["alert"]["rule"] == RULE:
                 self.seen.setdefault(int(told["alert"]["resident_id"]), now)
                 self.progress.set()
@@ -61,6 +65,8 @@ async def watching(service: Service, token: str, ward_id: int) -> AsyncIterator[
         async with asyncio.TaskGroup() as group:
             watcher = group.create_task(screen.watch(socket))
             try:
+                async with asyncio.timeout(_SHOWN_SECONDS):
+                    await screen.shown.wait()
                 yield screen
             finally:
                 watcher.cancel()
