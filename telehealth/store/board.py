@@ -82,9 +82,13 @@ async def wards_of_residents(connection: Connection, residents: Sequence[int], *
     return {row["resident_id"]: row["ward_id"] for row in rows}
 
 
-async def oldest_due(connection: Connection, *, horizon: datetime) -> datetime | None:
-    """Since when (real time) evaluation work is waiting; None: alerting has done everything up to horizon."""
-    waiting: datetime | None = await connection.fetchval(sql("board.oldest_due"), horizon)
+async def oldest_due(connection: Connection, *, horizon: datetime, backlog: bool = True) -> datetime | None:
+    """Since when (real time) evaluation work is waiting; None: alerting has done everything up to horizon.
+
+    backlog: also that of readings which were old when they came.
+    """
+    query = "board.oldest_due" if backlog else "board.oldest_live_due"
+    waiting: datetime | None = await connection.fetchval(sql(query), horizon)
     return waiting
 
 

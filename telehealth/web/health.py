@@ -7,12 +7,14 @@ import asyncio
 import prometheus_client
 from aiohttp import web
 
-from telehealth import metrics
+from telehealth import clock, metrics
 from telehealth.store import alerts, board, db, outage
 from telehealth.web import keys
 from telehealth.web.auth import SERVICE
 
 _PROBE_SECONDS = 2.0
+#: Work that waits so long is nobody's, or alerting is far behind.
+_BEHIND_SECONDS = 30.0
 
 
 async def healthz(request: web.Request) -> web.Response:
@@ -23,9 +25,15 @@ async def healthz(request: web.Request) -> web.Response:
 async def readyz(request: web.Request) -> web.Response:
     """Whether every part works, and if not, why not; 503 then. Never cached, no secrets."""
     parts = request.app[keys.HEALTH].parts()
+    database, horizon = request.app[keys.DATABASE], request.app[keys.CLOCK].horizon()
     try:
-        async with asyncio.timeout(_PROBE_SECONDS), request.app[keys.DATABASE].transaction(SERVICE, read_only=True):
+        async with asyncio.timeout(_PROBE_SECONDS), database.transaction(SERVICE, read_only=True) as connection:
             parts.setdefault("database", None)
+            if "alerting" not in parts:
+                # Another process's; nobody else would say that it is gone.
+                waiting = await board.oldest_due(connection, horizon=horizon, backlog=False)
+                if waiting is not None and (clock.real_now() - waiting).total_seconds() > _BEHIND_SECONDS:
+                    parts["alerting"] = "no process evaluates readings, or it is far behind"
     except db.AWAY as error:
         parts["database"] = outage.sentence(error)
     ready = request.app[keys.HEALTH].ready and all(trouble is None for trouble in parts.values())

@@ -64,6 +64,10 @@ WHERE s.resident_id = ANY ($1::bigint[]) AND s.during @> $2::timestamptz;
 -- Since when (real time) evaluation work waits that could be done at the clinical time $1; null: none waits.
 SELECT min(written_at) FROM evaluation_due WHERE due_at <= $1::timestamptz;
 
+-- name: oldest_live_due
+-- The same of work that is not of a backlog.
+SELECT min(written_at) FROM evaluation_due WHERE due_at <= $1::timestamptz AND NOT late;
+
 -- name: waiting
 -- How much evaluation work waits that is due at once, and since when (real time).
 SELECT count(*) AS rows, min(written_at) AS since FROM evaluation_due WHERE due_at = '-infinity';

@@ -277,6 +277,21 @@ async def test_health_says_why(server: Server) -> None:
             assert response.status == 200
 
 
+async def test_health_misses_another_process_that_evaluates(server: Server, people: World) -> None:
+    """A process without the role alerting says when live work waits for nobody; a backlog may take its time."""
+    due = """
+        INSERT INTO evaluation_due (organisation_id, resident_id, earliest_at, cause, written_at, late)
+        SELECT organisation_id, id, now(), 'test', now() - interval '1 minute', $2 FROM resident WHERE id = $1
+        """
+    async with server.session() as session:
+        for late, status in ((True, 200), (False, 503)):
+            async with server.database.transaction(world.ACTOR) as connection:
+                await connection.execute(due, people.anna.id, late)
+            async with session.get("/readyz") as response:
+                assert response.status == status
+                assert ("alerting" in (await response.json())["parts"]) == (status == 503)
+
+
 async def test_a_device_sends_by_http(server: Server, people: World) -> None:
     """With its own credentials a device gets the receipt, and the value is on the board; others' are refused."""
     password = secrets.new_device_password()
