@@ -19,7 +19,7 @@ from telehealth import clock, log, metrics
 from telehealth.clock import ClinicalClock
 from telehealth.model import secrets
 from telehealth.model.health import Health
-from telehealth.store import alerts, board, db, sessions
+from telehealth.store import alerts, board, db, held, sessions
 from telehealth.store.db import Database
 from telehealth.web import boards, formats, rows, subscriber
 from telehealth.web.auth import SERVICE, Caller
@@ -120,7 +120,7 @@ class Hub:
         for ward_id in wards:
             if (watched := self._watched.get(ward_id)) is not None:
                 snap = {"t": "snap", "epoch": self.epoch, "seq": self.seq, "ward": ward_id}
-                one.whole({**snap, "board": watched.board(self._clock.now())})
+                one.whole({**snap, "board": watched.board(self._clock.now()), "held": watched.held})
         for resident_id, ward_id in residents.items():
             watched = self._watched.get(ward_id)
             row = None if watched is None else watched.rows.get(resident_id)
@@ -142,6 +142,7 @@ class Hub:
                 found = await alerts.open_of_ward(connection, ward_id, limit=boards.MOST_ALERTS)
                 now = self._clock.now()
                 watched.begin(await boards.rows_of(connection, ward_id, now=now, open_alerts=found), found)
+                watched.count(await held.count(connection, ward_id))
             self._watched[ward_id] = watched
 
     # Work --------------------------------------------------------------------------------------
@@ -263,7 +264,10 @@ class Hub:
                 loaded = await boards.rows_of(
                     connection, ward_id, now=now, open_alerts=found, only=None if only is None else sorted(only)
                 )
-                self._tell_changes(ward_id, watched, watched.compare(loaded, found, only))
+                changes = watched.compare(loaded, found, only)
+                if only is None:
+                    changes.held = watched.count(await held.count(connection, ward_id))
+                self._tell_changes(ward_id, watched, changes)
 
     async def _affected(self, connection: db.Connection, residents: set[int]) -> dict[int, set[int] | None]:
         """Watched ward -> those of the residents who are on it, or were when it was last loaded."""
@@ -285,7 +289,7 @@ class Hub:
         touched = {row["id"] for row in changes.rows} | changes.removed
         for one in self._subscribers:
             if ward_id in one.wards:
-                one.rows(ward_id, changes.rows, changes.removed, changes.device_alerts)
+                one.rows(ward_id, changes)
             for resident_id in touched & one.residents.keys():
                 one.resident(resident_id, watched.rows.get(resident_id), watched.alerts_of(resident_id))
 

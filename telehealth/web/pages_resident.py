@@ -96,6 +96,7 @@ def _device(d: Any) -> Json:
         "device_id": d["device_id"],
         "model": d["model"],
         "codes": [measures.short(code) for code in d["codes"]],
+        "places": list(d["places"]),
         "seen_at": formats.iso(d["seen_at"]),
         "battery": said["battery"],
         "online": said["online"],

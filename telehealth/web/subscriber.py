@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from telehealth.web.auth import Caller
+from telehealth.web.watched import Changes
 
 Json = dict[str, Any]
 
@@ -31,6 +32,7 @@ class _Waiting:
     rows: dict[int, Json] = field(default_factory=dict)
     removed: set[int] = field(default_factory=set)
     device_alerts: list[Json] | None = None
+    held: int | None = None
 
 
 @dataclass(eq=False)
@@ -72,17 +74,19 @@ class Subscriber:
         self._events.append(message)
         self._wake.set()
 
-    def rows(self, ward_id: int, rows: list[Json], removed: set[int], device_alerts: list[Json] | None) -> None:
-        """Rows of a ward that is seen whole."""
+    def rows(self, ward_id: int, changes: Changes) -> None:
+        """What changed on a ward that is seen whole."""
         waiting = self._wards.setdefault(ward_id, _Waiting())
-        for row in rows:
+        for row in changes.rows:
             waiting.rows[row["id"]] = row
             waiting.removed.discard(row["id"])
-        for resident_id in removed:
+        for resident_id in changes.removed:
             waiting.rows.pop(resident_id, None)
             waiting.removed.add(resident_id)
-        if device_alerts is not None:
-            waiting.device_alerts = device_alerts
+        if changes.device_alerts is not None:
+            waiting.device_alerts = changes.device_alerts
+        if changes.held is not None:
+            waiting.held = changes.held
         self._wake.set()
 
     def resident(self, resident_id: int, row: Json | None, alerts: list[Json]) -> None:
@@ -119,6 +123,8 @@ class Subscriber:
             }
             if waiting.device_alerts is not None:
                 message["device_alerts"] = waiting.device_alerts
+            if waiting.held is not None:
+                message["held"] = waiting.held
             messages.append(message)
         messages += [{**message, "seq": seq, "at": at} for message in self._residents.values()]
         if self._tick is not None:

@@ -23,9 +23,11 @@ class Changes:
     device_alerts: list[Json] | None
     #: Alerts that seem to have changed: to be loaded and told as events.
     alerts: set[int]
+    #: How many readings of the ward wait for a person, if that is another number than before.
+    held: int | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.rows or self.removed or self.device_alerts is not None)
+        return bool(self.rows or self.removed or self.device_alerts is not None or self.held is not None)
 
 
 @dataclass
@@ -35,6 +37,8 @@ class Watched:
     ward: Json
     rows: dict[int, Json] = field(default_factory=dict)
     alerts: dict[int, Alert] = field(default_factory=dict)
+    #: How many readings of the ward wait for a person.
+    held: int = 0
     _device_alerts: list[Json] = field(default_factory=list)
 
     def board(self, now: datetime) -> Json:
@@ -68,6 +72,11 @@ class Watched:
             set(self.alerts) - set(found)
         )
         return Changes(changed, removed, device_alerts if device_changed else None, seem_changed)
+
+    def count(self, held: int) -> int | None:
+        """Take a later count of what is held as known; None: it is as known."""
+        known, self.held = self.held, held
+        return None if held == known else held
 
     def learn(self, alert: Alert) -> What | None:
         """Take the present state of an alert as known; what that means, or None if it is as known."""

@@ -125,3 +125,27 @@ def test_pages_of_held_readings_are_for_everybody(nurse: Page, service: Service,
     look("times")
     assert {name: violations for name, violations in found.items() if violations} == {}
     assert {name: width for name, width in sideways.items() if width > 320} == {}
+
+
+def test_the_board_counts_what_is_held_meanwhile(nurse: Page, service: Service, kit: Kit) -> None:
+    """The link in the head of an open board shows another number when a reading has come that is nobody's."""
+    nurse.goto(f"/wards/{service.ward_id}")
+    expect(nurse.get_by_text("LIVE", exact=True)).to_be_visible()
+    link = nurse.get_by_role("link", name="Held readings")
+    before = int("0" + "".join(filter(str.isdigit, link.inner_text())))
+    kit.say({"code": "spo2", "value": 94, "unit": "%", "subject": "Z"}, at=datetime.now(UTC) - MINUTE)
+    expect(link).to_have_text(f"Held readings ({before + 1})", timeout=20_000)
+
+
+def test_a_place_on_a_shared_kit_is_on_the_residents_page(nurse: Page, service: Service, kit: Kit) -> None:
+    """On a phone as well, where each reading is a card whose ways to decide need no scrolling sideways."""
+    kit.say({"code": "spo2", "value": 95, "unit": "%", "subject": "A"}, at=datetime.now(UTC) - MINUTE)
+    nurse.set_viewport_size({"width": 320, "height": 800})
+    nurse.goto(f"/residents/{service.people[0].id}")
+    devices = nurse.get_by_role("region", name="Devices")
+    expect(devices.locator("dt", has_text=kit.device_id)).to_be_visible()
+    expect(devices).to_contain_text("here as “A”")
+    table = nurse.get_by_role("region", name="Readings", exact=True)
+    assert table.evaluate("it => it.scrollWidth <= it.clientWidth")
+    table.get_by_role("link", name="Move").first.press("Enter")
+    expect(nurse.get_by_role("heading", name="Is it somebody else's?")).to_be_visible()

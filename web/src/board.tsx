@@ -13,6 +13,9 @@ import { WardState } from "./ward";
 const ORDER_KEY = "telehealth.board.order";
 const STATUS_EVERY_MS = 10_000;
 const POLL_MS = 15_000;
+/** Counted no further. */
+const MOST_HELD = 1000;
+
 interface PageState {
   version: number;
   step: number;
@@ -27,6 +30,7 @@ class BoardIsland extends Component<BoardPage & { csrf?: string }, PageState> {
   private pointer = false;
   private focus = false;
   private polling = 0;
+  private held: number | null = null;
   private known = new Set<number>();
   private news: string[] = [];
   private spokenAt = 0;
@@ -67,8 +71,17 @@ class BoardIsland extends Component<BoardPage & { csrf?: string }, PageState> {
       this.ward.update(message.rows, message.removed, now);
       if (message.device_alerts) this.ward.deviceAlerts = message.device_alerts;
     } else if (message.t === "event") this.event(message.alert, message.what, message.replayed);
+    if ("held" in message && message.held !== undefined) this.countHeld(message.held);
     if (message.t === "snap") this.forget();
     this.changed();
+  }
+
+  /** How many readings wait for a person: beside the link in the head of the page, which the server drew. */
+  private countHeld(held: number): void {
+    const place = document.getElementById("held-count");
+    if (place) place.textContent = held ? ` (${held}${held >= MOST_HELD ? "+" : ""})` : "";
+    if (this.held !== null && held > this.held) this.news.push("more readings are held");
+    this.held = held;
   }
 
   /** After a snapshot: what it no longer shows as new is not new; what it shows as high is known. */

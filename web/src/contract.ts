@@ -222,9 +222,9 @@ export interface ResidentPage {
 
 export type FromServer =
   | { t: "hello"; epoch: string; seq: number; server_time: string }
-  | { t: "snap"; epoch: string; seq: number; ward: number; board: Board }
+  | { t: "snap"; epoch: string; seq: number; ward: number; board: Board; held: number }
   | { t: "snap"; epoch: string; seq: number; resident: number; row: Row; alerts: Alert[] }
-  | { t: "d"; seq: number; ward: number; at: string; rows: Row[]; removed: number[]; device_alerts?: Alert[] }
+  | { t: "d"; seq: number; ward: number; at: string; rows: Row[]; removed: number[]; device_alerts?: Alert[]; held?: number }
   | { t: "d"; seq: number; resident: number; at: string; row: Row; alerts: Alert[] }
   | { t: "event"; seq: number; ward: number; alert: Alert; what: "raised" | "changed" | "closed"; replayed: boolean }
   | { t: "refused"; seq: number; wards: number[]; residents: number[] }

@@ -124,16 +124,26 @@ SELECT lower(during) AS paused_from, upper(during) AS paused_until FROM pause
 WHERE resident_id = $1::bigint AND during && tstzrange($2::timestamptz, $3::timestamptz) ORDER BY lower(during);
 
 -- name: devices
--- Devices that a resident has now; lost: messages that each gave up before they arrived.
-SELECT d.device_id, d.model, d.codes, c.seen_at, c.status, k.kind AS clock, k.skew_ms, k.since AS clock_since,
+-- Devices that a resident has now, alone or by a place on it (places: "room 4", user 2);
+-- lost: messages that each gave up before they arrived.
+SELECT d.device_id, had.places, d.model, d.codes, c.seen_at, c.status, k.kind AS clock, k.skew_ms, k.since AS clock_since,
        lost.messages AS lost
-FROM device_assignment a JOIN device d ON d.id = a.device_pk LEFT JOIN device_contact c ON c.device_pk = d.id
+FROM (
+    SELECT device_pk, array_remove(array_agg(place ORDER BY place), NULL) AS places
+    FROM (
+        SELECT a.device_pk, NULL AS place
+        FROM device_assignment a WHERE a.resident_id = $1::bigint AND a.during @> $2::timestamptz
+        UNION ALL
+        SELECT s.device_pk, CASE s.kind WHEN 'slot' THEN 'user ' || s.label ELSE '“' || s.label || '”' END
+        FROM device_seat s WHERE s.resident_id = $1::bigint AND s.during @> $2::timestamptz
+    ) AS one GROUP BY device_pk
+) AS had JOIN device d ON d.id = had.device_pk LEFT JOIN device_contact c ON c.device_pk = d.id
 LEFT JOIN device_clock k ON k.device_pk = d.id AND k.until IS NULL AND k.sure
 LEFT JOIN LATERAL (
     SELECT least(coalesce(sum(upper(r)::numeric - lower(r)), 0), 9007199254740991)::bigint AS messages
     FROM device_stream s CROSS JOIN LATERAL unnest(s.lost) AS r WHERE s.device_pk = d.id
 ) AS lost ON true
-WHERE a.resident_id = $1::bigint AND a.during @> $2::timestamptz ORDER BY d.device_id;
+ORDER BY d.device_id;
 
 -- name: strikes
 -- Entries struck of a resident, the newest first.

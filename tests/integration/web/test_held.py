@@ -38,7 +38,7 @@ async def test_a_held_reading_is_assigned_by_form(server: Server, people: World)
             text = await response.text()
         assert "kit-1" in text
         assert "assigned to nobody" in text
-        assert "Held readings (1)" in text
+        assert 'Held readings<span id="held-count"> (1)</span>' in text
         path = f"/readings/{key}"
         assert f'"{path}?next=' in text
         wrong = await browser.post(path, f"{path}/resident", resident="", reason="", scope="reading")

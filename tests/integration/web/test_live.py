@@ -15,6 +15,7 @@ from telehealth.store import alerts, db
 from telehealth.web import hub, subscriber
 from telehealth.web.auth import Caller
 from telehealth.web.subscriber import Subscriber
+from telehealth.web.watched import Changes
 from tests.integration.web.conftest import NOW, Browser, Server, World, alert, audited, observe, token
 from tests.support import world
 
@@ -75,6 +76,16 @@ async def test_a_change_reaches_the_board(server: Server, people: World) -> None
         assert delta["removed"] == []
         seqs = [message["seq"] for message in socket.received]
         assert seqs == sorted(seqs)
+
+
+async def test_a_held_reading_is_counted(server: Server, people: World) -> None:
+    """How many readings wait for a person is said at first, and again when it is another number."""
+    kit = await world.device(server.database, people.north, "kit-1")
+    async with server.signed_in("clara") as browser, board(browser, people.north.id) as socket:
+        assert (await socket.kind("snap", ward=people.north.id))["held"] == 0
+        async with server.database.transaction(world.ACTOR) as connection:
+            await world.insert_readings(connection, people.north, [world.spo2(93.0, NOW)], device_pk=kit.pk)
+        assert (await socket.until(lambda m: m["t"] == "d" and "held" in m))["held"] == 1
 
 
 async def test_an_alert_is_an_event(server: Server, people: World) -> None:
@@ -259,7 +270,7 @@ async def test_events_are_never_dropped() -> None:
     one = subscriber_of()
     for i in range(subscriber.MOST_EVENTS):
         one.event({"t": "event", "seq": i})
-        one.rows(1, [{"id": 7, "value": i}], set(), None)
+        one.rows(1, Changes([{"id": 7, "value": i}], set(), None, set()))
     kept = one.close_code
     one.event({"t": "event", "seq": -1})
     assert (kept, one.close_code) == (None, subscriber.TOO_SLOW)
