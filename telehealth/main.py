@@ -61,6 +61,8 @@ async def opened(
     settings: Settings, health: Health, *, virtual: bool = False, control_token: str | None = None
 ) -> AsyncIterator[Parts]:
     """Open the database and the clock. virtual: a virtual clock is allowed (demo and tests only)."""
+    if settings.failpoints is not None:
+        _log.warning("failpoints are armed: this process stops where a watcher wants it to, which is for tests only")
     failpoints.arm(settings.failpoints)
     async with Database.open(settings.needed("database_url"), size=settings.database_connections) as database:
         await schema.check(database)

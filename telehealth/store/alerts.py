@@ -5,6 +5,7 @@ Who sees what is decided by row-level security; an alert that is not the actor's
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -249,7 +250,7 @@ def _checked_note(note: str | None) -> str | None:
     text = (note or "").strip()
     if len(text) > NOTE_CHARACTERS:
         raise Invalid("note", f"must be at most {NOTE_CHARACTERS} characters")
-    if "\x00" in text:
+    if any(unicodedata.category(one) == "Cc" and one not in "\n\r\t" for one in text):
         raise Invalid("note", "contains a character that cannot be stored")
     return text or None
 

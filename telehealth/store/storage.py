@@ -16,6 +16,8 @@ from telehealth.store.queries import sql
 BATCH = 5000
 #: Sets that staff have seen: opening a page notes those of two days, so that none comes back.
 SEEN_KEPT = timedelta(days=7)
+#: Of each device so many streams are kept, those that were continued last.
+STREAMS = 1000
 #: Of daily states that are old, one of so many days stays.
 CHECKPOINT_DAYS = 30
 
@@ -162,6 +164,7 @@ async def forget(connection: Connection, keep: Retention, *, now: datetime) -> d
         "quarantine.forget_counts": (quarantined, BATCH),
         "storage.thin_checkpoints": (now - timedelta(days=keep.checkpoints), CHECKPOINT_DAYS, BATCH),
         "storage.forget_streams": (bookkeeping, BATCH),
+        "storage.thin_streams": (STREAMS, BATCH),
         "storage.forget_undated": (bookkeeping, BATCH),
         "storage.forget_seen": (now - SEEN_KEPT, BATCH),
     }

@@ -186,7 +186,7 @@ _WHY = {"field": "reason", "text": "Say why it is dismissed, in at most 500 char
 
 def _reason(form: Mapping[str, str]) -> str | None:
     reason = form.get("reason", "").strip()
-    return reason if 0 < len(reason) <= 500 and "\0" not in reason else None
+    return reason if 0 < len(reason) <= 500 and requests.plain(reason) else None
 
 
 def _back(wanted: str | None, otherwise: str, found: Mapping[str, int]) -> web.HTTPSeeOther:

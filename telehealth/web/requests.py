@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime
 from typing import Annotated, Literal
 
@@ -16,11 +17,18 @@ Handling = Literal["new", "acknowledged", "snoozed", "escalated", "resolved"]
 #: Checked by the store, which owns the list.
 Outcome = Annotated[str, Field(max_length=40, json_schema_extra={"enum": list(lifecycle.OUTCOMES)})]
 Key = Annotated[int, Field(ge=1, lt=2**63)]
+#: All but tabs and the ends of lines.
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
 def ordinary(day: date) -> bool:
     """Whether a date or time is not at the edges of the calendar, where an offset or a span leads outside it."""
     return 1000 < day.year < 9000
+
+
+def plain(text: str) -> bool:
+    """Whether a text has no control characters."""
+    return _CONTROL.search(text) is None
 
 
 class Asked(BaseModel):
@@ -33,6 +41,14 @@ class Asked(BaseModel):
     def _ordinary_time(cls, value: object) -> object:
         """Every time that is asked for."""
         if isinstance(value, datetime) and not ordinary(value):
+            raise ValueError
+        return value
+
+    @field_validator("*")
+    @classmethod
+    def _ordinary_text(cls, value: object) -> object:
+        """Every text: no control characters, which databases refuse and terminals obey."""
+        if isinstance(value, str) and not plain(value):
             raise ValueError
         return value
 

@@ -74,7 +74,8 @@ SELECT a.id, a.rule, a.kind, a.priority, a.condition, a.handling, a.provisional,
 FROM alert a JOIN ward w ON w.id = a.ward_id WHERE a.resident_id = $1::bigint ORDER BY a.raised_at, a.id;
 
 -- name: audit
--- Who looked at them and what was done, in real time; only operators see it.
-SELECT u.at, u.actor, s.display_name AS name, u.action, u.outcome, u.object_kind, u.object_id, u.detail
+-- Who looked at them and what was done, in real time; only operators see it. Not whose readings were moved to or from.
+SELECT u.at, u.actor, s.display_name AS name, u.action, u.outcome, u.object_kind, u.object_id,
+       CASE jsonb_typeof(u.detail) WHEN 'object' THEN u.detail - '{from,to}'::text[] ELSE u.detail END AS detail
 FROM audit u LEFT JOIN staff s ON u.actor = 'staff:' || s.id
 WHERE u.resident_id = $1::bigint ORDER BY u.at, u.id;

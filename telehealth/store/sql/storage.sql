@@ -37,6 +37,15 @@ DELETE FROM device_stream WHERE (device_pk, stream) IN (
     SELECT device_pk, stream FROM device_stream WHERE updated_at < $1::timestamptz ORDER BY updated_at
     LIMIT $2::integer);
 
+-- name: thin_streams
+-- Of every device's streams all but the $1 that were continued last; at most $2. A stream more is a row more, and a device
+-- that names a new one in every message would have as many as messages.
+DELETE FROM device_stream WHERE (device_pk, stream) IN (
+    SELECT device_pk, stream FROM (
+        SELECT device_pk, stream, row_number() OVER (PARTITION BY device_pk ORDER BY updated_at DESC, stream) AS place
+        FROM device_stream
+    ) AS ranked WHERE place > $1::integer LIMIT $2::integer);
+
 -- name: forget_undated
 -- When messages without a time first came, of before $1; at most $2.
 DELETE FROM undated WHERE (device_pk, message_key) IN (

@@ -55,7 +55,8 @@ async def test_everything_of_one_resident(urls: Urls, database: Database, tmp_pa
         await take(database, delivery(device.device_id, payload))
     await world.pause(database, anna, NOW - timedelta(hours=3), NOW - timedelta(hours=2))
     async with database.transaction(world.ACTOR) as connection:
-        await audit.write(connection, world.ACTOR, "resident.open", resident_id=anna.id)
+        moved = {"from": anna.id, "to": 987654, "readings": 1}
+        await audit.write(connection, world.ACTOR, "resident.open", resident_id=anna.id, detail=moved)
         await connection.execute(
             "INSERT INTO reading_strike (organisation_id, resident_id, taken_at, identity, value_key, reason, actor,"
             " at) SELECT organisation_id, resident_id, taken_at, identity, value_key, 'mistake', $2, $3 FROM reading"
@@ -93,6 +94,8 @@ async def test_everything_of_one_resident(urls: Urls, database: Database, tmp_pa
     assert empty == {"attributions", "doubts"}
     assert found["alerts"][0]["episodes"] == [found["episodes"][0]["id"]]
     assert [row["action"] for row in found["audit"]] == ["resident.open", "export.resident"]
+    # Not to whom a reading of theirs was moved.
+    assert found["audit"][0]["detail"] == {"readings": 1}
     everything = (folder / "resident.json").read_text() + (folder / "readings.csv").read_text()
     assert not any(other in everything for other in ("berts-kit", bert.nhs_number, "37.7"))
     table = list(csv.DictReader((folder / "readings.csv").read_text().splitlines()))

@@ -156,6 +156,29 @@ async def test_what_is_no_record_is_forgotten(database: Database) -> None:
     assert readings["count"] == 1
 
 
+async def test_a_device_that_names_a_new_stream_in_every_message(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of its streams those that were continued last stay; a device with few keeps all."""
+    monkeypatch.setattr(storage, "STREAMS", 5)
+    ward = await world.ward(database)
+    for name, streams in (("many", 9), ("few", 3)):
+        await world.device(database, ward, name)
+        for number in range(streams):
+            at = NOW + timedelta(seconds=number)
+            await take(database, delivery(name, envelope(spo2(97, at=at), stream=f"s{number}")), now=at)
+    assert await job.once(database, CLOCK, KEEP)
+    kept = await rows(
+        database,
+        "SELECT d.device_id, array_agg(s.stream ORDER BY s.stream) AS streams FROM device_stream s"
+        " JOIN device d ON d.id = s.device_pk GROUP BY 1 ORDER BY 1",
+    )
+    assert [(row["device_id"], row["streams"]) for row in kept] == [
+        ("few", ["s0", "s1", "s2"]),
+        ("many", ["s4", "s5", "s6", "s7", "s8"]),
+    ]
+
+
 async def test_one_of_several_processes_does_it(database: Database) -> None:
     """While another holds the turn, a pass does nothing and is content."""
     async with database.transaction(OPERATOR) as connection:

@@ -297,6 +297,30 @@ async def test_nonsense_in_forged_keys_and_reasons(server: Server, people: World
                 assert response.status == 422, period
 
 
+async def test_control_characters_are_refused(server: Server, people: World) -> None:
+    """A database takes no zero byte and a terminal obeys an escape: wherever people write, both are refused."""
+    entry = await refused(server.database, people.oximeter, b"not json")
+    async with server.signed_in("clara") as browser:
+        csrf = await browser.csrf("/")
+        for path, field in (
+            (f"alerts/{people.anna_alert}/acknowledge", "note"),
+            (f"alerts/{people.anna_alert}/resolve", "note"),
+            (f"quarantine/{entry}/dismiss", "reason"),
+            (f"wards/{people.north.id}/quarantine/dismiss", "reason"),
+        ):
+            for text in ("a\0b", "\x1b[2J"):
+                words = {field: text, "outcome": "false_alarm", "device_id": "north-1", "device": "north-1"}
+                headers = {"X-CSRF-Token": csrf, "Origin": server.url}
+                async with browser.session.post(f"/api/v1/{path}", json=words, headers=headers) as response:
+                    assert response.status == 422, (path, response.status)
+                    assert "[2J" not in await response.text()
+                form = {"csrf": csrf, **words}
+                async with browser.session.post(
+                    f"/{path}", data=form, headers=headers, allow_redirects=False
+                ) as response:
+                    assert response.status == 422, (path, response.status)
+
+
 async def test_revoked_and_expired_tokens_are_refused(server: Server, people: World) -> None:
     """A token ends when it says so, and when somebody ends it."""
     for change in ("revoked_at = clock_timestamp()", "expires_at = clock_timestamp() - interval '1 second'"):
