@@ -55,9 +55,10 @@ def listing(
     ward: Annotated[str | None, typer.Option(help="Only this ward's, by name or id.")] = None,
     json: terminal.Json = False,
 ) -> None:
-    """Devices with their last contact and whose they are now."""
+    """Devices with their last contact, whose they are now, and what is wrong with their clocks and messages."""
 
     async def job() -> None:
+        from devices import clockwork
         from telehealth.store import devices, wards
 
         async with terminal.transaction(read_only=True) as connection:
@@ -71,9 +72,15 @@ def listing(
             "ward": "Ward",
             "nhs_number": "Assigned to",
             "seen_at": "Last contact",
+            "clock_text": "Clock",
+            "lost": "Messages lost",
             "revoked_at": "Revoked",
         }
-        terminal.table((dict(row) for row in rows), as_json=json, columns=columns)
+        found = [dict(row) for row in rows]
+        for one in found:
+            wrong = one["clock"] is not None
+            one["clock_text"] = clockwork.wrongness(one["clock"], one["clock_skew_ms"]) if wrong else None
+        terminal.table(found, as_json=json, columns=columns)
 
     terminal.run(job)
 

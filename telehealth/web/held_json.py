@@ -30,10 +30,19 @@ REASONS = {
         "The device's clock is wrong, and the device changed hands within an hour of this reading",
         "Say whose it is, or when it was taken",
     ),
-    "subject": ("It names somebody who has no place on this device at that time", "Say whose it is. An administrator can give a place for good"),
-    "slot": ("That user of the device is nobody at that time", "Say whose it is. An administrator can give the place for good"),
+    "subject": (
+        "It names somebody who has no place on this device at that time",
+        "Say whose it is. An administrator can give a place for good",
+    ),
+    "slot": (
+        "That user of the device is nobody at that time",
+        "Say whose it is. An administrator can give the place for good",
+    ),
     "shared": ("The kit is shared, and the reading does not say whose it is", "Say whose it is"),
-    "unassigned": ("The device was assigned to nobody at that time", "Say whose it is. An administrator can assign the device"),
+    "unassigned": (
+        "The device was assigned to nobody at that time",
+        "Say whose it is. An administrator can assign the device",
+    ),
     "moved": ("Staff took it from somebody", "Say whose it is"),
 }
 

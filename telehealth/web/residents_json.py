@@ -61,7 +61,8 @@ def reading(g: Record) -> Json:
     """A reading as the API shows it."""
     return {
         "key": held_json.key(g),
-        "taken_at": formats.iso(g["taken_at"]),
+        # What was sent without a time has one of ours, as part of its identity: the device said none.
+        "taken_at": None if "undated" in (g["marks"] or ()) else formats.iso(g["taken_at"]),
         "identity": str(g["identity"]),
         "value_key": str(g["value_key"]),
         "effective_at": formats.iso(g["effective_at"]),

@@ -264,11 +264,11 @@ class ResidentDetail(Resident):
 class Reading(Given):
     """value and unit canonical; value_sent and unit_sent as they came, null: the same. value_key: a number as text.
 
-    key: names the reading in paths.
+    key: names the reading in paths. taken_at: as the device said; null: it said no time.
     """
 
     key: str
-    taken_at: datetime
+    taken_at: datetime | None
     identity: str
     value_key: str
     effective_at: datetime | None

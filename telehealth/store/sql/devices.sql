@@ -6,14 +6,21 @@ FROM ward w WHERE w.id = $1::bigint
 RETURNING id, organisation_id;
 
 -- name: listing
--- Devices with their ward, last contact and present assignment; of one ward, or of all the actor may see.
+-- Devices with their ward, last contact and present assignment; of one ward, or of all the actor may see. clock: how
+-- it is wrong, if it surely is; lost: messages that a device gave up before they arrived.
 SELECT d.id, d.device_id, d.model, d.codes, d.ward_id, w.name AS ward, d.created_at, d.revoked_at, c.seen_at, c.status,
-       r.nhs_number, lower(a.during) AS assigned_from, upper(a.during) AS assigned_to
+       r.nhs_number, lower(a.during) AS assigned_from, upper(a.during) AS assigned_to,
+       k.kind AS clock, k.skew_ms AS clock_skew_ms, k.since AS clock_since, lost.messages AS lost
 FROM device d
 JOIN ward w ON w.id = d.ward_id
 LEFT JOIN device_contact c ON c.device_pk = d.id
 LEFT JOIN device_assignment a ON a.device_pk = d.id AND a.during @> $2::timestamptz
 LEFT JOIN resident r ON r.id = a.resident_id
+LEFT JOIN device_clock k ON k.device_pk = d.id AND k.until IS NULL AND k.sure
+LEFT JOIN LATERAL (
+    SELECT least(coalesce(sum(upper(g)::numeric - lower(g)), 0), 9007199254740991)::bigint AS messages
+    FROM device_stream s CROSS JOIN LATERAL unnest(s.lost) AS g WHERE s.device_pk = d.id
+) AS lost ON true
 WHERE $1::bigint IS NULL OR d.ward_id = $1
 ORDER BY d.device_id;
 

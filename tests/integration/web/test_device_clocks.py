@@ -62,3 +62,18 @@ async def test_charts_tables_and_values_say_that_a_time_is_estimated(
     assert newest["marks"] == ["clock_uncertain"]
     assert newest["taken_at"] == rfc3339(NOW - 2 * MINUTE + skew)
     assert newest["effective_at"] == rfc3339(NOW - 2 * MINUTE)
+
+
+async def test_the_api_makes_up_no_time_for_what_was_sent_without_one(server: Server, people: World) -> None:
+    """The time that we gave a reading is where it counts; the device said none, and the key names the reading."""
+    kit = await world.device(server.database, people.north, resident=people.anna)
+    at = NOW - MINUTE
+    async with server.database.transaction(world.ACTOR) as connection:
+        one = world.Sample("weight", 71.2, at, "kg", marks=("clock_uncertain", "undated"))
+        await world.insert_readings(connection, people.north, [one], resident_id=people.anna.id, device_pk=kit.pk)
+    async with server.signed_in("clara") as browser:
+        async with browser.session.get(f"/api/v1/residents/{people.anna.id}/readings?code=weight") as response:
+            [listed] = (await response.json())["items"]
+        async with browser.session.get(f"/api/v1/readings/{listed['key']}") as response:
+            assert response.status == 200
+    assert (listed["taken_at"], listed["effective_at"]) == (None, rfc3339(at))
