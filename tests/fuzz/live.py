@@ -96,6 +96,7 @@ async def _throw(running: Running, fuzzer: Fuzzer, inputs: int, found: Found) ->
     for look in range(_LOOKS):
         await fuzzer.some(max(1, inputs // _LOOKS))
         await running.check()
+        running.check_log()
         if look == _LOOKS // 10 - 1:
             await fuzzer.settle()
             warm_kb = running.resident_kb()
