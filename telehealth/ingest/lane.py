@@ -143,7 +143,12 @@ class Worker:
     @property
     def busy(self) -> bool:
         """Whether something is waiting or being committed."""
-        return self._suspects.busy or any(share.busy for share in self._shares)
+        return self._suspects.busy or self.taking
+
+    @property
+    def taking(self) -> bool:
+        """Whether something is waiting or being committed that is not waited for to come right."""
+        return any(share.busy for share in self._shares)
 
     def writes_again(self) -> None:
         """The database takes writes: whatever was wrong is over, unless a batch still finds otherwise."""
@@ -237,7 +242,7 @@ class Worker:
     async def _work(self, share: _Share) -> None:
         while not self._stop.is_set():
             if not share.waiting:
-                if not self.busy:
+                if not self.taking:
                     self._idle.set()
                 share.arrived.clear()
                 await share.arrived.wait()
@@ -274,7 +279,7 @@ class Worker:
     async def _give_way(self) -> None:
         """A live message goes first. For a while only: a backlog must drain under a steady load too."""
         before = self._before
-        if before is None or not before.busy:
+        if before is None or not before.taking:
             return
         slow = before._took_seconds > _SLOW_SECONDS
         await self._pause(_GIVE_WAY_SLOW_SECONDS if slow else _GIVE_WAY_SECONDS, before._idle)

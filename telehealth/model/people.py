@@ -119,7 +119,7 @@ def check_schedule(schedule: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def check_device_id(device_id: str) -> str:
-    if not _DEVICE_ID.match(device_id):
+    if not _DEVICE_ID.fullmatch(device_id):
         raise Invalid("device_id", "must be 1 to 64 of A-Z a-z 0-9 _ -")
     if device_id.lower() in _RESERVED:
         raise Invalid("device_id", "is a name of the service itself: choose another")
@@ -127,7 +127,7 @@ def check_device_id(device_id: str) -> str:
 
 
 def check_username(username: str) -> str:
-    if not _USERNAME.match(username):
+    if not _USERNAME.fullmatch(username):
         raise Invalid("username", "must be 1 to 64 of a-z 0-9 . _ @ - and begin with a letter or digit")
     return username
 
