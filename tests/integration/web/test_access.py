@@ -249,7 +249,8 @@ async def test_other_methods_do_nothing(server: Server, people: World) -> None:
 
 #: In a query string: control characters, half a pair of surrogates, too long, too deep, no number, no time.
 _NONSENSE = ["\0", "%ed%a0%80", "W1tbW1tbW1tbW1tb" * 300, "9" * 30]
-_QUERIES = ("device", "after", "cursor", "error", "hours", "limit", "ward", "code")
+#: By whether a program asks. Others are refused by their models, or looked up in a table.
+_QUERIES = {True: ("device", "cursor"), False: ("device", "after", "cursor")}
 
 
 async def test_nonsense_in_queries_is_no_error_of_ours(server: Server, people: World) -> None:
@@ -261,7 +262,7 @@ async def test_nonsense_in_queries_is_no_error_of_ours(server: Server, people: W
             path = await own(route, server, people)
             for nonsense in _NONSENSE:
                 value = nonsense if nonsense.startswith("%") else quote(nonsense)
-                for name in _QUERIES:
+                for name in _QUERIES[path.startswith("/api/")]:
                     url = URL(f"{path}?{name}={value}", encoded=True)
                     async with browser.session.get(url, allow_redirects=False) as response:
                         assert response.status in (200, 303, 400, 404, 422), (path, name, nonsense[:20])
