@@ -102,7 +102,7 @@ export function Age({ latest, now }: { latest: Latest; now: number }) {
     <span class={old ? "th-age th-age--old" : "th-age"}>
       {times.brief(times.ms(latest.effective_at), now)}
       {old && " old"}
-      {latest.uncertain && ", time uncertain"}
+      {latest.uncertain && <span class="th-age__more">, time uncertain</span>}
       {latest.extreme && ", extreme"}
     </span>
   );

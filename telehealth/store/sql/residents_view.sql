@@ -60,7 +60,8 @@ LIMIT $4::int;
 
 -- name: points
 -- Points of the charts: of every stretch of $5 seconds the least and the greatest number of each code, so that
--- no extreme is lost; short stretches keep everything. Of wrong clocks as in "recent".
+-- no extreme is lost, and the last two, which are named beside the chart; short stretches keep everything. Of wrong
+-- clocks as in "recent".
 WITH r AS (
     SELECT code, effective_at, value, marks, method,
            date_bin(make_interval(secs => $5::float8), effective_at, $2::timestamptz) AS stretch
@@ -79,6 +80,10 @@ SELECT code, effective_at, value, marks, method FROM (
     (SELECT DISTINCT ON (code, stretch) * FROM r ORDER BY code, stretch, value, effective_at)
     UNION
     (SELECT DISTINCT ON (code, stretch) * FROM r ORDER BY code, stretch, value DESC, effective_at DESC)
+    UNION
+    (SELECT code, effective_at, value, marks, method, stretch FROM (
+        SELECT r.*, row_number() OVER (PARTITION BY code ORDER BY effective_at DESC, value DESC) AS newest FROM r
+    ) AS n WHERE newest <= 2)
 ) p
 ORDER BY code, effective_at, value;
 

@@ -94,6 +94,18 @@ async def test_the_board_says_what_is_known(server: Server, people: World) -> No
     assert row["contact"]["at"] is not None
 
 
+async def test_a_chart_names_the_newest_readings(server: Server, people: World) -> None:
+    """Of many readings of a minute a chart shows the least and the greatest; beside it is what came last."""
+    at = [NOW - timedelta(seconds=50 - 5 * n) for n in range(5)]
+    values = zip((90.0, 96.0, 88.0, 93.0, 92.0), at, strict=True)
+    await observe(server.database, people.anna, *(world.spo2(value, when) for value, when in values))
+    headers, path = await token(server.database, "clara"), f"/api/v1/residents/{people.anna.id}/trends"
+    async with server.session(headers=headers) as session, session.get(path) as response:
+        [chart] = [one for one in (await response.json())["charts"] if one["key"] == "spo2"]
+    assert (chart["previous"]["text"], chart["latest"]["text"]) == ("93", "92")
+    assert {88, 96} < set(chart["series"][0]["v"])
+
+
 async def test_a_complete_set_is_news2(server: Server, people: World) -> None:
     """Seven fresh inputs give the score by its name; old ones are named as old."""
     at = NOW - timedelta(minutes=5)
