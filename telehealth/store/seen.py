@@ -16,6 +16,9 @@ from telehealth.store.queries import sql
 _RECENT = timedelta(days=2)
 #: Told in one go.
 _MOST = 200
+#: By HTTP nobody calls a device: with every answer it is told what was seen within so long, at most so much.
+_LATELY = timedelta(days=1)
+_MOST_LATELY = 32
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,12 @@ async def opened(connection: Connection, resident_id: int, *, now: datetime) -> 
 async def untold(connection: Connection) -> list[Seen]:
     """What devices have yet to be told, oldest first, some hundreds at most."""
     rows = await connection.fetch(sql("seen.untold"), _MOST)
+    return [Seen(*row) for row in rows]
+
+
+async def lately(connection: Connection, device_id: str, *, now: datetime) -> list[Seen]:
+    """What of a device was seen lately, newest first, told or not. now: clinical."""
+    rows = await connection.fetch(sql("seen.lately"), device_id, now - _LATELY, _MOST_LATELY)
     return [Seen(*row) for row in rows]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from collections.abc import Sequence
 from datetime import datetime
 
 from aiohttp import web
@@ -16,7 +17,7 @@ from devices import formats, message, receipts
 from telehealth import log, metrics
 from telehealth.model import secrets
 from telehealth.model.delivery import Answer, Delivery, Lane, set_aside
-from telehealth.store import credentials, db, ingest
+from telehealth.store import credentials, db, ingest, seen
 from telehealth.store.ingest import Taken
 from telehealth.web import errors, keys, parse
 from telehealth.web.admission import ADMISSION
@@ -68,7 +69,7 @@ async def _post(request: web.Request, lane: Lane) -> web.Response:
             async with asyncio.timeout(_SECONDS):
                 if not await _is_itself(request, device_id):
                     raise _unauthorised()
-                answer = await _take_in(request, lane, device_id, await _body(request))
+                answer, looked_at = await _take_in(request, lane, device_id, await _body(request))
     except TimeoutError:
         raise errors.Problem(503, errors.TEXTS[503], headers={"Retry-After": "30"}) from None
     if answer is None:
@@ -80,6 +81,7 @@ async def _post(request: web.Request, lane: Lane) -> web.Response:
         answered=answer.seqs,
         refused=answer.refused,
         ids=answer.ids,
+        seen=[receipts.Seen(one.set_id, one.at) for one in looked_at],
     )
     return web.Response(body=receipt.encode(), content_type="application/json")
 
@@ -142,7 +144,10 @@ def _format(request: web.Request) -> str | None:
     return None if named == "native" else named
 
 
-async def _take_in(request: web.Request, lane: Lane, device_id: str, payload: bytes) -> Answer | None:
+async def _take_in(
+    request: web.Request, lane: Lane, device_id: str, payload: bytes
+) -> tuple[Answer | None, Sequence[seen.Seen]]:
+    """What to answer, and what staff have looked at."""
     now = request.app[keys.CLOCK].now()
     format = _format(request)
     decoded = formats.decode(format, device_id, payload)
@@ -151,23 +156,24 @@ async def _take_in(request: web.Request, lane: Lane, device_id: str, payload: by
         topic = f"{topic}/{format}"
     delivery = Delivery(lane, topic, device_id, payload, now, decoded)
     try:
-        taken = await _store(request, delivery, now)
+        taken, looked_at = await _store(request, delivery, now)
     except db.DATA as error:
         if isinstance(error, db.AWAY):
             raise
         # The same message again would fail again, for ever; as by MQTT its bytes are kept for a person.
         _log.error("a message cannot be stored and is set aside", lane="http", error=type(error).__name__)
-        taken = await _store(request, set_aside(delivery), now)
+        taken, looked_at = await _store(request, set_aside(delivery), now)
     metrics.MESSAGES.labels("http").inc()
     metrics.READINGS.labels("stored").inc(taken.stored)
     metrics.READINGS.labels("duplicate").inc(taken.received - taken.stored)
     for kind, count in taken.refusals.items():
         metrics.REFUSALS.labels(kind).inc(count)
-    return taken.answers[0] if taken.answers else None
+    return (taken.answers[0] if taken.answers else None), looked_at
 
 
-async def _store(request: web.Request, delivery: Delivery, now: datetime) -> Taken:
+async def _store(request: web.Request, delivery: Delivery, now: datetime) -> tuple[Taken, Sequence[seen.Seen]]:
     transaction = request.app[keys.DATABASE].transaction(_ACTOR)
     async with request.app[ADMISSION].transaction(), transaction as connection:
         stepped = request.app[keys.CLOCK].virtual
-        return await ingest.take_in(connection, [delivery], now=now, stepped=stepped)
+        taken = await ingest.take_in(connection, [delivery], now=now, stepped=stepped)
+        return taken, await seen.lately(connection, delivery.device_id, now=now)

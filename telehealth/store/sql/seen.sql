@@ -16,6 +16,13 @@ FROM seen_set s JOIN device d ON d.id = s.device_pk
 WHERE s.told_at IS NULL AND d.revoked_at IS NULL
 ORDER BY s.seen_at, s.device_pk, s.set_id LIMIT $1::bigint;
 
+-- name: lately
+-- What of device $1 was seen since $2, newest first, at most $3.
+SELECT s.device_pk, d.device_id, s.set_id, s.seen_at
+FROM seen_set s JOIN device d ON d.id = s.device_pk
+WHERE d.device_id = $1::text AND s.seen_at >= $2::timestamptz
+ORDER BY s.seen_at DESC, s.set_id LIMIT $3::bigint;
+
 -- name: told
 -- These devices ($1) were told at $3 that these sets ($2) are seen.
 UPDATE seen_set s SET told_at = $3::timestamptz

@@ -16,7 +16,7 @@ from telehealth import config
 from telehealth.clock import ClinicalClock, Step
 from telehealth.model import secrets
 from telehealth.model.health import Health
-from telehealth.store import db
+from telehealth.store import db, seen
 from telehealth.store.db import Database
 from telehealth.web import app
 from tests.support import world
@@ -179,3 +179,15 @@ async def test_a_post_without_a_length(client: Client) -> None:
     data = aiohttp.payload.AsyncIterablePayload(chunks())
     response = await client.post("/api/v1/devices/gateway-1/readings/fhir", data=data, headers=headers)
     assert (response.status, (await response.json())["refused"]) == (200, [])
+
+
+async def test_what_staff_have_looked_at_is_in_the_answers(database: Database, client: Client) -> None:
+    """Nobody can call a device that speaks HTTP: with every answer it is told what was seen lately."""
+    one = {"code": "spo2", "value": 97, "unit": "%", "taken_at": "2026-03-02T11:59:00Z", "set": "b7"}
+    assert (await _post(client, "readings", {"stream": "s", "seq": 1, "readings": [one]}))["seen"] == []
+    async with database.transaction(db.operator("tests")) as connection:
+        resident_id = await connection.fetchval("SELECT id FROM resident")
+        await seen.opened(connection, resident_id, now=NOW)
+    receipts = [await _post(client, "readings", {"stream": "s", "seq": n, "readings": []}) for n in (2, 3)]
+    at = NOW.isoformat().replace("+00:00", "Z")
+    assert [receipt["seen"] for receipt in receipts] == [[{"set": "b7", "at": at}]] * 2
