@@ -77,15 +77,17 @@ async def _too_much(
     if moment.until != evaluation.END:
         # Under a virtual clock nothing live waits, and the newest state is as old as the step.
         return set([i for i in heavy if i not in bases or bases[i][0] != "head"][MOST_REFOLDS:])
+    # Who has waited longest comes first, whatever it takes: nobody waits for ever.
+    heavy.sort(key=lambda i: min(work.id for work in taken.work[i]))
     left, heavy = set(heavy[_MOST_WEIGHED:]), heavy[:_MOST_WEIGHED]
     since = {i: evaluation.moment(bases[i][1].through) if i in bases else evaluation.BEGINNING for i in heavy}
     weights = await evaluation.weights(connection, since, MOST_READINGS) if heavy else {}
-    # The first, so that nobody waits for ever; then those who turn out to be little work.
-    order = heavy[:1] + sorted(heavy[1:], key=lambda i: weights[i])
+    # Beside that one, those who turn out to be little work; it takes nothing of theirs.
+    order = sorted(heavy[1:], key=lambda i: weights[i])
     readings = 0
     for n, i in enumerate(order):
         readings += weights[i]
-        if n and readings > MOST_READINGS:
+        if readings > MOST_READINGS:
             return left | set(order[n:])
     return left
 

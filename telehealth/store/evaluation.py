@@ -127,7 +127,8 @@ _LATE_ROWS = 200
 async def candidates(
     connection: Connection, horizon: datetime, limit: int, *, until: datetime = END, wanted: Wanted = EVERYTHING
 ) -> Candidates:
-    """Subjects with work due up to the horizon; limit: rows looked at, of each of the two sorts.
+    """Subjects with work due up to the horizon; limit: rows looked at, of each of the two sorts, and a
+    quarter as many at the newest end of what is live.
 
     until: readings after it wait.
     """

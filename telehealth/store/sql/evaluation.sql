@@ -2,12 +2,18 @@
 -- Subjects with work due: live ($4) from what came in and from time itself, so that neither starves the other, and
 -- late ($5) once it has waited $6 seconds for more of the same resident; rows that another evaluator holds are left
 -- to it. $7: rows of late work. "waiting": there is late work. Readings after $3 wait: under a virtual clock those
--- of one step come in any order, and none may make time pass for another.
+-- of one step come in any order, and none may make time pass for another. The newest of what is live too: the oldest
+-- rows may all be of a few residents who are much work, and nobody is to wait behind them.
 WITH came AS (
     SELECT resident_id, device_pk FROM evaluation_due
     WHERE $4::boolean AND due_at = '-infinity' AND NOT late
       AND (resident_id IS NULL OR earliest_at <= $3::timestamptz)
     ORDER BY late, id LIMIT $2::integer FOR UPDATE SKIP LOCKED
+), newest AS (
+    SELECT resident_id, device_pk FROM evaluation_due
+    WHERE $4::boolean AND due_at = '-infinity' AND NOT late
+      AND (resident_id IS NULL OR earliest_at <= $3::timestamptz)
+    ORDER BY late DESC, id DESC LIMIT $2::integer / 4 FOR UPDATE SKIP LOCKED
 ), came_late AS (
     SELECT resident_id, device_pk FROM evaluation_due
     WHERE $5::boolean AND due_at = '-infinity' AND late AND (resident_id IS NULL OR earliest_at <= $3::timestamptz)
@@ -17,7 +23,7 @@ WITH came AS (
     SELECT resident_id, device_pk FROM evaluation_due
     WHERE $4::boolean AND due_at > '-infinity' AND due_at <= $1::timestamptz
     ORDER BY due_at, id LIMIT $2::integer FOR UPDATE SKIP LOCKED
-), all_kinds AS (SELECT * FROM came UNION SELECT * FROM came_late UNION SELECT * FROM fell)
+), all_kinds AS (SELECT * FROM came UNION SELECT * FROM newest UNION SELECT * FROM came_late UNION SELECT * FROM fell)
 SELECT coalesce(array_agg(DISTINCT resident_id) FILTER (WHERE resident_id IS NOT NULL), '{}')::bigint[] AS residents,
        coalesce(array_agg(DISTINCT device_pk) FILTER (WHERE resident_id IS NULL AND device_pk IS NOT NULL), '{}')::bigint[] AS devices,
        EXISTS (SELECT FROM evaluation_due WHERE due_at = '-infinity' AND late) AS waiting

@@ -12,7 +12,7 @@ from telehealth.alerting.evaluator import Evaluator
 from telehealth.clock import ClinicalClock
 from telehealth.ingest import reading
 from telehealth.model.delivery import Delivery, Lane
-from telehealth.store import db, ingest
+from telehealth.store import db, evaluation, ingest
 from telehealth.store.db import Database
 from tests.support import servers, world
 
@@ -66,6 +66,24 @@ async def _count(database: Database, query: str) -> int:
         return int(await connection.fetchval(query))
 
 
+async def test_nobody_waits_behind_much_work_of_others(database: Database) -> None:
+    """The queue's oldest rows are all of a resident whose work is put off again and again; another's come later."""
+    (busy, _), (other, _) = await _residents(database, 2)
+    due = """
+        INSERT INTO evaluation_due (organisation_id, resident_id, earliest_at, cause, written_at)
+        SELECT organisation_id, id, now(), 'reading', now() FROM resident, generate_series(1, $2) WHERE id = $1
+        """
+    async with database.transaction(world.ACTOR) as connection:
+        await connection.execute("DELETE FROM evaluation_due")
+        await connection.execute(due, busy.id, 50)
+        await connection.execute(due, other.id, 1)
+    async with database.transaction(world.ACTOR) as connection:
+        found = await evaluation.candidates(
+            connection, clocks.real_now(), 10, wanted=evaluation.Wanted(live=True, late=False)
+        )
+    assert set(found.residents) == {busy.id, other.id}
+
+
 async def test_live_red_reading_before_the_backlog(database: Database) -> None:
     """A hundred devices bring 48 hours each; a red reading taken now, of another and of one of them, is first."""
     people = await _residents(database, 101)
@@ -90,6 +108,24 @@ async def test_live_red_reading_before_the_backlog(database: Database) -> None:
     assert await _count(database, "SELECT count(*) FROM episode") == 102
     assert await _count(database, "SELECT count(*) FROM alert WHERE late AND condition = 'cleared'") == 99
     assert await _count(database, raised) == 2
+
+
+async def test_much_work_of_one_leaves_room_for_a_red_reading(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody whose readings overtook each other is folded anew from before; another's are judged beside it."""
+    monkeypatch.setattr("telehealth.alerting.residents.MOST_READINGS", 1)
+    (_, busy), (_, other) = await _residents(database, 2)
+    evaluator = Evaluator(database, ClinicalClock(), patience_seconds=0.0)
+    now = clocks.real_now()
+    await _take_in(database, _message(busy, 1, [96] * 96, now - 49 * HOUR, "backlog"))
+    await _take_in(database, _message(busy, 2, [96], now, "live"))
+    await evaluator.drain()
+    await _take_in(database, _message(busy, 3, [96], now - timedelta(seconds=10), "live"))
+    await _take_in(database, _message(other, 1, [83], now, "live"))
+    await evaluator.live()
+    assert await _count(database, "SELECT count(*) FROM alert WHERE priority = 'high'") == 1
+    assert await _count(database, ROWS) == 0
 
 
 async def test_backlog_is_folded_in_parts(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
