@@ -31,6 +31,8 @@ _COALESCE_SECONDS = 0.004
 _BREATH_SECONDS = 0.25
 _MANY = 200
 _LONG_SECONDS = 0.05
+_HEAVY_SECONDS = 0.15
+_REST_SECONDS = 0.75
 _METRICS_SECONDS = 5.0
 _RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
 
@@ -157,11 +159,15 @@ class Evaluator:
             return done
 
     async def _moment(self, connection: Connection) -> Moment:
+        step = None
         if self.clock.virtual:
-            clock.keep_in_step(self.clock, await clock.read(connection))
-        horizon = self.clock.horizon()
-        until = horizon if self.clock.virtual else evaluation.END
-        return Moment(self.clock.now(), horizon, clocks.real_now(), until)
+            step = await clock.read(connection)
+            clock.keep_in_step(self.clock, step)
+        if step is None:
+            return Moment(self.clock.now(), self.clock.horizon(), clocks.real_now(), evaluation.END)
+        # As this transaction sees it: the process's clock may know a later step, whose readings it does not see.
+        seen = ClinicalClock(step)
+        return Moment(seen.now(), seen.horizon(), clocks.real_now(), seen.horizon())
 
     async def _one(self, sort: Sort, subject_id: int) -> int:
         """One subject in a transaction of its own; if it fails, its work is put off."""
@@ -245,8 +251,9 @@ async def _evaluate(evaluator: Evaluator, health: Health, hint: asyncio.Event, l
         took = clocks.monotonic() - started
         if done >= _MANY or took >= _LONG_SECONDS:
             # Under load ingest has its turn, and more of one resident is evaluated together: also where few
-            # residents are much work, because kits send what they kept for days.
-            await asyncio.sleep(min(took, _BREATH_SECONDS))
+            # residents are much work, because kits send what they kept for days. The more so the more there is: each
+            # resident costs something each time.
+            await asyncio.sleep(took if took < _HEAVY_SECONDS else min(3 * took, _REST_SECONDS))
         if done:
             continue
         with contextlib.suppress(TimeoutError):

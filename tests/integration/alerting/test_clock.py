@@ -54,6 +54,22 @@ async def test_step_fires_time_driven_rules_before_it_moves(service: Service) ->
     assert [alert.rule for alert in await service.alerts(residents[1])] == ["silence/spo2"]
 
 
+async def test_a_step_is_judged_as_the_transaction_sees_it(service: Service) -> None:
+    """A process that has heard of a step's end judges nothing before the readings of that step are to be seen."""
+    ward = await world.ward(service.database)
+    resident = await world.resident(
+        service.database,
+        ward,
+        rules=world.rule_set(world.threshold(), SILENCE),
+        schedule={"spo2": {"times": ["10:00"], "grace_minutes": 30}},
+        admitted_at=T0 - HOUR,
+    )
+    await service.evaluator.drain()
+    service.clock.step = Step(T0 + 8 * HOUR, T0 + 8 * HOUR)
+    await service.evaluator.drain()
+    assert await service.alerts(resident) == []
+
+
 async def test_the_readings_of_a_step_are_judged_together(service: Service) -> None:
     """Whichever comes first: a late reading does not make time pass, and so silence, before the earlier ones are in."""
     ward = await world.ward(service.database)
