@@ -35,7 +35,7 @@ _OPTIONS = {
     "unix_socket_directories": "",
     "max_connections": "60",
     "shared_buffers": "96MB",
-    "max_wal_size": "512MB",
+    "max_wal_size": "1GB",
     "wal_level": "minimal",
     "max_wal_senders": "0",
     "jit": "off",
