@@ -251,9 +251,10 @@ async def _evaluate(evaluator: Evaluator, health: Health, hint: asyncio.Event, l
         took = clocks.monotonic() - started
         if done >= _MANY or took >= _LONG_SECONDS:
             # Under load ingest has its turn, and more of one resident is evaluated together: also where few
-            # residents are much work, because kits send what they kept for days. The more so the more there is: each
-            # resident costs something each time.
-            await asyncio.sleep(took if took < _HEAVY_SECONDS else min(3 * took, _REST_SECONDS))
+            # residents are much work, because kits send what they kept for days.
+            many = done >= _MANY and took >= _HEAVY_SECONDS
+            # The more so where there are many residents: each costs something each time.
+            await asyncio.sleep(min(3 * took, _REST_SECONDS) if many else min(took, _BREATH_SECONDS))
         if done:
             continue
         with contextlib.suppress(TimeoutError):
