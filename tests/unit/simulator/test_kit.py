@@ -75,7 +75,10 @@ def test_everything_said_decodes_without_a_refusal() -> None:
         assert (message.stream, message.seq, message.oldest) == ("s", seq, 1)
         assert len(message.readings) == batch.count
         codes |= {reading.code for reading in message.readings}
-        assert max(r.taken_at for r in message.readings) <= message.sent_at  # type: ignore[operator]  # set by native.message
+        times = [reading.taken_at for reading in message.readings if reading.taken_at is not None]
+        assert len(times) == batch.count
+        assert message.sent_at is not None
+        assert max(times) <= message.sent_at
     assert codes == {code for unit in units() for code in unit.codes}
 
 
