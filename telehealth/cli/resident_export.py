@@ -120,6 +120,6 @@ def _private(path: Path) -> Iterator[TextIO]:
         with open(descriptor, "w", encoding="utf-8", newline="") as file:
             yield file
         unfinished.rename(path)
-    except BaseException:
+    except BaseException:  # Ctrl-C too: half an export must not lie about
         unfinished.unlink(missing_ok=True)
         raise

@@ -20,6 +20,7 @@ async def watch(database: Database, health: Health) -> None:
             async with asyncio.timeout(_EVERY_SECONDS), database.transaction(_ACTOR, read_only=True) as connection:
                 trouble = (await leases.state(connection, places.WORK)).trouble()
         except Exception as error:
+            # Whatever it is, it is shown, and asked again.
             trouble = outage.sentence(error)
         if trouble is None:
             health.good("ingest")

@@ -36,6 +36,7 @@ async def run(
                 async with database.transaction(_ACTOR) as connection:
                     await seen.told(connection, told, now=clock.now())
         except Exception as error:
+            # To be told is a courtesy: nothing that goes wrong with it may stop taking readings in.
             _log.warning("cannot tell devices what was seen", error=type(error).__name__)
 
 

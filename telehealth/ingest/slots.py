@@ -116,6 +116,7 @@ class Keeper:
                 await leases.release(connection, self.holder, held)
                 await leases.leave(connection, places.WORK, self.holder)
         except Exception as error:
+            # The process ends; whatever it is, the leases expire by themselves.
             _log.warning("the leases were not given up; they expire", error=type(error).__name__)
 
     # A tick ----------------------------------------------------------------------------------------

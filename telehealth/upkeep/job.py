@@ -58,6 +58,7 @@ async def once(database: Database, clock: ClinicalClock, keep: storage.Retention
         made = await partitions(database, clock)
         await _forget(database, clock, keep)
     except Exception as error:
+        # It is tried again, and meanwhile nothing is lost: without a partition a reading goes to DEFAULT.
         _log.warning("upkeep is left for later", error=type(error).__name__)
         return False
     return made

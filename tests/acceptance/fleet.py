@@ -46,6 +46,8 @@ class Obedient:
         self.device = device
         self.kept: dict[int, bytes] = {}
         self.sent: Readings = Counter()
+        #: How often everything kept was sent.
+        self.rounds = 0
         for seq in range(1, count + 1):
             at = wards.rfc3339(first_at + timedelta(seconds=seq))
             readings = [
@@ -60,6 +62,7 @@ class Obedient:
 
     async def run(self, all_settled: asyncio.Event) -> None:
         while self.kept:
+            self.rounds += 1
             for payload in list(self.kept.values())[:200]:
                 self.device.publish(payload)
             with contextlib.suppress(TimeoutError):

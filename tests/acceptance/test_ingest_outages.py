@@ -17,6 +17,7 @@ from telehealth.postgres import supervisor
 from telehealth.store import migrate
 from telehealth.store.db import Database
 from tests.acceptance import disk, fleet
+from tests.integration.ingest import sessions
 from tests.integration.ingest.sessions import Broker, Device
 from tests.support import servers, world
 
@@ -78,7 +79,8 @@ async def test_a_full_disk() -> None:
                     assert any(
                         text.startswith(("readings are not being stored: the", "the ")) for text in parts.values()
                     )
-                    await asyncio.sleep(3)
+                    # Every device has sent again in vain.
+                    await sessions.until(lambda: all(each.rounds > 2 for each in obedient), seconds=60)
                     await small.free()
                     await _until_ready(port, True)
                     async with asyncio.timeout(90):

@@ -8,10 +8,13 @@ Not a test: the answers belong to the brokers and are written down in docs/broke
 from __future__ import annotations
 
 import contextlib
+import queue
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+
+from paho.mqtt.client import MQTTMessageInfo
 
 from telehealth.brokers import mosquitto
 from tests.contract import brokers
@@ -48,9 +51,9 @@ def publish(broker: Broker, device_id: str, count: int, start: int = 0) -> tuple
         return sum(map(_is_published, sent)), device.gone.is_set()
 
 
-def _is_published(message: object) -> bool:
+def _is_published(message: MQTTMessageInfo) -> bool:
     try:
-        return bool(message.is_published())  # type: ignore[attr-defined]
+        return message.is_published()
     except RuntimeError:
         return False
 
@@ -62,7 +65,7 @@ def kept(broker: Broker) -> list[int]:
         while True:
             try:
                 found.append(int(service.received.get(timeout=2)[1]))
-            except Exception:
+            except queue.Empty:
                 break
     with broker.service(SESSION):
         pass

@@ -49,7 +49,7 @@ def mutator(target: str) -> Callable[[bytes, int, int], bytes]:
             data = chosen.randbytes(1) + data[1:]
         try:
             tree = read(data[prefix:])
-        except Exception:
+        except Exception:  # any input at all, so anything that json and cbor2 raise
             # What is no message at all teaches little: go on from a good one.
             tree = copy.deepcopy(chosen.choice(trees))
         try:

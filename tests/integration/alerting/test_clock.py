@@ -54,8 +54,8 @@ async def test_step_fires_time_driven_rules_before_it_moves(service: Service) ->
     assert [alert.rule for alert in await service.alerts(residents[1])] == ["silence/spo2"]
 
 
-async def test_a_step_is_judged_as_the_transaction_sees_it(service: Service) -> None:
-    """A process that has heard of a step's end judges nothing before the readings of that step are to be seen."""
+async def _expected_at_ten(service: Service) -> world.Resident:
+    """A resident who is to measure at 10:00, until 10:30; judged once."""
     ward = await world.ward(service.database)
     resident = await world.resident(
         service.database,
@@ -65,6 +65,12 @@ async def test_a_step_is_judged_as_the_transaction_sees_it(service: Service) -> 
         admitted_at=T0 - HOUR,
     )
     await service.evaluator.drain()
+    return resident
+
+
+async def test_a_step_is_judged_as_the_transaction_sees_it(service: Service) -> None:
+    """A process that has heard of a step's end judges nothing before the readings of that step are to be seen."""
+    resident = await _expected_at_ten(service)
     service.clock.step = Step(T0 + 8 * HOUR, T0 + 8 * HOUR)
     await service.evaluator.drain()
     assert await service.alerts(resident) == []
@@ -72,15 +78,7 @@ async def test_a_step_is_judged_as_the_transaction_sees_it(service: Service) -> 
 
 async def test_the_readings_of_a_step_are_judged_together(service: Service) -> None:
     """Whichever comes first: a late reading does not make time pass, and so silence, before the earlier ones are in."""
-    ward = await world.ward(service.database)
-    resident = await world.resident(
-        service.database,
-        ward,
-        rules=world.rule_set(world.threshold(), SILENCE),
-        schedule={"spo2": {"times": ["10:00"], "grace_minutes": 30}},
-        admitted_at=T0 - HOUR,
-    )
-    await service.evaluator.drain()
+    resident = await _expected_at_ten(service)
     stop = asyncio.Event()
     async with asyncio.timeout(60), asyncio.TaskGroup() as group:
         group.create_task(_working(service, stop))

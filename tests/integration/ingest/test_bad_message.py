@@ -83,6 +83,7 @@ async def test_it_is_set_aside_and_no_other_waits(
             await device.answered(partial(_settles, seq))
             if any(receipt["refused"] for receipt in device.receipts):
                 break
+            # Paced, not waited for: what fails is tried again after a while, and others must get through meanwhile.
             await asyncio.sleep(0.1)
         refused = [one for receipt in device.receipts for one in receipt["refused"]]
         assert [(one["seq"], one["error"]) for one in refused[:1]] == [(7, "not_storable")]
