@@ -43,6 +43,7 @@ class Result:
     state: State  #: the head checkpoint
     daily: tuple[State, ...]  #: one for each UTC midnight crossed by events, through = midnight - 1
     wake_at: int | None  #: fold again then even if nothing arrives
+    readings: int = 0  #: folded since the given state
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,7 +283,7 @@ def _quiet(plan: _Plan, rows: list[tuple[int, str, float, float, int, bool]]) ->
     stay, line = plan.line.monitored[plan.piece], plan.line
     cut = line.cuts[plan.piece] if plan.piece < len(line.cuts) else None
     wake_at = walk.wake(stay, line.sets[plan.piece], last, cut, [], plan.end)
-    return Result(plan.subject.resident, (), State(through, last, failed, {}), tuple(daily), wake_at)
+    return Result(plan.subject.resident, (), State(through, last, failed, {}), tuple(daily), wake_at, len(rows))
 
 
 def _walked(plan: _Plan, rows: list[walk.Row], columns: _Columns | None) -> Result:
@@ -292,4 +293,4 @@ def _walked(plan: _Plan, rows: list[walk.Row], columns: _Columns | None) -> Resu
         warning = None if columns is None else columns.warning(plan.first + offset, wanted="news2" in path.tracks)
         path.reading(row if warning is None else row._replace(warning=warning))
     episodes, wake_at = path.finish(plan.end)
-    return Result(subject.resident, episodes, path.state(), tuple(path.daily), wake_at)
+    return Result(subject.resident, episodes, path.state(), tuple(path.daily), wake_at, len(rows))

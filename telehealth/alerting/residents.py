@@ -18,9 +18,9 @@ ACTOR = db.service("alerting")
 #: Residents in one transaction who must be folded anew from an older state, which may mean many readings.
 MOST_REFOLDS = 50
 #: Readings of those in one transaction, and of those whose newest state is old: live work waits for the whole fold.
-MOST_READINGS = 3000
-#: Residents who may be much work and are looked at for how much it is.
-_MOST_WEIGHED = 300
+MOST_READINGS = 12_000
+#: Residents who may be much work and are looked at first for how much it is; while it is little, twice as many more.
+_FIRST_WEIGHED = 4
 #: A newest state older than this may have many readings after it.
 _OLD = timedelta(minutes=15)
 
@@ -54,7 +54,7 @@ async def evaluate(
         taken.keep(i for i in taken.subjects if i not in left)
     if not taken.subjects:
         return 0
-    states = {i: state for i, (_, state) in bases.items() if i in taken.subjects}
+    states = {i: base.state for i, base in bases.items() if i in taken.subjects}
     load = await evaluation.load(connection, taken, states, library, until=moment.until)
     results = engine.fold(load.subjects, load.readings, evaluation.micros(moment.horizon))
     await _follow(connection, taken, results, states, moment)
@@ -68,28 +68,30 @@ async def evaluate(
 async def _too_much(
     connection: Connection,
     taken: evaluation.Taken,
-    bases: Mapping[int, tuple[str, State]],
+    bases: Mapping[int, evaluation.Base],
     moment: Moment,
 ) -> set[int]:
     """Residents to leave to a later transaction: of those who may be much work, those who are little go first."""
     old = evaluation.micros(moment.now - _OLD)
-    heavy = [i for i in taken.subjects if i not in bases or bases[i][0] != "head" or bases[i][1].through < old]
+    heavy = [i for i in taken.subjects if i not in bases or bases[i].kind != "head" or bases[i].state.through < old]
     if moment.until != evaluation.END:
         # Under a virtual clock nothing live waits, and the newest state is as old as the step.
-        return set([i for i in heavy if i not in bases or bases[i][0] != "head"][MOST_REFOLDS:])
-    # Who has waited longest comes first, whatever it takes: nobody waits for ever.
+        return set([i for i in heavy if i not in bases or bases[i].kind != "head"][MOST_REFOLDS:])
+    # Who has waited longest comes first, whatever it takes: nobody waits for ever. Beside that one, those who turn out
+    # to be little work; it takes nothing of theirs.
     heavy.sort(key=lambda i: min(work.id for work in taken.work[i]))
-    left, heavy = set(heavy[_MOST_WEIGHED:]), heavy[:_MOST_WEIGHED]
-    since = {i: evaluation.moment(bases[i][1].through) if i in bases else evaluation.BEGINNING for i in heavy}
-    weights = await evaluation.weights(connection, since, MOST_READINGS) if heavy else {}
-    # Beside that one, those who turn out to be little work; it takes nothing of theirs.
-    order = sorted(heavy[1:], key=lambda i: weights[i])
-    readings = 0
-    for n, i in enumerate(order):
-        readings += weights[i]
-        if readings > MOST_READINGS:
-            return left | set(order[n:])
-    return left
+    kept, room, few = set(heavy[:1]), MOST_READINGS, _FIRST_WEIGHED
+    waiting = heavy[1:]
+    while waiting and room > 0:
+        weighed, waiting = waiting[:few], waiting[few:]
+        since = {i: evaluation.moment(bases[i].state.through) if i in bases else evaluation.BEGINNING for i in weighed}
+        weights = await evaluation.weights(connection, since, MOST_READINGS)
+        for i in sorted(weighed, key=lambda i: weights[i]):
+            room -= weights[i]
+            if room > 0:
+                kept.add(i)
+        few *= 2
+    return set(heavy) - kept
 
 
 async def _follow(

@@ -30,6 +30,9 @@ BEGINNING = datetime(1, 1, 2, tzinfo=UTC)
 END = datetime(9999, 1, 1, tzinfo=UTC)
 BEGINNING_US = (BEGINNING - _EPOCH) // _MICROSECOND
 
+#: Readings of a resident after which a state is kept for those that come late.
+RECENT_READINGS = 128
+
 #: Unsigned halves of a 128-bit identity.
 _LOW_HALF = 2**64 - 1
 
@@ -191,15 +194,29 @@ async def queue(connection: Connection, horizon: datetime) -> tuple[int, datetim
     return row["rows"], row["oldest"]
 
 
-async def checkpoints(connection: Connection, taken: Taken) -> dict[int, tuple[str, State]]:
-    """(kind, state) to go on from, by resident; residents who must begin at the beginning are left out."""
+@dataclass(frozen=True)
+class Base:
+    """A checkpoint to go on from. kind: "head", "recent" or "daily".
+
+    readings: of a head, folded since the newest of the other kinds; place: number of the newest recent one.
+    """
+
+    kind: str
+    state: State
+    readings: int
+    place: int
+
+
+async def checkpoints(connection: Connection, taken: Taken) -> dict[int, Base]:
+    """What to go on from, by resident; residents who must begin at the beginning are left out."""
     ids = list(taken.subjects)
     rows = await connection.fetch(sql("evaluation.checkpoints"), ids, [taken.earliest(i) for i in ids])
-    found: dict[int, tuple[str, State]] = {}
+    found: dict[int, Base] = {}
     for row in rows:
         # One of another format, as after an update, is none: the fold begins at the beginning.
         with contextlib.suppress(errors.InputError):
-            found[row["resident_id"]] = (row["kind"], State.from_json(row["state"]))
+            state = State.from_json(row["state"])
+            found[row["resident_id"]] = Base(row["kind"], state, row["readings"], row["place"])
     return found
 
 
@@ -349,29 +366,14 @@ async def finish(
     connection: Connection,
     taken: Taken,
     results: Sequence[engine.Result],
-    bases: Mapping[int, tuple[str, State]],
+    bases: Mapping[int, Base],
     written_at: datetime,
 ) -> None:
     """Write the residents' new states and next wakings, and delete exactly the work that was taken.
 
     written_at: real time.
     """
-    heads, daily = [], []
-    for result in results:
-        organisation_id = taken.subjects[result.resident].organisation_id
-        kind, base = bases.get(result.resident, (None, None))
-        if kind != "head" or base != result.state:
-            heads.append(_checkpoint(result.resident, organisation_id, "head", result.state))
-        daily += [_checkpoint(result.resident, organisation_id, "daily", state) for state in result.daily]
-    again = [r.resident for r in results if bases.get(r.resident, ("none",))[0] != "head"]
-    if again:
-        since = [moment(bases[i][1].through) if i in bases else BEGINNING for i in again]
-        await connection.execute(sql("evaluation.forget_daily"), again, since)
-    if heads:
-        moved = {row["resident_id"] for row in await connection.fetch(sql("evaluation.move_heads"), heads)}
-        daily += [head for head in heads if head["resident_id"] not in moved]
-    if daily:
-        await connection.execute(sql("evaluation.insert_checkpoints"), daily)
+    await _checkpoint(connection, taken, results, bases)
     await connection.execute(sql("evaluation.delete_taken"), taken.rows())
     await connection.execute(
         sql("evaluation.replace_wakes"),
@@ -382,11 +384,46 @@ async def finish(
     )
 
 
-def _checkpoint(resident_id: int, organisation_id: int, kind: str, state: State) -> dict[str, Any]:
+async def _checkpoint(
+    connection: Connection, taken: Taken, results: Sequence[engine.Result], bases: Mapping[int, Base]
+) -> None:
+    heads, others, thinned = [], [], {}
+    for result in results:
+        base = bases.get(result.resident)
+        if base is not None and base.kind == "head" and base.state == result.state:
+            continue
+        # As a refold writes a day anew, it counts from the beginning of what it writes.
+        since = base.readings if base is not None and base.kind == "head" else 0
+        readings, place = since + result.readings, 0 if base is None else base.place
+        organisation_id = taken.subjects[result.resident].organisation_id
+        others += [_row(result.resident, organisation_id, "daily", state) for state in result.daily]
+        if readings >= RECENT_READINGS:
+            readings, place = 0, place + 1
+            others.append(_row(result.resident, organisation_id, "recent", result.state, place=place))
+            thinned[result.resident] = place
+        heads.append(_row(result.resident, organisation_id, "head", result.state, readings=readings, place=place))
+    again = [r.resident for r in results if r.resident not in bases or bases[r.resident].kind != "head"]
+    if again:
+        since_moments = [moment(bases[i].state.through) if i in bases else BEGINNING for i in again]
+        await connection.execute(sql("evaluation.forget_overtaken"), again, since_moments)
+    if heads:
+        moved = {row["resident_id"] for row in await connection.fetch(sql("evaluation.move_heads"), heads)}
+        others += [head for head in heads if head["resident_id"] not in moved]
+    if others:
+        await connection.execute(sql("evaluation.insert_checkpoints"), others)
+    if thinned:
+        await connection.execute(sql("evaluation.thin_recent"), list(thinned), list(thinned.values()))
+
+
+def _row(
+    resident_id: int, organisation_id: int, kind: str, state: State, *, readings: int = 0, place: int = 0
+) -> dict[str, Any]:
     return {
         "resident_id": resident_id,
         "organisation_id": organisation_id,
         "kind": kind,
         "at": moment(state.through),
         "state": state.to_json(),
+        "readings": readings,
+        "place": place,
     }

@@ -90,16 +90,16 @@ SELECT least(10000, (SELECT count(*) FROM came) + (SELECT count(*) FROM fell))::
 
 -- name: checkpoints
 -- For each resident the newest checkpoint before the first event touched.
-SELECT w.resident_id, c.kind, c.at, c.state
+SELECT w.resident_id, c.kind, c.state, c.readings, c.place
 FROM unnest($1::bigint[], $2::timestamptz[]) AS w (resident_id, earliest_at)
 CROSS JOIN LATERAL (
-    SELECT k.kind, k.at, k.state
-    FROM (VALUES ('head'), ('daily')) AS kinds (kind)
+    SELECT k.kind, k.state, k.readings, k.place
+    FROM (VALUES ('head'), ('recent'), ('daily')) AS kinds (kind)
     CROSS JOIN LATERAL (
-        SELECT p.kind, p.at, p.state FROM checkpoint p
+        SELECT p.kind, p.at, p.state, p.readings, p.place FROM checkpoint p
         WHERE p.resident_id = w.resident_id AND p.kind = kinds.kind AND p.at < w.earliest_at
         ORDER BY p.at DESC LIMIT 1) AS k
-    ORDER BY k.at DESC, k.kind DESC LIMIT 1) AS c;
+    ORDER BY k.at DESC, k.kind = 'head' DESC LIMIT 1) AS c;
 
 -- name: weights
 -- About how many readings folds of residents from given moments would read, counted up to $4 each.
@@ -280,20 +280,29 @@ INSERT INTO alert_episode (alert_id, episode_id) SELECT * FROM unnest($1::bigint
 
 -- name: move_heads
 -- The newest state of residents who had one.
-UPDATE checkpoint c SET at = h.at, state = h.state
-FROM jsonb_to_recordset($1::jsonb) AS h (resident_id bigint, at timestamptz, state jsonb)
+UPDATE checkpoint c SET at = h.at, state = h.state, readings = h.readings, place = h.place
+FROM jsonb_to_recordset($1::jsonb) AS h (resident_id bigint, at timestamptz, state jsonb, readings integer, place integer)
 WHERE c.resident_id = h.resident_id AND c.kind = 'head'
 RETURNING c.resident_id;
 
 -- name: insert_checkpoints
 -- States of residents.
-INSERT INTO checkpoint (resident_id, kind, at, organisation_id, state)
-SELECT c.resident_id, c.kind, c.at, c.organisation_id, c.state
+INSERT INTO checkpoint (resident_id, kind, at, organisation_id, state, readings, place)
+SELECT c.resident_id, c.kind, c.at, c.organisation_id, c.state, c.readings, c.place
 FROM jsonb_to_recordset($1::jsonb) AS c (resident_id bigint, kind text, at timestamptz, organisation_id bigint,
-    state jsonb)
-ON CONFLICT (resident_id, kind, at) DO UPDATE SET state = excluded.state;
+    state jsonb, readings integer, place integer)
+ON CONFLICT (resident_id, kind, at) DO UPDATE
+SET state = excluded.state, readings = excluded.readings, place = excluded.place;
 
--- name: forget_daily
--- Daily states that a refold has overtaken.
+-- name: forget_overtaken
+-- States of the day and since that a refold has overtaken.
 DELETE FROM checkpoint c USING unnest($1::bigint[], $2::timestamptz[]) AS w (resident_id, since)
-WHERE c.resident_id = w.resident_id AND c.kind = 'daily' AND c.at > w.since;
+WHERE c.resident_id = w.resident_id AND c.kind IN ('daily', 'recent') AND c.at > w.since;
+
+-- name: thin_recent
+-- Of the recent states of residents keep the newest (number $2) and ever fewer of the older ones: the one of number n
+-- until 2 k newer ones were kept, k being the greatest power of two that divides n. So a refold from the newest
+-- before a late reading takes at most about three times the readings that it must, and few states are kept.
+DELETE FROM checkpoint c USING unnest($1::bigint[], $2::integer[]) AS w (resident_id, newest)
+WHERE c.resident_id = w.resident_id AND c.kind = 'recent'
+  AND (c.place > w.newest OR w.newest - c.place >= 2 * (c.place & -c.place));
