@@ -20,7 +20,7 @@ MOST_REFOLDS = 50
 #: Readings of those in one transaction, and of those whose newest state is old: live work waits for the whole fold.
 MOST_READINGS = 12_000
 #: Residents who may be much work and are looked at first for how much it is; while it is little, twice as many more.
-_FIRST_WEIGHED = 4
+_FIRST_WEIGHED = 8
 #: A newest state older than this may have many readings after it.
 _OLD = timedelta(minutes=15)
 
@@ -78,10 +78,10 @@ async def _too_much(
         # Under a virtual clock nothing live waits, and the newest state is as old as the step.
         return set([i for i in heavy if i not in bases or bases[i].kind != "head"][MOST_REFOLDS:])
     # Who has waited longest comes first, whatever it takes: nobody waits for ever. Beside that one, those who turn out
-    # to be little work; it takes nothing of theirs.
+    # to be little work, the newest first: what has just come in does not wait behind many who are much work.
     heavy.sort(key=lambda i: min(work.id for work in taken.work[i]))
     kept, room, few = set(heavy[:1]), MOST_READINGS, _FIRST_WEIGHED
-    waiting = heavy[1:]
+    waiting = sorted(heavy[1:], key=lambda i: -max(work.id for work in taken.work[i]))
     while waiting and room > 0:
         weighed, waiting = waiting[:few], waiting[few:]
         since = {i: evaluation.moment(bases[i].state.through) if i in bases else evaluation.BEGINNING for i in weighed}
