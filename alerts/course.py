@@ -42,6 +42,13 @@ class Course:
         """The piece that an event at this time belongs to."""
         return bisect.bisect_right(self.cuts, at)
 
+    def paused(self, piece: int) -> bool:
+        """Whether nobody watches because of a pause, and not because no stay has begun or the last one ended."""
+        if self.monitored[piece] is not None:
+            return False
+        before = next((stay for stay in reversed(self.monitored[:piece]) if stay is not None), None)
+        return before is not None and before.ends_in == "paused"
+
 
 def lay(
     versions: Sequence[tuple[int, rules.RuleSet]], spells: Sequence[Spell], pauses: Sequence[tuple[int, int | None]]

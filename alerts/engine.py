@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from alerts import course, errors, judged, news2, rules, timeline, walk
+from alerts import book, course, errors, judged, news2, rules, timeline, walk
 from alerts.codes import CODES
 from alerts.course import Spell
 from alerts.episodes import Episode
+from alerts.kinds.base import Finding
 from alerts.state import State
 
 __all__ = ["Episode", "Result", "Spell", "State", "Subject", "fold"]
@@ -58,6 +59,7 @@ class _Plan:
     stop: int
     piece: int  #: of the course at `start`
     steady: bool  #: no boundary between start and end
+    kept: tuple[str, ...]  #: codes of which the history is kept
 
 
 def fold(subjects: Sequence[Subject], readings: timeline.Timeline, now_us: int) -> list[Result]:
@@ -72,7 +74,7 @@ def fold(subjects: Sequence[Subject], readings: timeline.Timeline, now_us: int) 
         return []
     rows, plans = _plans(subjects, readings, now_us)
     if len(rows) == 0:
-        return [_quiet(plan, []) if _is_quiet(plan, False) else _walked(plan, [], None) for plan in plans]
+        return [_folded(plan, [], None, unusual=False) for plan in plans]
     verdicts, live, subject_of_row = _judge(rows, plans)
     unusual = (verdicts.low_level + verdicts.high_level) > 0
     if verdicts.warnings is not None:
@@ -80,9 +82,7 @@ def fold(subjects: Sequence[Subject], readings: timeline.Timeline, now_us: int) 
     anything = np.bincount(subject_of_row, weights=unusual, minlength=len(plans)) > 0
     columns = _Columns(rows, verdicts, live.tolist())
     return [
-        _quiet(plan, columns.plain(plan.first, plan.stop))
-        if _is_quiet(plan, bool(anything[position]))
-        else _walked(plan, columns.judged(plan.first, plan.stop), columns)
+        _folded(plan, columns.plain(plan.first, plan.stop), columns, unusual=bool(anything[position]))
         for position, plan in enumerate(plans)
     ]
 
@@ -126,11 +126,31 @@ def _plans(
         end = max(now_us, int(rows.at[high - 1])) if high > low else now_us
         piece = line.piece(start)
         steady = piece == len(line.cuts) or line.cuts[piece] > end
-        plans.append(_Plan(subject, line, start, max(end, start), low, high, piece, steady))
+        plans.append(_Plan(subject, line, start, max(end, start), low, high, piece, steady, _kept(subject)))
     return rows, plans
 
 
 _EVER = -(2**62)
+
+
+def fits(state: State, versions: Sequence[tuple[int, rules.RuleSet]]) -> bool:
+    """Whether the state holds the history that these rules need; else fold from the beginning."""
+    return all(set(rule_set.followed) <= set(state.kept) for _, rule_set in versions)
+
+
+def _kept(subject: Subject) -> tuple[str, ...]:
+    needed = _followed(subject.versions)
+    if subject.state is None:
+        return needed
+    if subject.state.kept == needed or set(needed) <= set(subject.state.kept):
+        return subject.state.kept
+    raise errors.InputError("the state lacks the history of a code that the rules follow: fold from the beginning")
+
+
+def _followed(versions: Sequence[tuple[int, rules.RuleSet]]) -> tuple[str, ...]:
+    if len(versions) == 1:
+        return versions[0][1].followed
+    return tuple(sorted({code for _, rule_set in versions for code in rule_set.followed}))
 
 
 def _start(subject: Subject) -> int:
@@ -180,6 +200,10 @@ def _runs(plan: _Plan, at: judged.Integers) -> list[tuple[int, int, int]]:
     return [(plan.first + low, plan.first + high, int(pieces[low])) for low, high in itertools.pairwise(bounds)]
 
 
+#: at, code, low, high, quality, live
+_Plain = tuple[int, str, float, float, int, bool]
+
+
 class _Columns:
     """The columns as Python lists, made once: element access is what the sequential part does."""
 
@@ -190,7 +214,7 @@ class _Columns:
         self.live = live
         self.verdicts = verdicts
 
-    def plain(self, low: int, high: int) -> list[tuple[int, str, float, float, int, bool]]:
+    def plain(self, low: int, high: int) -> list[_Plain]:
         part = slice(low, high)
         return list(
             zip(
@@ -260,35 +284,67 @@ def _is_quiet(plan: _Plan, anything: bool) -> bool:
     return deadline is None or deadline.at > plan.end
 
 
-def _quiet(plan: _Plan, rows: list[tuple[int, str, float, float, int, bool]]) -> Result:
+def _folded(plan: _Plan, rows: list[_Plain], columns: _Columns | None, *, unusual: bool) -> Result:
+    result = _quiet(plan, rows) if _is_quiet(plan, unusual) else None
+    if result is None:
+        judged_rows = [] if columns is None else columns.judged(plan.first, plan.stop)
+        result = _walked(plan, judged_rows, columns)
+    return result
+
+
+def _quiet(plan: _Plan, rows: list[_Plain]) -> Result | None:
+    """The result where nothing happens; None: a history is out of the ordinary, which has to be walked."""
     state = plan.subject.state
     through = plan.start if state is not None else plan.start - 1
     last = {} if state is None else dict(state.last)
     failed = {} if state is None else dict(state.failed)
     daily = []
     midnight = None if state is None else (through // walk.DAY_US + 1) * walk.DAY_US
+    rule_set, kept = plan.line.sets[plan.piece], plan.kept
+    desk = book.Desk(plan.subject.zone, kept, {} if state is None else state.pages, last.get, _nothing_open)
+    noted = desk.codes if not plan.line.paused(plan.piece) else frozenset()
+    read: list[str] = []
     for at, code, low, high, quality, live in rows:
+        if read and at != desk.at:
+            if _finds(rule_set, desk, read):
+                return None
+            read = []
         if midnight is None or at >= midnight:
             today = at // walk.DAY_US * walk.DAY_US
             if midnight is not None:
-                daily.append(State(today - 1, dict(last), dict(failed), {}))
+                daily.append(State(today - 1, dict(last), dict(failed), {}, kept, dict(desk.pages)))
             midnight = today + walk.DAY_US
         through = at
+        if code in noted:
+            desk.note(at, code, low, high, quality, False)
         if not live:
             continue
         if low == low:
             last[code] = [at, low, high, quality, 0]  # red is not quiet
+            if code in rule_set.assessed:
+                read.append(code)
         else:
             failed[code] = at
+    if read and _finds(rule_set, desk, read):
+        return None
     stay, line = plan.line.monitored[plan.piece], plan.line
     cut = line.cuts[plan.piece] if plan.piece < len(line.cuts) else None
-    wake_at = walk.wake(stay, line.sets[plan.piece], last, cut, [], plan.end)
-    return Result(plan.subject.resident, (), State(through, last, failed, {}), tuple(daily), wake_at, len(rows))
+    wake_at = walk.wake(stay, rule_set, last, cut, [], plan.end)
+    head = State(through, last, failed, {}, kept, desk.pages)
+    return Result(plan.subject.resident, (), head, tuple(daily), wake_at, len(rows))
+
+
+def _finds(rule_set: rules.RuleSet, desk: book.Desk, read: list[str]) -> bool:
+    return any(isinstance(found := rule.assess(desk), Finding) and found.level for rule in walk.due(rule_set, read))
+
+
+def _nothing_open(_: str) -> int:
+    return 0
 
 
 def _walked(plan: _Plan, rows: list[walk.Row], columns: _Columns | None) -> Result:
     subject = plan.subject
-    path = walk.Walk(subject.resident, subject.zone, plan.line, subject.state, plan.start)
+    path = walk.Walk(subject.resident, subject.zone, plan.line, subject.state, plan.start, plan.kept)
     for offset, row in enumerate(rows):
         warning = None if columns is None else columns.warning(plan.first + offset, wanted="news2" in path.tracks)
         path.reading(row if warning is None else row._replace(warning=warning))

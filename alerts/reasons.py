@@ -8,6 +8,7 @@ from typing import Any
 
 from alerts import codes, news2, rules, schedule, timeline, tracks
 from alerts.episodes import Episode
+from alerts.kinds.base import Assessment
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -96,6 +97,10 @@ def silence_rule(rule_set: rules.RuleSet, rule: rules.Silence, deadline: schedul
     }
 
 
+def assessment_rule(rule_set: rules.RuleSet, rule: Assessment) -> dict[str, Any]:
+    return {**rule.dump(), **_origin(rule_set, rule), "clears_when": rule.clears_when()}
+
+
 def _origin(rule_set: rules.RuleSet, rule: rules.Rule) -> dict[str, Any]:
     return {
         "pathway": rule_set.pathway,
@@ -124,6 +129,8 @@ def episode(resident: int, key: str, track: tracks.Track, zone: str) -> Episode:
         if opened.get("ending") == "cleared":
             told["ended"]["text"] = "a reading came"
         return _silence(resident, key, rest, track, zone, told)
+    if "told" in opened:
+        return _assessment(resident, key, track, told)
     if kind == "news2" and opened.get("ending") == "cleared":
         told["ended"]["text"] = "the score alerts no more"
     worst, trigger = track["worst"], opened["trigger"]
@@ -201,6 +208,33 @@ def _threshold_reason(code: str, side: str, track: tracks.Track, zone: str) -> s
         extreme = "worst" if code == "consciousness" else "lowest" if side == "low" else "highest"
         told += f"; {extreme} {codes.shown(code, worst[1])} at {clock(worst[0], zone, at)}"
     return told
+
+
+def _assessment(resident: int, key: str, track: tracks.Track, told: dict[str, Any]) -> Episode:
+    opened, worst = track["open"], track["worst"]
+    reason = f"{opened['told']['sentence']} ({opened['level_name']})"
+    told.update(
+        how=opened["how"],
+        since=instant(track["first"][0]),
+        signal=opened["trigger"][1],
+        inputs=opened["told"]["inputs"],
+        numbers=opened["told"]["numbers"],
+        worst={"at": instant(worst[0]), "signal": worst[1], **track["told"]},
+    )
+    return Episode(
+        resident,
+        key,
+        opened["started_at"],
+        opened.get("ended_at"),
+        opened.get("ending"),
+        worst[0],
+        worst[1],
+        opened["priority"],
+        opened["level_name"],
+        False,
+        reason,
+        {"reason": reason, "level": opened["level_name"], **told},
+    )
 
 
 # NEWS2 --------------------------------------------------------------------------------------------

@@ -10,8 +10,9 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from alerts import codes, errors, limits, news2
+from alerts import codes, errors, kinds, limits, news2
 from alerts.episodes import Priority
+from alerts.kinds.base import Assessment
 
 Sampling = Literal["spot", "continuous"]
 
@@ -80,7 +81,7 @@ class Silence:
     approval: str = APPROVAL
 
 
-Rule = Threshold | News2 | Silence
+Rule = Threshold | News2 | Silence | Assessment
 
 
 @dataclass(frozen=True)
@@ -100,11 +101,11 @@ class RuleSet:
         if not isinstance(entries, list) or len(entries) > 200:
             raise errors.RuleError("rules", "must be a list of at most 200 rules")
         parsed = tuple(_parse(entry, f"rules[{position}]") for position, entry in enumerate(entries))
-        seen: set[tuple[str, str]] = set()
+        seen: set[str] = set()
         for position, rule in enumerate(parsed):
-            key = (type(rule).__name__, "" if isinstance(rule, News2) else rule.code)
-            if key in seen:
-                raise errors.RuleError(f"rules[{position}]", "there is a rule of this kind for this code already")
+            if (key := key_of(rule)) in seen:
+                told = "with this name" if isinstance(rule, Assessment) else "for this code"
+                raise errors.RuleError(f"rules[{position}]", f"there is a rule of this kind {told} already")
             seen.add(key)
         return cls(pathway, version, parsed)
 
@@ -123,6 +124,27 @@ class RuleSet:
     @functools.cached_property
     def silences(self) -> dict[str, Silence]:
         return {rule.code: rule for rule in self.rules if isinstance(rule, Silence)}
+
+    @functools.cached_property
+    def assessments(self) -> dict[str, Assessment]:
+        """By key, in the order of the rules."""
+        return {rule.key: rule for rule in self.rules if isinstance(rule, Assessment)}
+
+    @functools.cached_property
+    def in_order(self) -> tuple[Assessment, ...]:
+        """The assessments, those that look at other rules last."""
+        return tuple(sorted(self.assessments.values(), key=lambda rule: rule.kind == "combination"))
+
+    @functools.cached_property
+    def assessed(self) -> dict[str, tuple[Assessment, ...]]:
+        """The assessments by code of the readings that they look at, in order."""
+        every = {code for rule in self.in_order for code in rule.codes}
+        return {code: tuple(rule for rule in self.in_order if code in rule.codes) for code in every}
+
+    @functools.cached_property
+    def followed(self) -> tuple[str, ...]:
+        """Codes whose history the assessments need, ascending."""
+        return tuple(sorted(self.assessed))
 
     @functools.cached_property
     def graces(self) -> tuple[tuple[str, int], ...]:
@@ -186,6 +208,19 @@ def _limit_row(rule: Threshold) -> tuple[float, ...]:
     )
 
 
+def key_of(rule: Rule) -> str:
+    """What a rule is called in overrides; episodes of a threshold add their side."""
+    match rule:
+        case Assessment():
+            return rule.key
+        case News2():
+            return "news2"
+        case Threshold():
+            return f"threshold/{rule.code}"
+        case Silence():
+            return f"silence/{rule.code}"
+
+
 def _parse(entry: object, where: str) -> Rule:
     if not isinstance(entry, Mapping):
         raise errors.RuleError(where, "must be an object")
@@ -196,8 +231,12 @@ def _parse(entry: object, where: str) -> Rule:
             return _news2(entry, where)
         case "silence":
             return _silence(entry, where)
+        case str(kind) if kind in kinds.KINDS:
+            return kinds.parse(entry, where)
         case _:
-            raise errors.RuleError(f"{where}.kind", "must be threshold, news2 or silence")
+            raise errors.RuleError(
+                f"{where}.kind", "must be one of " + ", ".join(("threshold", "news2", "silence", *kinds.KINDS))
+            )
 
 
 def _threshold(entry: Mapping[str, Any], where: str) -> Threshold:
@@ -295,6 +334,8 @@ def _silence(entry: Mapping[str, Any], where: str) -> Silence:
 
 def _dump(rule: Rule) -> dict[str, Any]:
     match rule:
+        case Assessment():
+            return rule.dump()
         case Threshold():
             return {
                 "kind": "threshold",

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from alerts import errors
+from alerts import book, errors
 
 #: Of the JSON form; raised with every change of its meaning.
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,8 @@ class State:
     last: Mapping[str, Any] = field(default_factory=dict)  #: code -> [at, low, high, quality, red sides]
     failed: Mapping[str, int] = field(default_factory=dict)  #: code -> last failed attempt
     tracks: Mapping[str, Any] = field(default_factory=dict)  #: rule -> what is pending or open
+    kept: tuple[str, ...] = ()  #: codes of which the history is kept, ascending
+    pages: Mapping[str, book.Page] = field(default_factory=dict)  #: code -> its history
 
     def to_json(self) -> dict[str, Any]:
         """JSON form, for the checkpoint table."""
@@ -33,6 +35,8 @@ class State:
             "last": {code: list(sample) for code, sample in self.last.items()},
             "failed": dict(self.failed),
             "tracks": dict(self.tracks),
+            "kept": list(self.kept),
+            "book": book.to_json(self.pages),
         }
 
     @classmethod
@@ -40,4 +44,11 @@ class State:
         """Inverse of to_json. Raises InputError for another format: fold from the beginning then."""
         if document.get("format") != FORMAT:
             raise errors.InputError("the checkpoint is of another format")
-        return cls(document["through"], document["last"], document["failed"], document["tracks"])
+        return cls(
+            document["through"],
+            document["last"],
+            document["failed"],
+            document["tracks"],
+            tuple(document["kept"]),
+            book.from_json(document["book"]),
+        )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from alerts import course, judged, reasons, rules, schedule, timeline, tracks
+from alerts import book, course, judged, reasons, rules, schedule, timeline, tracks
 from alerts.episodes import RANK, Episode, Priority
+from alerts.kinds.base import Assessment, Finding, Told
 from alerts.state import State
 
 DAY_US = schedule.DAY_US
@@ -15,6 +16,8 @@ _GAP_US = rules.CONTINUOUS_SECONDS * _SECOND_US
 _NEWS2_PERSISTENCE_US = 60 * _SECOND_US
 _NEWS2_LEVELS = ("", "low-medium", "medium", "high")
 _LEVELS = ("", "amber", "red")
+#: A finding over a history needs no repeat, and holds as soon as it is found.
+_ASSESSED = tracks.Manner(0, 0, 0, 1)
 
 
 class Row(NamedTuple):
@@ -36,7 +39,9 @@ class Row(NamedTuple):
 class Walk:
     """Applies events of one resident to a state. Rows in order, then `finish`."""
 
-    def __init__(self, resident: int, zone: str, line: course.Course, state: State | None, start: int) -> None:
+    def __init__(
+        self, resident: int, zone: str, line: course.Course, state: State | None, start: int, kept: tuple[str, ...] = ()
+    ) -> None:
         self.resident = resident
         self.zone = zone
         self.line = line
@@ -48,6 +53,11 @@ class Walk:
         self.episodes: list[Episode] = []
         self.daily: list[State] = []
         self.moment: tuple[int, bool, int] = (start - 1, True, _NEWS2_PERSISTENCE_US)
+        self.kept = kept
+        pages = {} if state is None else state.pages
+        self.desk = book.Desk(zone, kept, pages, lambda code: self.last.get(code), self._open_level)
+        #: Codes read at this moment, which is assessed when all of it is in.
+        self.read: tuple[int, list[str]] | None = None
         self._enter(line.piece(start), start)
 
     # Where we are ---------------------------------------------------------------------------------
@@ -81,7 +91,8 @@ class Walk:
 
     def state(self, through: int | None = None) -> State:
         at = self.through if through is None else through
-        return State(at, dict(self.last), dict(self.failed), dict(self.tracks))
+        pages = dict(self.desk.pages)
+        return State(at, dict(self.last), dict(self.failed), dict(self.tracks), self.kept, pages)
 
     # Time -----------------------------------------------------------------------------------------
 
@@ -132,10 +143,18 @@ class Walk:
     # Readings -------------------------------------------------------------------------------------
 
     def reading(self, row: Row) -> None:
+        if self.read is not None and self.read[0] != row.at:
+            self._assess()
         self.advance(row.at, inclusive=False)
         self._touch(row.at)
+        if row.code in self.desk.codes and not self.line.paused(self.piece):
+            self.desk.note(row.at, row.code, row.low, row.high, row.quality, self._is_open(row.code))
         if not row.live:
             return
+        if row.low == row.low and row.code in self.rules.assessed:
+            if self.read is None:
+                self.read = (row.at, [])
+            self.read[1].append(row.code)
         changed = False
         if row.low != row.low:
             self.failed[row.code] = row.at
@@ -195,6 +214,51 @@ class Walk:
         self._put("news2", stepped)
         return True
 
+    # Histories ------------------------------------------------------------------------------------
+
+    def _assess(self) -> None:
+        """Judges the histories of what was read at the moment that is over."""
+        if self.read is None:
+            return
+        at, read = self.read
+        self.read = None
+        for rule in due(self.rules, read):
+            finding = rule.assess(self.desk)
+            track = self.tracks.get(rule.key)
+            if not isinstance(finding, Finding) or (finding.level == 0 and track is None):
+                continue
+            sample = [at, finding.signal, 0]
+            stepped = tracks.step(
+                track, tracks.Seen(finding.level, finding.clears, False, tracks.PLAIN, sample), _ASSESSED
+            )
+            if stepped is not None and stepped["worst"] is sample:
+                stepped["told"] = _told(rule.tell(self.desk, finding))
+            if stepped is not None and stepped.get("news"):
+                opened = stepped["open"]
+                stepped["open"] = {**opened, "told": _told(rule.tell(self.desk, finding))}
+            self._put(rule.key, stepped)
+            if rule.key in self.tracks:
+                for code in rule.codes:
+                    self.desk.exclude(code)
+        if self.tracks:
+            for code in read:
+                if self._is_open(code):
+                    self.desk.exclude(code)
+
+    def _open_level(self, key: str) -> int:
+        track = self.tracks.get(key)
+        return 0 if track is None or track["open"] is None else int(track["open"].get("level", 1))
+
+    def _is_open(self, code: str) -> bool:
+        """Whether an episode about the values of this code is open."""
+        for key, track in self.tracks.items():
+            if track["open"] is None:
+                continue
+            rule = self.rules.assessments.get(key)
+            if key.startswith(f"threshold/{code}/") or (rule is not None and code in rule.codes):
+                return True
+        return False
+
     def _due(self, stay: course.Monitored, deadline: schedule.Deadline) -> None:
         rule = self.rules.silences.get(deadline.code)
         sample = self.last.get(deadline.code)
@@ -228,6 +292,8 @@ class Walk:
     def _manner(self, key: str) -> tracks.Manner:
         if key == "news2":
             return tracks.Manner(0, 1800 * _SECOND_US, max(self.moment[2], _SECOND_US), 1)
+        if key in self.rules.assessments:
+            return _ASSESSED
         _, code, side = key.split("/")
         return _threshold_manner(self.rules.thresholds[code], side)
 
@@ -252,6 +318,10 @@ class Walk:
             told = reasons.news2_rule(self.rules, rule)
             name = _NEWS2_LEVELS[level]
             priority = (rule.single_priority, rule.urgent_priority, rule.emergency_priority)[level - 1]
+        elif (assessment := self.rules.assessments.get(key)) is not None:
+            told = reasons.assessment_rule(self.rules, assessment)
+            name = _LEVELS[level]
+            priority = assessment.red_priority if name == "red" else assessment.amber_priority
         else:
             _, code, side = key.split("/")
             threshold = self.rules.thresholds[code]
@@ -267,6 +337,7 @@ class Walk:
 
     def finish(self, end: int) -> tuple[tuple[Episode, ...], int | None]:
         """Fires what time alone brings up to `end`; the episodes, and when to look again."""
+        self._assess()
         self.advance(end, inclusive=True)
         for key, track in self.tracks.items():
             if track["open"] is not None:
@@ -274,6 +345,18 @@ class Walk:
         self.episodes.sort(key=lambda episode: (episode.started_at, episode.rule))
         timers = [track["timer"] for track in self.tracks.values() if track.get("timer") is not None]
         return tuple(self.episodes), wake(self.monitored, self.rules, self.last, self.cut, timers, end)
+
+
+def due(rule_set: rules.RuleSet, read: list[str]) -> list[Assessment] | tuple[Assessment, ...]:
+    """The assessments that look at any of these codes, each once, those that look at other rules last."""
+    if len(read) == 1:
+        return rule_set.assessed[read[0]]
+    wanted = set(read)
+    return [rule for rule in rule_set.in_order if not wanted.isdisjoint(rule.codes)]
+
+
+def _told(told: Told) -> dict[str, Any]:
+    return {"sentence": told.sentence, "inputs": told.inputs, "numbers": told.numbers}
 
 
 def wake(
@@ -318,6 +401,8 @@ def _has(rule_set: rules.RuleSet, key: str) -> bool:
         return rule_set.news2 is not None
     if kind == "silence":
         return rest in rule_set.silences
+    if kind != "threshold":
+        return key in rule_set.assessments
     code, _, side = rest.partition("/")
     rule = rule_set.thresholds.get(code)
     return rule is not None and (rule.limit(side, "red") is not None or rule.limit(side, "amber") is not None)

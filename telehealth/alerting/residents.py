@@ -48,14 +48,19 @@ async def evaluate(
     late False: only what is live; what came late stays due, and is folded in when its turn comes.
     """
     taken = await evaluation.take_residents(connection, resident_ids, moment.horizon, until=moment.until, late=late)
-    bases = await evaluation.checkpoints(connection, taken)
+    versions = await evaluation.versions(connection, list(taken.subjects), library)
+    bases = {
+        i: base
+        for i, base in (await evaluation.checkpoints(connection, taken)).items()
+        if engine.fits(base.state, versions.get(i, ()))
+    }
     left = await _too_much(connection, taken, bases, moment)
     if left:
         taken.keep(i for i in taken.subjects if i not in left)
     if not taken.subjects:
         return 0
     states = {i: base.state for i, base in bases.items() if i in taken.subjects}
-    load = await evaluation.load(connection, taken, states, library, until=moment.until)
+    load = await evaluation.load(connection, taken, states, versions, library, until=moment.until)
     results = engine.fold(load.subjects, load.readings, evaluation.micros(moment.horizon))
     await _follow(connection, taken, results, states, moment)
     await plausibility.judge(connection, taken, now=moment.now)

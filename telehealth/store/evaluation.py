@@ -234,12 +234,21 @@ class Load:
     readings: timeline.Timeline
 
 
+#: (valid_from, rules), by resident.
+Versions = Mapping[int, Sequence[tuple[int, rules.RuleSet]]]
+
+
 async def load(
-    connection: Connection, taken: Taken, states: Mapping[int, State], library: Library, *, until: datetime = END
+    connection: Connection,
+    taken: Taken,
+    states: Mapping[int, State],
+    versions: Versions,
+    library: Library,
+    *,
+    until: datetime = END,
 ) -> Load:
-    """Rules, stays, pauses and the readings since each resident's state and up to until, in a few queries for all."""
+    """Stays, pauses and the readings since each resident's state and up to until, in a few queries for all."""
     ids = list(taken.subjects)
-    versions = await _versions(connection, ids, library)
     spells: dict[int, list[engine.Spell]] = {}
     for row in await connection.fetch(sql("evaluation.spells"), ids):
         zone = taken.subjects[row["resident_id"]].zone or "UTC"
@@ -264,9 +273,8 @@ async def load(
     return Load(subjects, await _readings(connection, subjects, until))
 
 
-async def _versions(
-    connection: Connection, resident_ids: Sequence[int], library: Library
-) -> dict[int, list[tuple[int, rules.RuleSet]]]:
+async def versions(connection: Connection, resident_ids: Sequence[int], library: Library) -> Versions:
+    """The rules of residents."""
     rows = await connection.fetch(sql("evaluation.versions"), resident_ids)
     unknown = library.unknown(row["id"] for row in rows)
     if unknown:

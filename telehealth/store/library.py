@@ -60,6 +60,5 @@ class Library:
     @staticmethod
     def codes(version: rules.RuleSet) -> frozenset[str]:
         """Codes of the readings that the rules look at."""
-        named = {rule.code for rule in version.rules if not isinstance(rule, rules.News2)}
-        scored = any(isinstance(rule, rules.News2) for rule in version.rules)
-        return frozenset(named | _NEWS2) if scored else frozenset(named)
+        named = {*version.thresholds, *version.silences, *version.assessed}
+        return frozenset(named | _NEWS2) if version.news2 is not None else frozenset(named)
