@@ -43,6 +43,40 @@ TABLE: tuple[Code, ...] = (
     Code("breathlessness", "Breathlessness", "", 0),
     Code("pain", "Pain", "", 0),
     Code("wellbeing", "Wellbeing", "", 0),
+    Code("sputum_volume", "More sputum than usual", "", 0),
+    Code("sputum_purulence", "Sputum yellow or green", "", 0),
+    Code("ankle_swelling", "Ankles more swollen than usual", "", 0),
+    Code("orthopnoea", "Needs more pillows to sleep, or wakes breathless", "", 0),
+    Code("breathless_at_rest", "Breathless at rest", "", 0),
+    Code("chest_pain", "Chest pain", "", 0),
+    Code("syncope", "Fainted", "", 0),
+    Code("dizziness", "Dizzy on standing", "", 0),
+    Code("new_confusion", "More confused than usual", "", 0),
+    Code("drowsy", "Drowsier than usual", "", 0),
+    Code("less_mobile", "Moves less or less safely than usual", "", 0),
+    Code("poor_intake", "Eats or drinks less than usual", "", 0),
+    Code("urine_change", "Change of urine", "", 0),
+)
+
+#: What is there or not: values 1 and 0.
+YES_NO: frozenset[str] = frozenset(
+    {
+        "on_oxygen",
+        "fall",
+        "sputum_volume",
+        "sputum_purulence",
+        "ankle_swelling",
+        "orthopnoea",
+        "breathless_at_rest",
+        "chest_pain",
+        "syncope",
+        "dizziness",
+        "new_confusion",
+        "drowsy",
+        "less_mobile",
+        "poor_intake",
+        "urine_change",
+    }
 )
 
 #: Position in this tuple is the number used in the columns of a timeline.
@@ -76,7 +110,7 @@ def shown(code: str, value: float) -> str:
     entry = BY_KEY[code]
     if code == "consciousness":
         return CONSCIOUSNESS[int(value)] if 0 <= value < len(CONSCIOUSNESS) else "?"
-    if code in ("on_oxygen", "fall"):
+    if code in YES_NO:
         return "yes" if value else "no"
     unit = _SHOWN_UNITS.get(entry.unit, entry.unit)
     number = f"{rounded(code, value):.{entry.decimals}f}"

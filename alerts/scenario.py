@@ -118,7 +118,7 @@ def _reading(entry: object, where: str, position: int, resident: int) -> timelin
     letter: str | None = None
     if code == "consciousness" and isinstance(value, str) and len(value) == 1 and value in codes.CONSCIOUSNESS:
         letter = value
-    elif isinstance(value, bool) and code in ("on_oxygen", "fall"):
+    elif isinstance(value, bool) and code in codes.YES_NO:
         number = float(value)
     elif isinstance(value, int | float) and not isinstance(value, bool) and code != "consciousness":
         number = float(value)

@@ -63,6 +63,11 @@ def _score(code: str, display: str, short: str, loinc: str | None) -> Entry:
     return _measure(code, display, short, loinc, None, None, 1, (0, 10), (0, 10))
 
 
+def _answer(code: str, display: str, short: str) -> Entry:
+    """A sign that is there or not."""
+    return Entry(code, display, short, None, None, None, "boolean")
+
+
 _ALL = (
     # 10 keeps a fraction sent as per cent (0.96 %) recognisable as an error.
     _measure("spo2", "Oxygen saturation", "SpO2", "59408-5", "%", 150456, 1, (10, 100), (70, 100)),
@@ -86,6 +91,20 @@ _ALL = (
     _score("breathlessness", "Breathlessness, 0 to 10", "Breathless", None),
     _score("pain", "Pain, 0 to 10", "Pain", "72514-3"),
     _score("wellbeing", "Wellbeing, 0 to 10", "Wellbeing", None),
+    # Signs that a resident or carer answers with yes or no; no code of a terminology is sure for them.
+    _answer("sputum_volume", "More sputum than usual", "Sputum+"),
+    _answer("sputum_purulence", "Sputum yellow or green", "Sputum col"),
+    _answer("ankle_swelling", "Ankles more swollen than usual", "Ankles"),
+    _answer("orthopnoea", "Needs more pillows to sleep, or wakes breathless", "Orthopnoea"),
+    _answer("breathless_at_rest", "Breathless at rest", "At rest"),
+    _answer("chest_pain", "Chest pain", "Chest pain"),
+    _answer("syncope", "Fainted", "Fainted"),
+    _answer("dizziness", "Dizzy on standing", "Dizzy"),
+    _answer("new_confusion", "More confused than usual", "Confused"),
+    _answer("drowsy", "Drowsier than usual", "Drowsy"),
+    _answer("less_mobile", "Moves less or less safely than usual", "Mobility"),
+    _answer("poor_intake", "Eats or drinks less than usual", "Intake"),
+    _answer("urine_change", "Change of urine", "Urine"),
     Entry("answer", "Answer to a question", "Answer", None, None, None, "code", needs_context=("question",)),
 )
 

@@ -229,6 +229,6 @@ def choice(entry: Mapping[str, Any], key: str, where: str, allowed: Sequence[str
 def measured(entry: Mapping[str, Any], where: str) -> str:
     """The code, which must be one that is a number."""
     code = limits.code(entry, where)
-    if code in ("consciousness", "on_oxygen", "fall"):
+    if code == "consciousness" or code in codes.YES_NO:
         raise errors.RuleError(f"{where}.code", f"{codes.BY_KEY[code].name} is not a number that can be followed")
     return code
