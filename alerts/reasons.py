@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import functools
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from alerts import codes, news2, rules, schedule, timeline, tracks
+from alerts import codes, moments, news2, rules, schedule, timeline, tracks
 from alerts.episodes import Episode
 from alerts.kinds.base import Assessment
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _QUALITY = (
     (timeline.UNCERTAIN, "clock_uncertain"),
     (timeline.EXTREME, "extreme"),
@@ -27,30 +23,8 @@ _ENDINGS = {
 }
 
 
-def instant(at: int) -> str:
-    """ISO 8601, UTC, milliseconds."""
-    return (_EPOCH + timedelta(microseconds=at)).isoformat(timespec="milliseconds")[:-6] + "Z"
-
-
-def clock(at: int, zone: str, day_of: int | None = None) -> str:
-    """Local time, "10:02"; "23:40 on 20-Nov" when it is another local day than `day_of`'s.
-
-    "01:30 BST" where the zone has the hour twice.
-    """
-    moment = _local(at, zone)
-    told = f"{moment.hour:02d}:{moment.minute:02d}"
-    if moment.replace(fold=0).utcoffset() != moment.replace(fold=1).utcoffset():
-        told += f" {moment.tzname()}"
-    if day_of is None or _local(day_of, zone).date() == moment.date():
-        return told
-    return f"{told} on {moment.day:02d}-{_MONTHS[moment.month - 1]}"
-
-
-def _local(at: int, zone: str) -> datetime:
-    return (_EPOCH + timedelta(microseconds=at)).astimezone(_zone(zone))
-
-
-_zone = functools.lru_cache(maxsize=1024)(schedule.zone_named)
+instant = moments.instant
+clock = moments.clock
 
 
 # Rules as they stood ------------------------------------------------------------------------------
