@@ -112,9 +112,28 @@ def shown(code: str, value: float) -> str:
         return CONSCIOUSNESS[int(value)] if 0 <= value < len(CONSCIOUSNESS) else "?"
     if code in YES_NO:
         return "yes" if value else "no"
-    unit = _SHOWN_UNITS.get(entry.unit, entry.unit)
-    number = f"{rounded(code, value):.{entry.decimals}f}"
+    return measure(code, f"{rounded(code, value):.{entry.decimals}f}")
+
+
+def measure(code: str, number: str) -> str:
+    """A number with the code's unit as a nurse reads it: "2.4 kg"."""
+    unit = BY_KEY[code].unit
+    unit = _SHOWN_UNITS.get(unit, unit)
     return f"{number} {unit}" if unit else number
+
+
+def inner(code: str) -> str:
+    """The name inside a sentence: "resting pulse", "SpO2"."""
+    if code == "on_oxygen":
+        return "oxygen use"
+    name = BY_KEY[code].name
+    return name if code in ("spo2", "fev1") else name[0].lower() + name[1:]
+
+
+def unit_shown(code: str) -> str:
+    """The unit as a nurse reads it: "mmHg"; "" where there is none."""
+    unit = BY_KEY[code].unit
+    return _SHOWN_UNITS.get(unit, unit)
 
 
 def beyond(code: str, side: str, limit: float) -> str:

@@ -67,7 +67,7 @@ def silence_rule(rule_set: rules.RuleSet, rule: rules.Silence, deadline: schedul
         **_origin(rule_set, rule),
         "grace_seconds": (deadline.at - deadline.due) // 1_000_000,
         "counts_from": instant(deadline.counts_from),
-        "clears_when": f"the next {_inner(rule.code)} reading",
+        "clears_when": f"the next {codes.inner(rule.code)} reading",
     }
 
 
@@ -252,16 +252,8 @@ def _valued(code: str, value: float) -> str:
     return name if code == "on_oxygen" else f"{name} {codes.shown(code, value)}"
 
 
-def _inner(code: str) -> str:
-    """The name inside a sentence."""
-    if code == "on_oxygen":
-        return "oxygen use"
-    name = codes.BY_KEY[code].name
-    return name if code in ("spo2", "fev1") else name[0].lower() + name[1:]
-
-
 def _named(some: list[str]) -> str:
-    names = [_inner(code) for code in some]
+    names = [codes.inner(code) for code in some]
     return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
 
 
@@ -296,7 +288,7 @@ def _news2_evidence(opened: dict[str, Any], worst: tracks.Sample) -> dict[str, A
 def _silence(resident: int, key: str, code: str, track: tracks.Track, zone: str, told: dict[str, Any]) -> Episode:
     opened = track["open"]
     started, missed = opened["started_at"], track["missed"]
-    reason = f"No {_inner(code)} reading by {clock(started, zone)}, due at {clock(track['due'], zone, started)}"
+    reason = f"No {codes.inner(code)} reading by {clock(started, zone)}, due at {clock(track['due'], zone, started)}"
     if track["last"] is not None:
         reason += f", last at {clock(track['last'], zone, started)}"
     else:
