@@ -7,22 +7,21 @@ from __future__ import annotations
 
 import bisect
 import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from alerts import glucose, schedule, timeline
-from alerts.kinds.base import Day, Sample
+from alerts.kinds.base import Day, Keep, Sample
 
-KEPT_DAYS = 60
 KEPT_SAMPLES = 200
-KEPT_SAMPLES_US = 7 * 86_400_000_000
 #: Values of one local day of which the median is taken; of more, the first ones.
 MOST_A_DAY = 2000
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ORDINAL = _EPOCH.toordinal()
 _QUARTER_US = 900_000_000
+_HOUR_US = 3_600_000_000
 
 #: Where a conflict of values is not decided, the more dangerous one counts: of these the lesser.
 _LESS_IS_WORSE = frozenset({"spo2", "peak_flow", "fev1", "steps", "wellbeing"})
@@ -53,40 +52,32 @@ class Page(NamedTuple):
         """All days, the current one last."""
         return (*self.days, self.current) if self.values else self.days
 
-    def add(self, code: str, day: int, sample: Sample, excluded: bool) -> Page:
-        """The page after one more reading, later than all others."""
-        page = self if day == self.day and self.values else self._turn(day)
-        values = page.values
+    def add(self, code: str, day: int, sample: Sample, excluded: bool, keep: Keep) -> Page:
+        """The page after one more reading, later than all others, as far as it has to be kept."""
+        samples = _newest(self.samples, sample, keep.hours * _HOUR_US) if keep.hours else ()
+        if not keep.days:
+            return Page(day=day, at=sample.at, samples=samples)
+        page = self if day == self.day and self.values else self._turn(day, day - keep.days)
+        values, counts = page.values, page.counts
         if len(values) < MOST_A_DAY:
             position = bisect.bisect_right(values, sample.value)
             values = (*values[:position], sample.value, *values[position:])
-        counts = page.counts
         if code == "glucose":
             found = glucose.bands(sample.value)
             counts = tuple(a + b for a, b in zip(counts or (0,) * 5, (1, *found), strict=True))
-        return Page(
-            page.days,
-            day,
-            values,
-            sample.at,
-            page.excluded or excluded,
-            _newest(page.samples, sample),
-            page.bands,
-            counts,
-        )
+        return Page(page.days, day, values, sample.at, page.excluded or excluded, samples, page.bands, counts)
 
-    def _turn(self, day: int) -> Page:
-        """The current day is over."""
-        if not self.values:
-            return self._replace(day=day)
-        oldest = day - KEPT_DAYS
-        days = (*self.days, self.current)
-        bands = self.bands
+    def _turn(self, day: int, oldest: int) -> Page:
+        """The current day is over; those before `oldest` are forgotten."""
+        days, bands = self.days, self.bands
+        if self.values:
+            days = (*days, self.current)
         if self.counts:
-            bands = tuple(entry for entry in (*bands, (self.day, *self.counts)) if entry[0] > oldest)
-        if days[0].day <= oldest:
-            days = tuple(entry for entry in days if entry.day > oldest)
-        return Page(days, day, (), self.at, False, self.samples, bands, ())
+            bands = (*bands, (self.day, *self.counts))
+        if days and days[0].day < oldest:
+            days = tuple([entry for entry in days if entry.day >= oldest])
+            bands = tuple([entry for entry in bands if entry[0] >= oldest])
+        return Page(days, day, bands=bands)
 
     def to_json(self) -> list[Any]:
         """JSON form."""
@@ -117,10 +108,8 @@ class Page(NamedTuple):
         )
 
 
-def _newest(samples: tuple[Sample, ...], sample: Sample) -> tuple[Sample, ...]:
-    if not samples:
-        return (sample,)
-    oldest = sample.at - KEPT_SAMPLES_US
+def _newest(samples: tuple[Sample, ...], sample: Sample, kept_us: int) -> tuple[Sample, ...]:
+    oldest = sample.at - kept_us
     first = 0 if len(samples) < KEPT_SAMPLES else len(samples) - KEPT_SAMPLES + 1
     while first < len(samples) and samples[first].at < oldest:
         first += 1
@@ -130,18 +119,18 @@ def _newest(samples: tuple[Sample, ...], sample: Sample) -> tuple[Sample, ...]:
 class Desk:
     """The pages of one resident while the fold goes on, and the view that assessments are shown."""
 
-    __slots__ = ("_last", "_level", "at", "codes", "day", "pages", "zone")
+    __slots__ = ("_last", "_level", "at", "day", "keeps", "pages", "zone")
 
     def __init__(
         self,
         zone: str,
-        codes: Iterable[str],
+        keeps: Mapping[str, Keep],
         pages: Mapping[str, Page],
         last: Callable[[str], Sequence[Any] | None],
         open_level: Callable[[str], int],
     ) -> None:
         self.zone = zone
-        self.codes = frozenset(codes)
+        self.keeps = keeps
         self.pages = dict(pages)
         self._last = last
         self._level = open_level
@@ -151,14 +140,15 @@ class Desk:
     def note(self, at: int, code: str, low: float, high: float, quality: int, excluded: bool) -> None:
         """One more reading, none earlier than those before. NaN: a failed one, which is not kept."""
         self.at, self.day = at, local_day(self.zone, at)
-        if low == low and code in self.codes and not quality & timeline.POOR:
-            value = low if code in _LESS_IS_WORSE else high
-            self.pages[code] = self.pages.get(code, _BLANK).add(code, self.day, Sample(at, value, quality), excluded)
+        keep = self.keeps.get(code)
+        if keep is not None and low == low and not quality & timeline.POOR:
+            sample = Sample(at, low if code in _LESS_IS_WORSE else high, quality)
+            self.pages[code] = self.pages.get(code, _BLANK).add(code, self.day, sample, excluded, keep)
 
     def exclude(self, code: str) -> None:
         """An episode about this code is open today."""
         page = self.pages.get(code)
-        if page is not None and page.day == self.day and not page.excluded:
+        if page is not None and page.day == self.day and page.values and not page.excluded:
             self.pages[code] = page._replace(excluded=True)
 
     # What assessments see -------------------------------------------------------------------------

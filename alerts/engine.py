@@ -7,7 +7,7 @@ any checkpoint, in whatever order they were handed over.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from alerts import book, course, errors, judged, news2, rules, timeline, walk
 from alerts.codes import CODES
 from alerts.course import Spell
 from alerts.episodes import Episode
-from alerts.kinds.base import Finding
+from alerts.kinds.base import Finding, Keep
 from alerts.state import State
 
 __all__ = ["Episode", "Result", "Spell", "State", "Subject", "fold"]
@@ -59,7 +59,7 @@ class _Plan:
     stop: int
     piece: int  #: of the course at `start`
     steady: bool  #: no boundary between start and end
-    kept: tuple[str, ...]  #: codes of which the history is kept
+    kept: Mapping[str, Keep]  #: how much of each code's history is kept
 
 
 def fold(subjects: Sequence[Subject], readings: timeline.Timeline, now_us: int) -> list[Result]:
@@ -135,22 +135,30 @@ _EVER = -(2**62)
 
 def fits(state: State, versions: Sequence[tuple[int, rules.RuleSet]]) -> bool:
     """Whether the state holds the history that these rules need; else fold from the beginning."""
-    return all(set(rule_set.followed) <= set(state.kept) for _, rule_set in versions)
+    return _within(_followed(versions), state.kept)
 
 
-def _kept(subject: Subject) -> tuple[str, ...]:
+def _within(needed: Mapping[str, Keep], kept: Mapping[str, Keep]) -> bool:
+    return all(code in kept and kept[code].both(keep) == kept[code] for code, keep in needed.items())
+
+
+def _kept(subject: Subject) -> Mapping[str, Keep]:
     needed = _followed(subject.versions)
     if subject.state is None:
         return needed
-    if subject.state.kept == needed or set(needed) <= set(subject.state.kept):
+    if _within(needed, subject.state.kept):
         return subject.state.kept
-    raise errors.InputError("the state lacks the history of a code that the rules follow: fold from the beginning")
+    raise errors.InputError("the state lacks history that the rules need: fold from the beginning")
 
 
-def _followed(versions: Sequence[tuple[int, rules.RuleSet]]) -> tuple[str, ...]:
+def _followed(versions: Sequence[tuple[int, rules.RuleSet]]) -> Mapping[str, Keep]:
     if len(versions) == 1:
         return versions[0][1].followed
-    return tuple(sorted({code for _, rule_set in versions for code in rule_set.followed}))
+    found: dict[str, Keep] = {}
+    for _, rule_set in versions:
+        for code, keep in rule_set.followed.items():
+            found[code] = keep.both(found.get(code, keep))
+    return found
 
 
 def _start(subject: Subject) -> int:
@@ -302,7 +310,7 @@ def _quiet(plan: _Plan, rows: list[_Plain]) -> Result | None:
     midnight = None if state is None else (through // walk.DAY_US + 1) * walk.DAY_US
     rule_set, kept = plan.line.sets[plan.piece], plan.kept
     desk = book.Desk(plan.subject.zone, kept, {} if state is None else state.pages, last.get, _nothing_open)
-    noted = desk.codes if not plan.line.paused(plan.piece) else frozenset()
+    noted: Mapping[str, Keep] = {} if plan.line.paused(plan.piece) else kept
     read: list[str] = []
     for at, code, low, high, quality, live in rows:
         if read and at != desk.at:

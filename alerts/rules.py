@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from alerts import codes, errors, kinds, limits, news2
 from alerts.episodes import Priority
-from alerts.kinds.base import Assessment
+from alerts.kinds.base import Assessment, Keep
 
 Sampling = Literal["spot", "continuous"]
 
@@ -142,9 +142,13 @@ class RuleSet:
         return {code: tuple(rule for rule in self.in_order if code in rule.codes) for code in every}
 
     @functools.cached_property
-    def followed(self) -> tuple[str, ...]:
-        """Codes whose history the assessments need, ascending."""
-        return tuple(sorted(self.assessed))
+    def followed(self) -> dict[str, Keep]:
+        """Codes whose history the assessments need, and how much of it."""
+        found: dict[str, Keep] = {}
+        for rule in self.in_order:
+            for code in rule.codes:
+                found[code] = rule.keeps.both(found.get(code, rule.keeps))
+        return found
 
     @functools.cached_property
     def graces(self) -> tuple[tuple[str, int], ...]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from alerts import book, errors
+from alerts.kinds.base import Keep
 
 #: Of the JSON form; raised with every change of its meaning.
 FORMAT = 3
@@ -24,7 +25,7 @@ class State:
     last: Mapping[str, Any] = field(default_factory=dict)  #: code -> [at, low, high, quality, red sides]
     failed: Mapping[str, int] = field(default_factory=dict)  #: code -> last failed attempt
     tracks: Mapping[str, Any] = field(default_factory=dict)  #: rule -> what is pending or open
-    kept: tuple[str, ...] = ()  #: codes of which the history is kept, ascending
+    kept: Mapping[str, Keep] = field(default_factory=dict)  #: code -> how much of its history is kept
     pages: Mapping[str, book.Page] = field(default_factory=dict)  #: code -> its history
 
     def to_json(self) -> dict[str, Any]:
@@ -35,7 +36,7 @@ class State:
             "last": {code: list(sample) for code, sample in self.last.items()},
             "failed": dict(self.failed),
             "tracks": dict(self.tracks),
-            "kept": list(self.kept),
+            "kept": {code: list(keep) for code, keep in self.kept.items()},
             "book": book.to_json(self.pages),
         }
 
@@ -49,6 +50,6 @@ class State:
             document["last"],
             document["failed"],
             document["tracks"],
-            tuple(document["kept"]),
+            {code: Keep(*keep) for code, keep in document["kept"].items()},
             book.from_json(document["book"]),
         )

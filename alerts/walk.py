@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from alerts import book, course, judged, reasons, rules, schedule, timeline, tracks
 from alerts.episodes import RANK, Episode, Priority
-from alerts.kinds.base import Assessment, Finding, Told
+from alerts.kinds.base import Assessment, Finding, Keep, Told
 from alerts.state import State
 
 DAY_US = schedule.DAY_US
@@ -40,7 +40,7 @@ class Walk:
     """Applies events of one resident to a state. Rows in order, then `finish`."""
 
     def __init__(
-        self, resident: int, zone: str, line: course.Course, state: State | None, start: int, kept: tuple[str, ...] = ()
+        self, resident: int, zone: str, line: course.Course, state: State | None, start: int, kept: Mapping[str, Keep]
     ) -> None:
         self.resident = resident
         self.zone = zone
@@ -147,7 +147,7 @@ class Walk:
             self._assess()
         self.advance(row.at, inclusive=False)
         self._touch(row.at)
-        if row.code in self.desk.codes and not self.line.paused(self.piece):
+        if row.code in self.kept and not self.line.paused(self.piece):
             self.desk.note(row.at, row.code, row.low, row.high, row.quality, self._is_open(row.code))
         if not row.live:
             return

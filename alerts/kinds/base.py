@@ -41,6 +41,17 @@ class Sample(NamedTuple):
     quality: int
 
 
+class Keep(NamedTuple):
+    """How much of a code's history a rule needs."""
+
+    days: int  #: local days before today's; 0: none, nor today's
+    hours: int  #: of single samples
+
+    def both(self, other: Keep) -> Keep:
+        """Enough for two rules."""
+        return Keep(max(self.days, other.days), max(self.hours, other.hours))
+
+
 class View(Protocol):
     """All of one resident as of one moment, the readings of that moment included."""
 
@@ -49,10 +60,10 @@ class View(Protocol):
     zone: str
 
     def days(self, code: str) -> Sequence[Day]:
-        """Ascending, of the last 60 days; the last one may be today's, so far."""
+        """Ascending, of the days that the rules need; the last one may be today's, so far."""
 
     def samples(self, code: str) -> Sequence[Sample]:
-        """Ascending by time, the newest 200 of the last 7 days."""
+        """Ascending by time, of the hours that the rules need; at most the newest 200."""
 
     def bands(self, code: str) -> Sequence[tuple[int, ...]]:
         """(day, readings, below 3.0, below 3.9, above 10.0, above 13.9) of each local day; of glucose only."""
@@ -116,6 +127,11 @@ class Assessment(abc.ABC):
     @abc.abstractmethod
     def codes(self) -> tuple[str, ...]:
         """Readings of these codes make it look; their history is kept."""
+
+    @property
+    def keeps(self) -> Keep:
+        """How much of their history: at most 60 days and 168 hours, as where a kind says nothing."""
+        return Keep(60, 168)
 
     @property
     def title(self) -> str:

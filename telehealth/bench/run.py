@@ -12,13 +12,13 @@ from typing import Final
 
 import msgspec
 
-from telehealth.bench import backlog, drain, folding, live, overload, screen, servers, targets, two
+from telehealth.bench import backlog, drain, folding, live, overload, screen, servers, targets, two, wards
 from telehealth.bench.targets import Figures, Target
 from telehealth.store import db
 from telehealth.store.db import Database
 
 _SHOWN = ("server_version", "fsync", "synchronous_commit", "full_page_writes", "wal_sync_method", "shared_buffers")
-PHASES: Final = ("evaluation", "screen", "drain", "two", "live", "memory", "backlog", "overload")
+PHASES: Final = ("evaluation", "wards", "screen", "drain", "two", "live", "memory", "backlog", "overload")
 _SCREENS = (200, 1000)
 #: Messages a second that are tried in an overload where the drain was not measured.
 _SUSTAINABLE = 8000
@@ -83,6 +83,10 @@ async def _phase(
     if phase == "evaluation":
         progress("evaluation: residents a second on one core")
         figures.evaluation = folding.measure()
+        return
+    if phase == "wards":
+        progress("wards: residents of all pathways with four weeks of history")
+        figures.wards = wards.measure()
         return
     async with _database(folder / phase, about) as url:
         if phase == "screen":

@@ -13,6 +13,7 @@ from telehealth.bench.live import Live
 from telehealth.bench.overload import Overload
 from telehealth.bench.screen import Latencies
 from telehealth.bench.two import Processes
+from telehealth.bench.wards import Wards
 
 _MEMORY_BYTES = 300e6
 #: Of publish to screen at so many messages a second: milliseconds.
@@ -27,6 +28,7 @@ class Figures(msgspec.Struct):
     """null: not measured."""
 
     evaluation: Folding | None = None
+    wards: Wards | None = None
     screen: list[Latencies] = msgspec.field(default_factory=list)
     drain: Drains | None = None
     two: Processes | None = None
@@ -57,6 +59,13 @@ def judged(figures: Figures) -> list[Target]:
 
 
 def _judged(figures: Figures) -> Iterator[Target]:
+    if (wards := figures.wards) is not None:
+        yield Target(f"{wards.residents:,} residents, one new set each", wards.milliseconds, 1000.0, False, "ms")
+        ratio = wards.micros_of_50000 / wards.micros_of_1000
+        yield Target("a resident among 50,000 / among 1,000", ratio, 1.25, False)
+        yield Target(f"replay of {wards.replayed:,} readings", wards.replay_seconds, 20.0, False, "s")
+        yield Target("state of a resident, spot measures", wards.state_bytes / 1e3, 20.0, False, "kB")
+        yield Target("state of a resident, continuous glucose", wards.state_bytes_glucose / 1e3, 160.0, False, "kB")
     for seen in figures.screen:
         name = f"publish to screen at {seen.messages_a_second}/s, p99"
         yield Target(name, seen.p99, _SCREEN_MS[seen.messages_a_second], False, "ms")

@@ -96,6 +96,12 @@ def _lines(report: Report) -> list[str]:
             f"evaluation: {folded.residents_a_second:,.0f} residents/s on one core,"
             f" {folded.readings_each} readings each"
         )
+    if (wards := figures.wards) is not None:
+        found.append(
+            f"wards: {wards.residents:,} residents of all pathways, one new set each: {wards.milliseconds:,.0f} ms"
+            f" ({wards.micros_of_1000:.0f} us each among 1,000, {wards.micros_of_50000:.0f} us among 50,000);"
+            f" replay of {wards.replayed:,} readings {wards.replay_seconds:.1f} s"
+        )
     found += [
         f"publish to screen at {seen.messages_a_second} messages/s, {seen.alerts} alerts: {_ms(seen)}"
         for seen in figures.screen

@@ -11,9 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts import book, glucose, timeline
+from alerts.kinds.base import Keep
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HOUR_US = 3_600_000_000
+_KEEP = Keep(60, 168)
 _ZONES = ("Europe/London", "UTC", "Australia/Lord_Howe", "America/New_York")
 
 
@@ -34,7 +36,7 @@ readings = st.lists(
 
 
 def _desk(zone: str) -> book.Desk:
-    return book.Desk(zone, ("glucose", "weight"), {}, lambda _: None, lambda _: 0)
+    return book.Desk(zone, {"glucose": _KEEP, "weight": _KEEP}, {}, lambda _: None, lambda _: 0)
 
 
 @given(readings, st.sampled_from(_ZONES))
@@ -52,7 +54,7 @@ def test_days_are_those_of_the_residents_calendar(entries: list[tuple[int, float
     expected = [
         (day, len(values), statistics.median(values), min(values), max(values))
         for day, values in sorted(by_date.items())
-        if day > newest - book.KEPT_DAYS
+        if day >= newest - _KEEP.days
     ]
     assert [tuple(day)[:5] for day in desk.days("weight")] == expected
 
@@ -67,7 +69,7 @@ def test_the_newest_samples_are_kept(entries: list[tuple[int, float, int]]) -> N
         desk.note(at, "weight", value, value, quality, False)
         if not quality & timeline.POOR:
             usable.append((at, value, quality))
-    oldest = usable[-1][0] - book.KEPT_SAMPLES_US if usable else 0
+    oldest = usable[-1][0] - _KEEP.hours * _HOUR_US if usable else 0
     assert [tuple(sample) for sample in desk.samples("weight")] == [entry for entry in usable if entry[0] >= oldest]
 
 
