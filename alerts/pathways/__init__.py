@@ -1,70 +1,81 @@
-"""Packaged pathways: versioned rules and a usual schedule, every number with its source and approval state.
+"""Pathways: versioned rules and a usual schedule, every number with its source and approval state.
 
 A resident's rules are a pathway version compiled with personal overrides and the SpO2 scale that a
-clinician has set.
+clinician has set. Packaged ones are here, `<name>-<version>.toml`; `read` takes those of a hospital's own.
 """
 
 from __future__ import annotations
 
 import functools
-import tomllib
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib import resources
+from pathlib import Path
 from typing import Any, Literal
 
-from alerts import errors, rules
+from alerts import errors, kinds, rules
+from alerts.pathways import document
+from alerts.pathways.model import Number, Pathway, Problem, Unusable
 
-NAMES = ("copd", "frailty", "heart_failure", "hypertension", "post_acute_infection")
+__all__ = ("Number", "Pathway", "Problem", "Unusable", "compile", "load", "names", "parse", "read", "unassigned")
+
 _UNASSIGNED = "unassigned"
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
-    """One default number of a pathway and where it comes from."""
+@functools.cache
+def _packaged() -> dict[str, tuple[str, ...]]:
+    """Versions by name, the oldest first."""
+    found: dict[str, list[str]] = {}
+    for file in resources.files(__name__).iterdir():
+        name, dash, version = file.name.removesuffix(".toml").partition("-")
+        if dash and file.name.endswith(".toml"):
+            found.setdefault(name, []).append(version)
+    return {name: tuple(sorted(found[name], key=_order)) for name in sorted(found)}
 
-    rule: str  #: threshold/spo2, threshold/spo2 (scale 2), news2, silence/spo2
-    field: str
-    value: float
-    source: str
-    approval: str
 
-
-@dataclass(frozen=True, slots=True)
-class Pathway:
-    """One version of a pathway. `rules` are as in a rule set, those with a "scale" only for that SpO2 scale."""
-
-    name: str
-    version: str
-    title: str
-    rules: tuple[Mapping[str, Any], ...]
-    schedule: Mapping[str, Any]  #: usual due times, local
-    numbers: tuple[Number, ...]
+def _order(version: str) -> tuple[tuple[int, int, str], ...]:
+    """10 comes after 9, and letters after numbers."""
+    parts = re.findall(r"\d+|[^\d.]+", version)
+    return tuple((0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts)
 
 
 def names() -> tuple[str, ...]:
-    """The pathways that a resident can be admitted to."""
-    return NAMES
+    """The packaged pathways that a resident can be admitted to."""
+    return tuple(name for name in _packaged() if name != _UNASSIGNED)
+
+
+def versions(name: str) -> tuple[str, ...]:
+    """Of a packaged pathway, the oldest first; none of another."""
+    return _packaged().get(name, ())
 
 
 @functools.cache
 def load(name: str, version: str | None = None) -> Pathway:
     """A packaged pathway; version None: the newest. Raises RuleError when there is no such one."""
-    if name not in (*NAMES, _UNASSIGNED):
-        raise errors.RuleError("pathway", "is not one of " + ", ".join(NAMES))
-    text = resources.files(__name__).joinpath(f"{name}.toml").read_text(encoding="utf-8")
-    document = tomllib.loads(text)
-    if version not in (None, document["version"]):
-        raise errors.RuleError("pathway_version", f"of {name} must be {document['version']}")
-    plain: list[dict[str, Any]] = []
-    numbers: list[Number] = []
-    for entry in document["rules"]:
-        rule, found = _split(entry, document["approval"])
-        plain.append(rule)
-        numbers += found
-    return Pathway(
-        name, document["version"], document["title"], tuple(plain), document.get("schedule", {}), tuple(numbers)
-    )
+    known = versions(name)
+    if not known:
+        raise errors.RuleError("pathway", "is not one of " + ", ".join(names()))
+    if version is not None and version not in known:
+        raise errors.RuleError("pathway_version", f"of {name} must be {' or '.join(known)}")
+    file = resources.files(__name__).joinpath(f"{name}-{version or known[-1]}.toml")
+    return document.read(file.read_text(encoding="utf-8"))
+
+
+def parse(text: str) -> Pathway:
+    """A pathway from its text. Raises Unusable, a RuleError with every problem and its line."""
+    return document.read(text)
+
+
+def read(path: str | Path) -> Pathway:
+    """A pathway from a file of one's own. Raises Unusable as `parse` does, also when the file cannot be read."""
+    try:
+        with Path(path).open("rb") as file:
+            content = file.read(document.MOST_BYTES + 1)
+        return document.read(content.decode("utf-8"))
+    except OSError as error:
+        raise Unusable((Problem(None, "", "", f"cannot be read ({error.strerror})"),)) from None
+    except UnicodeDecodeError:
+        raise Unusable((Problem(None, "", "", "is not a text file in UTF-8"),)) from None
 
 
 def compile(  # the word for it, and always called as pathways.compile
@@ -72,8 +83,8 @@ def compile(  # the word for it, and always called as pathways.compile
 ) -> rules.RuleSet:
     """The rule set of one resident.
 
-    `overrides`: by rule (threshold/spo2, news2, silence/spo2) the fields to change, or None to leave the rule
-    out; a rule that the pathway does not have is added. Raises RuleError.
+    `overrides`: by rule (threshold/spo2, news2, silence/spo2, change/weight_3_days) the fields to change, or
+    None to leave the rule out; a rule that the pathway does not have is added. Raises RuleError.
     """
     if spo2_scale not in (1, 2):
         raise errors.RuleError("spo2_scale", "must be 1 or 2, set by a clinician")
@@ -83,13 +94,14 @@ def compile(  # the word for it, and always called as pathways.compile
             chosen["news2"] = {**entry, "scale": spo2_scale}
         elif entry.get("scale", spo2_scale) == spo2_scale:
             rule = {field: value for field, value in entry.items() if field != "scale"}
-            chosen[f"{rule['kind']}/{rule['code']}"] = rule
+            chosen[f"{rule['kind']}/{rule.get('name', rule.get('code'))}"] = rule
     for key, change in (overrides or {}).items():
         if change is None:
             chosen.pop(key, None)
             continue
-        kind, _, code = key.partition("/")
-        chosen[key] = {"kind": kind, **({"code": code} if code else {}), **chosen.get(key, {}), **change}
+        kind, _, name = key.partition("/")
+        called = {("name" if kind in kinds.KINDS else "code"): name} if name and key not in chosen else {}
+        chosen[key] = {"kind": kind, **called, **chosen.get(key, {}), **change}
         if "source" not in change:
             chosen[key]["source"] = "personal limits of this resident"
     return rules.RuleSet.from_json(
@@ -101,23 +113,3 @@ def compile(  # the word for it, and always called as pathways.compile
 def unassigned() -> rules.RuleSet:
     """Red limits for devices that nobody has: `unassigned().red(code, value)`."""
     return compile(load(_UNASSIGNED))
-
-
-def _split(entry: Mapping[str, Any], approval: str) -> tuple[dict[str, Any], list[Number]]:
-    """A rule with plain numbers, and the numbers with their sources."""
-    scale = f" (scale {entry['scale']})" if "scale" in entry else ""
-    key = (entry["kind"] + (f"/{entry['code']}" if "code" in entry else "")) + scale
-    numbers: list[Number] = []
-
-    def plain(field: str, value: Any) -> Any:
-        if not isinstance(value, Mapping):
-            return value
-        if "value" in value:
-            numbers.append(Number(key, field, value["value"], value["source"], value.get("approval", approval)))
-            return value["value"]
-        return {name: plain(f"{field}.{name}", inner) for name, inner in value.items()}
-
-    rule = {field: plain(field, value) for field, value in entry.items()}
-    rule["source"] = "; ".join(dict.fromkeys(f"{number.field}: {number.source}" for number in numbers))[:500]
-    rule["approval"] = approval
-    return rule, numbers

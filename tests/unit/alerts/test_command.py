@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import tomllib
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +64,7 @@ def test_scenarios_fit_their_schema(path: Path) -> None:
 
 @pytest.mark.parametrize("name", [*pathways.names(), "unassigned"])
 def test_packaged_pathways_fit_their_schema(name: str) -> None:
-    text = resources.files("alerts.pathways").joinpath(f"{name}.toml").read_text(encoding="utf-8")
+    text = pathways.load(name).text
     check(tomllib.loads(text), "pathway")
 
 
