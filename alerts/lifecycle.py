@@ -1,8 +1,8 @@
 """What became of an alert: condition and handling, derived from its append-only events.
 
 Two axes that never touch: the condition is the fold's (an automatic clear is no acknowledgement), the
-handling is people's. Only three facts of the condition put the handling back to new, because somebody
-must look again: it worsened, it returned, it was reopened.
+handling is people's, but for what a rule leaves to the service. Only three facts of the condition put the
+handling back to new, because somebody must look again: it worsened, it returned, it was reopened.
 
 | event | needs | does |
 |---|---|---|
@@ -11,12 +11,14 @@ must look again: it worsened, it returned, it was reopened.
 | worsened, eased | | priority; worsened while active: handling new, unless escalated |
 | cleared | active | cleared |
 | returned | cleared or withdrawn | active; handling new, unless escalated |
+| resumed | cleared | active again within the rule's refractory time: handling as it was, but automatic is new |
 | withdrawn | active or cleared | withdrawn: nothing in the record supports it any more |
 | acknowledged | new, escalated or snoozed | acknowledged |
 | snoozed | active; new, acknowledged or escalated | snoozed |
 | escalated | new, acknowledged or snoozed | escalated |
 | resolved | not resolved; one of OUTCOMES | resolved |
-| reopened | acknowledged or resolved | new |
+| auto_handled | cleared or withdrawn; new | automatic: its rule leaves what clears itself to the service |
+| reopened | acknowledged, resolved or automatic | new |
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ from alerts import errors
 from alerts.episodes import Priority
 
 Condition = Literal["active", "cleared", "withdrawn"]
-Handling = Literal["new", "acknowledged", "snoozed", "escalated", "resolved"]
+Handling = Literal["new", "acknowledged", "snoozed", "escalated", "resolved", "automatic"]
 Kind = Literal[
     "raised",
     "joined",
@@ -37,11 +39,13 @@ Kind = Literal[
     "eased",
     "cleared",
     "returned",
+    "resumed",
     "withdrawn",
     "acknowledged",
     "resolved",
     "snoozed",
     "escalated",
+    "auto_handled",
     "reopened",
 ]
 
@@ -57,15 +61,18 @@ OUTCOMES = {
 _CONDITION_NEEDS: dict[str, tuple[str, ...]] = {
     "cleared": ("active",),
     "returned": ("cleared", "withdrawn"),
+    "resumed": ("cleared",),
     "withdrawn": ("active", "cleared"),
+    "auto_handled": ("cleared", "withdrawn"),
     "snoozed": ("active",),
 }
 _HANDLING_NEEDS: dict[str, tuple[str, ...]] = {
     "acknowledged": ("new", "escalated", "snoozed"),
     "snoozed": ("new", "acknowledged", "escalated"),
     "escalated": ("new", "acknowledged", "snoozed"),
-    "resolved": ("new", "acknowledged", "snoozed", "escalated"),
-    "reopened": ("acknowledged", "resolved"),
+    "resolved": ("new", "acknowledged", "snoozed", "escalated", "automatic"),
+    "auto_handled": ("new",),
+    "reopened": ("acknowledged", "resolved", "automatic"),
 }
 
 
@@ -92,8 +99,8 @@ class Standing:
 
 
 def is_open(condition: str, handling: str) -> bool:
-    """Active, or neither acknowledged nor resolved: the same expression as in the alert table."""
-    return condition == "active" or handling not in ("acknowledged", "resolved")
+    """Active, or neither acknowledged, resolved nor left to the service: the same expression as in the alert table."""
+    return condition == "active" or handling not in ("acknowledged", "resolved", "automatic")
 
 
 def step(standing: Standing | None, event: Event) -> Standing:
@@ -118,6 +125,11 @@ def step(standing: Standing | None, event: Event) -> Standing:
             return replace(standing, priority=priority, handling=_look_again(standing.handling, again=again))
         case "returned":
             return Standing("active", _look_again(standing.handling), priority)
+        case "resumed":
+            same = standing.handling != "automatic"
+            return Standing("active", standing.handling if same else "new", priority)
+        case "auto_handled":
+            return replace(standing, handling="automatic")
         case "cleared" | "withdrawn":
             return replace(standing, condition=event.kind)
         case "acknowledged" | "resolved" | "snoozed" | "escalated":
