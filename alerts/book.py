@@ -1,6 +1,6 @@
 """What the fold remembers of each code: days, the newest readings, and how long glucose was in which band.
 
-Pages are values: a checkpoint keeps them, and the fold goes on from them without changing them.
+Pages in a state are never changed: the fold that goes on from it takes copies.
 """
 
 from __future__ import annotations
@@ -8,8 +8,9 @@ from __future__ import annotations
 import bisect
 import functools
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 from alerts import glucose, schedule, timeline
 from alerts.kinds.base import Day, Keep, Sample
@@ -27,17 +28,34 @@ _HOUR_US = 3_600_000_000
 _LESS_IS_WORSE = frozenset({"spo2", "peak_flow", "fev1", "steps", "wellbeing"})
 
 
-class Page(NamedTuple):
-    """One code. The current day's values are sorted; `days` are those before it."""
+@dataclass(slots=True)
+class Page:
+    """One code. `values` are the current day's, sorted; `days` and `bands` are those before it.
 
-    days: tuple[Day, ...] = ()
+    Changed in place by the desk that owns it; whoever keeps it takes a copy.
+    """
+
+    days: list[Day] = field(default_factory=list)
     day: int = 0
-    values: tuple[float, ...] = ()
+    values: list[float] = field(default_factory=list)
     at: int = 0
     excluded: bool = False
-    samples: tuple[Sample, ...] = ()
-    bands: tuple[tuple[int, ...], ...] = ()
-    counts: tuple[int, ...] = ()
+    samples: list[Sample] = field(default_factory=list)
+    bands: list[tuple[int, ...]] = field(default_factory=list)
+    counts: list[int] = field(default_factory=list)
+
+    def copy(self) -> Page:
+        """One that may be changed."""
+        return Page(
+            self.days[:],
+            self.day,
+            self.values[:],
+            self.at,
+            self.excluded,
+            self.samples[:],
+            self.bands[:],
+            self.counts[:],
+        )
 
     @property
     def current(self) -> Day:
@@ -48,48 +66,62 @@ class Page(NamedTuple):
         return Day(self.day, len(values), median, values[0], values[-1], self.at, self.excluded)
 
     @property
-    def whole(self) -> tuple[Day, ...]:
+    def whole(self) -> Sequence[Day]:
         """All days, the current one last."""
-        return (*self.days, self.current) if self.values else self.days
+        return [*self.days, self.current] if self.values else self.days
 
-    def add(self, code: str, day: int, sample: Sample, excluded: bool, keep: Keep) -> Page:
-        """The page after one more reading, later than all others, as far as it has to be kept."""
-        samples = _newest(self.samples, sample, keep.hours * _HOUR_US) if keep.hours else ()
-        if not keep.days:
-            return Page(day=day, at=sample.at, samples=samples)
-        page = self if day == self.day and self.values else self._turn(day, day - keep.days)
-        values, counts = page.values, page.counts
-        if len(values) < MOST_A_DAY:
-            position = bisect.bisect_right(values, sample.value)
-            values = (*values[:position], sample.value, *values[position:])
-        if code == "glucose":
-            found = glucose.bands(sample.value)
-            counts = tuple(a + b for a, b in zip(counts or (0,) * 5, (1, *found), strict=True))
-        return Page(page.days, day, values, sample.at, page.excluded or excluded, samples, page.bands, counts)
+    def add(self, code: str, day: int, sample: Sample, excluded: bool, keep: Keep) -> None:
+        """One more reading, later than all others, as far as it has to be kept."""
+        if keep.hours:
+            self._sample(sample, sample.at - keep.hours * _HOUR_US)
+        if keep.days:
+            if day != self.day or not self.values:
+                self._turn(day, day - keep.days)
+            if len(self.values) < MOST_A_DAY:
+                bisect.insort(self.values, sample.value)
+            if code == "glucose":
+                self._count(sample.value)
+            self.excluded = self.excluded or excluded
+        self.day, self.at = day, sample.at
 
-    def _turn(self, day: int, oldest: int) -> Page:
+    def _sample(self, sample: Sample, oldest: int) -> None:
+        samples = self.samples
+        samples.append(sample)
+        first = max(0, len(samples) - KEPT_SAMPLES)
+        while samples[first].at < oldest:
+            first += 1
+        if first:
+            del samples[:first]
+
+    def _count(self, value: float) -> None:
+        if not self.counts:
+            self.counts = [0] * 5
+        self.counts[0] += 1
+        for place, found in enumerate(glucose.bands(value), 1):
+            self.counts[place] += found
+
+    def _turn(self, day: int, oldest: int) -> None:
         """The current day is over; those before `oldest` are forgotten."""
-        days, bands = self.days, self.bands
         if self.values:
-            days = (*days, self.current)
+            self.days.append(self.current)
         if self.counts:
-            bands = (*bands, (self.day, *self.counts))
-        if days and days[0].day < oldest:
-            days = tuple([entry for entry in days if entry.day >= oldest])
-            bands = tuple([entry for entry in bands if entry[0] >= oldest])
-        return Page(days, day, bands=bands)
+            self.bands.append((self.day, *self.counts))
+        if self.days and self.days[0].day < oldest:
+            self.days = [entry for entry in self.days if entry.day >= oldest]
+            self.bands = [entry for entry in self.bands if entry[0] >= oldest]
+        self.values, self.counts, self.excluded = [], [], False
 
     def to_json(self) -> list[Any]:
         """JSON form."""
         return [
             [list(day) for day in self.days],
             self.day,
-            list(self.values),
+            self.values,
             self.at,
             self.excluded,
             [list(sample) for sample in self.samples],
             [list(entry) for entry in self.bands],
-            list(self.counts),
+            self.counts,
         ]
 
     @classmethod
@@ -97,29 +129,21 @@ class Page(NamedTuple):
         """Inverse of to_json."""
         days, day, values, at, excluded, samples, bands, counts = document
         return cls(
-            tuple([Day(*entry) for entry in days]),
+            [Day(*entry) for entry in days],
             day,
-            tuple(values),
+            list(values),
             at,
             excluded,
-            tuple([Sample(*entry) for entry in samples]),
-            tuple([tuple(entry) for entry in bands]),
-            tuple(counts),
+            [Sample(*entry) for entry in samples],
+            [tuple(entry) for entry in bands],
+            list(counts),
         )
-
-
-def _newest(samples: tuple[Sample, ...], sample: Sample, kept_us: int) -> tuple[Sample, ...]:
-    oldest = sample.at - kept_us
-    first = 0 if len(samples) < KEPT_SAMPLES else len(samples) - KEPT_SAMPLES + 1
-    while first < len(samples) and samples[first].at < oldest:
-        first += 1
-    return (*samples[first:], sample)
 
 
 class Desk:
     """The pages of one resident while the fold goes on, and the view that assessments are shown."""
 
-    __slots__ = ("_last", "_level", "at", "day", "keeps", "pages", "zone")
+    __slots__ = ("_last", "_level", "_own", "_pages", "at", "day", "keeps", "zone")
 
     def __init__(
         self,
@@ -131,11 +155,25 @@ class Desk:
     ) -> None:
         self.zone = zone
         self.keeps = keeps
-        self.pages = dict(pages)
+        self._pages = dict(pages)
+        #: Codes whose page nobody else has.
+        self._own: set[str] = set()
         self._last = last
         self._level = open_level
         self.at = 0
         self.day = 0
+
+    def pages(self) -> dict[str, Page]:
+        """As they are now, for a state; the desk goes on with copies."""
+        self._own.clear()
+        return dict(self._pages)
+
+    def _page(self, code: str) -> Page:
+        if code not in self._own:
+            self._own.add(code)
+            known = self._pages.get(code)
+            self._pages[code] = Page() if known is None else known.copy()
+        return self._pages[code]
 
     def note(self, at: int, code: str, low: float, high: float, quality: int, excluded: bool) -> None:
         """One more reading, none earlier than those before. NaN: a failed one, which is not kept."""
@@ -143,29 +181,29 @@ class Desk:
         keep = self.keeps.get(code)
         if keep is not None and low == low and not quality & timeline.POOR:
             sample = Sample(at, low if code in _LESS_IS_WORSE else high, quality)
-            self.pages[code] = self.pages.get(code, _BLANK).add(code, self.day, sample, excluded, keep)
+            self._page(code).add(code, self.day, sample, excluded, keep)
 
     def exclude(self, code: str) -> None:
         """An episode about this code is open today."""
-        page = self.pages.get(code)
+        page = self._pages.get(code)
         if page is not None and page.day == self.day and page.values and not page.excluded:
-            self.pages[code] = page._replace(excluded=True)
+            self._page(code).excluded = True
 
     # What assessments see -------------------------------------------------------------------------
 
     def days(self, code: str) -> Sequence[Day]:
-        page = self.pages.get(code)
+        page = self._pages.get(code)
         return () if page is None else page.whole
 
     def samples(self, code: str) -> Sequence[Sample]:
-        page = self.pages.get(code)
+        page = self._pages.get(code)
         return () if page is None else page.samples
 
     def bands(self, code: str) -> Sequence[tuple[int, ...]]:
-        page = self.pages.get(code)
+        page = self._pages.get(code)
         if page is None:
             return ()
-        return (*page.bands, (page.day, *page.counts)) if page.counts else page.bands
+        return [*page.bands, (page.day, *page.counts)] if page.counts else page.bands
 
     def last(self, code: str) -> Sample | None:
         found = self._last(code)
@@ -175,9 +213,6 @@ class Desk:
 
     def open_level(self, rule: str) -> int:
         return self._level(rule)
-
-
-_BLANK = Page()
 
 
 def local_day(zone: str, at: int) -> int:

@@ -320,7 +320,7 @@ def _quiet(plan: _Plan, rows: list[_Plain]) -> Result | None:
         if midnight is None or at >= midnight:
             today = at // walk.DAY_US * walk.DAY_US
             if midnight is not None:
-                daily.append(State(today - 1, dict(last), dict(failed), {}, kept, dict(desk.pages)))
+                daily.append(State(today - 1, dict(last), dict(failed), {}, kept, desk.pages()))
             midnight = today + walk.DAY_US
         through = at
         if code in noted:
@@ -338,7 +338,7 @@ def _quiet(plan: _Plan, rows: list[_Plain]) -> Result | None:
     stay, line = plan.line.monitored[plan.piece], plan.line
     cut = line.cuts[plan.piece] if plan.piece < len(line.cuts) else None
     wake_at = walk.wake(stay, rule_set, last, cut, [], plan.end)
-    head = State(through, last, failed, {}, kept, desk.pages)
+    head = State(through, last, failed, {}, kept, desk.pages())
     return Result(plan.subject.resident, (), head, tuple(daily), wake_at, len(rows))
 
 

@@ -7,8 +7,6 @@ measured in, which its canonical value still shows: a whole multiple of 0.1 mmol
 
 from __future__ import annotations
 
-from alerts import codes
-
 MG_DL_PER_MMOL_L = 18.0156
 
 #: The edges as the consensus has them: mmol/L -> mg/dL.
@@ -20,17 +18,16 @@ def beyond(value: float, edge: float, side: str) -> bool:
     """Whether a value (mmol/L, not rounded) is below (side "low") or above ("high") an edge of EDGES, strictly."""
     tenths = value * 10
     if abs(tenths - round(tenths)) < _NEAR:
-        judged, limit = codes.rounded("glucose", value), edge
-    else:
-        judged, limit = float(round(value * MG_DL_PER_MMOL_L)), float(EDGES[edge])
-    return judged < limit if side == "low" else judged > limit
+        return round(tenths) < round(edge * 10) if side == "low" else round(tenths) > round(edge * 10)
+    judged = round(value * MG_DL_PER_MMOL_L)
+    return judged < EDGES[edge] if side == "low" else judged > EDGES[edge]
 
 
 def bands(value: float) -> tuple[int, int, int, int]:
     """1 or 0 each: below 3.0, below 3.9, above 10.0, above 13.9."""
-    return (
-        int(beyond(value, 3.0, "low")),
-        int(beyond(value, 3.9, "low")),
-        int(beyond(value, 10.0, "high")),
-        int(beyond(value, 13.9, "high")),
-    )
+    tenths = value * 10
+    whole = round(tenths)
+    if abs(tenths - whole) < _NEAR:
+        return (whole < 30, whole < 39, whole > 100, whole > 139)
+    mg_dl = round(value * MG_DL_PER_MMOL_L)
+    return (mg_dl < 54, mg_dl < 70, mg_dl > 180, mg_dl > 250)

@@ -91,7 +91,7 @@ class Walk:
 
     def state(self, through: int | None = None) -> State:
         at = self.through if through is None else through
-        pages = dict(self.desk.pages)
+        pages = self.desk.pages()
         return State(at, dict(self.last), dict(self.failed), dict(self.tracks), self.kept, pages)
 
     # Time -----------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -35,8 +36,8 @@ readings = st.lists(
 )
 
 
-def _desk(zone: str) -> book.Desk:
-    return book.Desk(zone, {"glucose": _KEEP, "weight": _KEEP}, {}, lambda _: None, lambda _: 0)
+def _desk(zone: str, pages: Mapping[str, book.Page] | None = None) -> book.Desk:
+    return book.Desk(zone, {"glucose": _KEEP, "weight": _KEEP}, pages or {}, lambda _: None, lambda _: 0)
 
 
 @given(readings, st.sampled_from(_ZONES))
@@ -90,10 +91,10 @@ def test_a_page_survives_its_checkpoint(entries: list[tuple[int, float, int]], c
     for position, (minutes, value, quality) in enumerate(ordered):
         at = _START + minutes * 60_000_000
         if position == cut:
-            first.pages = book.from_json(book.to_json(first.pages))
+            first = _desk("UTC", book.from_json(book.to_json(first.pages())))
         whole.note(at, "glucose", value, value, quality, False)
         first.note(at, "glucose", value, value, quality, False)
-    assert first.pages == whole.pages
+    assert first.pages() == whole.pages()
 
 
 @pytest.mark.parametrize(
@@ -145,3 +146,15 @@ def test_bands_count_readings_by_day(entries: list[tuple[int, float]]) -> None:
         for place, found in enumerate((True, value < 3.0, value < 3.9, value > 10.0, value > 13.9)):
             counts[place] += found
     assert [list(entry) for entry in desk.bands("glucose")] == [[day, *counts] for day, counts in expected.items()]
+
+
+def test_a_state_is_not_changed_by_what_comes_after() -> None:
+    """Pages handed out stay as they were while the desk goes on."""
+    desk = _desk("UTC")
+    desk.note(_START, "glucose", 5.0, 5.0, 0, False)
+    before = desk.pages()
+    copy = book.from_json(book.to_json(before))
+    desk.note(_START + _HOUR_US, "glucose", 6.0, 6.0, 0, True)
+    desk.exclude("glucose")
+    assert before == copy
+    assert desk.pages() != before
