@@ -130,12 +130,6 @@ def inner(code: str) -> str:
     return name if code in ("spo2", "fev1") else name[0].lower() + name[1:]
 
 
-def unit_shown(code: str) -> str:
-    """The unit as a nurse reads it: "mmHg"; "" where there is none."""
-    unit = BY_KEY[code].unit
-    return _SHOWN_UNITS.get(unit, unit)
-
-
 def beyond(code: str, side: str, limit: float) -> str:
     """How a value lies outside a limit of one side: "below 88 %"; of consciousness "not alert"."""
     if code == "consciousness":

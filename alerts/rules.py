@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from alerts import codes, errors, kinds, limits, news2
 from alerts.episodes import Priority
+from alerts.kinds import combination
 from alerts.kinds.base import Assessment, Keep
 
 Sampling = Literal["spot", "continuous"]
@@ -50,6 +51,10 @@ class Threshold:
         """side low or high, level red or amber."""
         value: float | None = getattr(self, f"{level}_{side}")
         return value
+
+    def has(self, side: str) -> bool:
+        """Whether there is a limit on this side."""
+        return self.limit(side, "red") is not None or self.limit(side, "amber") is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +112,7 @@ class RuleSet:
                 told = "with this name" if isinstance(rule, Assessment) else "for this code"
                 raise errors.RuleError(f"rules[{position}]", f"there is a rule of this kind {told} already")
             seen.add(key)
-        return cls(pathway, version, parsed)
+        return cls(pathway, version, _bound(parsed))
 
     def to_json(self) -> dict[str, Any]:
         """Inverse of from_json."""
@@ -241,6 +246,24 @@ def _parse(entry: object, where: str) -> Rule:
             raise errors.RuleError(
                 f"{where}.kind", "must be one of " + ", ".join(("threshold", "news2", "silence", *kinds.KINDS))
             )
+
+
+def _bound(parsed: tuple[Rule, ...]) -> tuple[Rule, ...]:
+    """Rules that look at other rules, with the codes behind those. Raises RuleError where there is no such rule."""
+    looked_at: dict[str, tuple[str, ...]] = {}
+    for rule in parsed:
+        match rule:
+            case Threshold():
+                sides = [side for side in ("low", "high") if rule.has(side)]
+                looked_at |= {f"threshold/{rule.code}/{side}": (rule.code,) for side in sides}
+            case News2():
+                looked_at["news2"] = tuple(news2.INPUT_CODES)
+            case Assessment():
+                looked_at[rule.key] = rule.codes
+    return tuple(
+        rule.bound(looked_at, f"rules[{position}]") if isinstance(rule, combination.Combination) else rule
+        for position, rule in enumerate(parsed)
+    )
 
 
 def _threshold(entry: Mapping[str, Any], where: str) -> Threshold:

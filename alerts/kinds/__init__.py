@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from alerts.kinds.average import Average
 from alerts.kinds.base import Assessment
+from alerts.kinds.change import Change
+from alerts.kinds.combination import Combination
+from alerts.kinds.distance import Distance
+from alerts.kinds.symptom import Symptom
 
-_ALL: tuple[type[Assessment], ...] = ()
+_ALL: tuple[type[Assessment], ...] = (Change, Distance, Average, Symptom, Combination)
 
 #: By the word for it in rule sets.
 KINDS: dict[str, type[Assessment]] = {kind.kind: kind for kind in _ALL}

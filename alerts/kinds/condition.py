@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from alerts import codes, errors, limits, moments, news2, telling, timeline
+from alerts import codes, errors, limits, moments, telling, timeline
 from alerts.kinds import window
 from alerts.kinds.base import Sample, View
 
@@ -81,14 +81,6 @@ class RuleOpen:
 
 
 Condition = ValueIs | RuleOpen
-
-
-def codes_of(key: str) -> tuple[str, ...]:
-    """The codes behind a threshold's side or NEWS2; () for other keys."""
-    if key == "news2":
-        return tuple(news2.INPUT_CODES)
-    kind, _, rest = key.partition("/")
-    return (rest.partition("/")[0],) if kind == "threshold" else ()
 
 
 def parse(entry: object, where: str) -> Condition:
