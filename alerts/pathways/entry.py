@@ -30,6 +30,7 @@ _WORDS = frozenset(
 )
 _OF_A_NUMBER = ("value", "source", "approval", "unit")
 _LEAST = 3  #: characters of a source
+_NO_QUOTES = "must be a number without quotes and with a decimal point: "
 
 Say = Callable[[str, str], None]  #: (path below the rule, what is wrong)
 
@@ -44,56 +45,69 @@ def named(entry: Mapping[str, Any]) -> str:
 
 def split(entry: Mapping[str, Any], approval: str, say: Say) -> tuple[dict[str, Any], list[Number]]:
     """A rule with plain numbers, and the numbers. What is wrong is said; then the rule is of no use."""
-    numbers: list[Number] = []
-    scale = entry.get("scale")
+    scale, code = entry.get("scale"), entry.get("code")
     key = named(entry) + (f" (scale {scale})" if scale is not None else "")
-    source, own = entry.get("source"), entry.get("approval", approval)
-    code = entry.get("code")
     unit = codes.BY_KEY[code].unit if isinstance(code, str) and code in codes.BY_KEY else None
+    splitter = _Splitter(key, unit, say)
+    default = (entry.get("source"), entry.get("approval", approval))
+    rule = {
+        field: splitter.plain(field, value, default)
+        for field, value in entry.items()
+        if field not in ("source", "approval")
+    }
+    numbers = splitter.numbers
+    rule["source"] = _together(numbers) or str(default[0] or "")[:500]
+    rule["approval"] = "; ".join(dict.fromkeys(number.approval for number in numbers))[:500] or str(default[1])[:500]
+    if entry.get("kind") not in ("threshold", "baseline") and unit is not None and rule.pop("unit", unit) != unit:
+        say("unit", f"limits of {code} are in {unit or 'no unit'}")
+    return rule, numbers
 
-    def number(path: str, value: Any, given: Any, said: Any, state: Any) -> Any:
-        field = re.split(r"[.\[]", path)[-1].rstrip("]")
-        if value is None and field not in UNSET:
-            say(path, "has no value: write value = 88 beside the source")
-        elif isinstance(value, str) and _like_number(value):
-            say(path, f"must be a number without quotes and with a decimal point: {value.strip().replace(',', '.')}")
-        elif value is not None and not is_number(value):
-            say(path, "must have a number as its value")
-        if said is not None and unit is not None and said != unit:
-            say(path, f"is given in {said!s:.20}, but limits of {code} are in {unit or 'no unit'}")
-        if not isinstance(given, str) or len(given.strip()) < _LEAST:
-            say(path, 'has no source: say where the number comes from, source = "..."')
-        elif not isinstance(state, str) or len(state.strip()) < _LEAST:
-            say(path, 'has no approval: write approval = "needs local approval", or who approved it and when')
-        else:
-            numbers.append(Number(key, path, None if value is None else value, given, state))
-        return value
 
-    def plain(path: str, value: Any) -> Any:
+class _Splitter:
+    def __init__(self, key: str, unit: str | None, say: Say) -> None:
+        self._key, self._unit, self._say = key, unit, say
+        self.numbers: list[Number] = []
+
+    def plain(self, path: str, value: Any, default: tuple[Any, Any]) -> Any:
+        """The value without sources. default: source and approval of numbers that have none of their own."""
         field = re.split(r"[.\[]", path)[-1].rstrip("]")
         if isinstance(value, Mapping):
-            if "source" in value or "value" in value:
-                if wrong := [name for name in value if name not in _OF_A_NUMBER]:
-                    say(path, unknown(wrong[0], _OF_A_NUMBER, "a number"))
-                said = None if field in ("source",) else value.get("unit")
-                given = value.get("source", source)
-                return number(path, value.get("value"), given, said, value.get("approval", own))
-            return {name: plain(f"{path}.{name}", inner) for name, inner in value.items()}
+            own = (value.get("source", default[0]), value.get("approval", default[1]))
+            if "value" in value or ("source" in value and set(value) <= set(_OF_A_NUMBER)):
+                return self._number(path, value, own)
+            return {
+                name: self.plain(f"{path}.{name}", inner, own)
+                for name, inner in value.items()
+                if name not in ("source", "approval")
+            }
         if isinstance(value, list):
-            return [plain(f"{path}[{place}]", inner) for place, inner in enumerate(value)]
+            return [self.plain(f"{path}[{place}]", inner, default) for place, inner in enumerate(value)]
         if is_number(value) and field != "scale":
-            return number(path, value, source, None, own)
+            return self._number(path, {"value": value}, default)
         if isinstance(value, str) and field not in _WORDS and _like_number(value):
-            say(path, f"must be a number without quotes and with a decimal point: {value.strip().replace(',', '.')}")
+            self._say(path, _NO_QUOTES + value.strip().replace(",", "."))
         return value
 
-    rule = {field: plain(field, value) for field, value in entry.items() if field not in ("source", "approval")}
-    rule["source"] = _together((number.field, number.source) for number in numbers) or str(source or "")[:500]
-    rule["approval"] = "; ".join(dict.fromkeys(number.approval for number in numbers))[:500] or str(own)[:500]
-    if entry.get("kind") not in ("threshold", "baseline") and unit is not None and "unit" in rule:
-        if rule.pop("unit") != unit:
-            say("unit", f"limits of {code} are in {unit or 'no unit'}")
-    return rule, numbers
+    def _number(self, path: str, given: Mapping[str, Any], own: tuple[Any, Any]) -> Any:
+        value, unit = given.get("value"), given.get("unit", self._unit)
+        field = re.split(r"[.\[]", path)[-1].rstrip("]")
+        if wrong := [name for name in given if name not in _OF_A_NUMBER]:
+            self._say(path, unknown(wrong[0], _OF_A_NUMBER, "a number"))
+        if value is None and field not in UNSET:
+            self._say(path, "has no value: write value = 88 beside the source")
+        elif isinstance(value, str) and _like_number(value):
+            self._say(path, _NO_QUOTES + value.strip().replace(",", "."))
+        elif value is not None and not is_number(value):
+            self._say(path, "must have a number as its value")
+        if self._unit is not None and unit != self._unit:
+            self._say(path, f"is given in {unit!s:.20}, but this measure is judged in {self._unit or 'no unit'}")
+        if not isinstance(own[0], str) or len(own[0].strip()) < _LEAST:
+            self._say(path, 'has no source: say where the number comes from, source = "..."')
+        elif not isinstance(own[1], str) or len(own[1].strip()) < _LEAST:
+            self._say(path, 'has no approval: write approval = "needs local approval", or who approved it and when')
+        else:
+            self.numbers.append(Number(self._key, path, value, own[0], own[1]))
+        return value
 
 
 def check(entry: Mapping[str, Any], say: Say) -> bool:
@@ -156,11 +170,11 @@ def _like_number(text: str) -> bool:
     return re.fullmatch(r"\s*[-+]?\d+([.,]\d+)?\s*", text) is not None
 
 
-def _together(pairs: Any) -> str:
+def _together(numbers: Sequence[Number]) -> str:
     """Fields of one source together: "red_low, amber_low: NEWS2 (RCP 2017)"."""
     by_source: dict[str, list[str]] = {}
-    for field, source in pairs:
-        by_source.setdefault(source, []).append(field)
+    for number in numbers:
+        by_source.setdefault(number.source, []).append(number.field)
     return "; ".join(f"{', '.join(names)}: {source}" for source, names in by_source.items())[:500]
 
 

@@ -86,7 +86,7 @@ class Lines:
                 elif letter == "," and depth == 1:
                     element, wanted = element + 1, True
                 at += 1
-            if depth <= 0 and len(quote) != 3 or number >= len(lines):
+            if (depth <= 0 and len(quote) != 3) or number >= len(lines):
                 return number
             rest = lines[number]
             number += 1
