@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from alerts import errors, kinds, rules
-from alerts.pathways import document
+from alerts.pathways import document, entry
 from alerts.pathways.model import Number, Pathway, Problem, Unusable
 
 __all__ = ("Number", "Pathway", "Problem", "Unusable", "compile", "load", "names", "parse", "read", "unassigned")
@@ -89,12 +89,11 @@ def compile(  # the word for it, and always called as pathways.compile
     if spo2_scale not in (1, 2):
         raise errors.RuleError("spo2_scale", "must be 1 or 2, set by a clinician")
     chosen: dict[str, dict[str, Any]] = {}
-    for entry in pathway.rules:
-        if entry["kind"] == "news2":
-            chosen["news2"] = {**entry, "scale": spo2_scale}
-        elif entry.get("scale", spo2_scale) == spo2_scale:
-            rule = {field: value for field, value in entry.items() if field != "scale"}
-            chosen[f"{rule['kind']}/{rule.get('name', rule.get('code'))}"] = rule
+    for rule in pathway.rules:
+        if rule["kind"] == "news2":
+            chosen["news2"] = {**rule, "scale": spo2_scale}
+        elif rule.get("scale", spo2_scale) == spo2_scale:
+            chosen[key_of(rule)] = {field: value for field, value in rule.items() if field != "scale"}
     for key, change in (overrides or {}).items():
         if change is None:
             chosen.pop(key, None)
@@ -107,6 +106,11 @@ def compile(  # the word for it, and always called as pathways.compile
     return rules.RuleSet.from_json(
         {"pathway": pathway.name, "version": pathway.version, "rules": list(chosen.values())}
     )
+
+
+def key_of(rule: Mapping[str, Any]) -> str:
+    """What overrides call a rule of a pathway: threshold/spo2, news2, change/weight_3_days."""
+    return entry.named(rule)
 
 
 @functools.cache
