@@ -7,12 +7,30 @@ from typing import Any
 
 from alerts.kinds.average import Average
 from alerts.kinds.base import Assessment
+from alerts.kinds.baseline import Baseline
 from alerts.kinds.change import Change
 from alerts.kinds.combination import Combination
+from alerts.kinds.crossover import Crossover
+from alerts.kinds.cusum import Cusum
 from alerts.kinds.distance import Distance
+from alerts.kinds.in_range import InRange
+from alerts.kinds.slope import Slope
+from alerts.kinds.sustained import Sustained
 from alerts.kinds.symptom import Symptom
 
-_ALL: tuple[type[Assessment], ...] = (Change, Distance, Average, Symptom, Combination)
+_ALL: tuple[type[Assessment], ...] = (
+    Change,
+    Distance,
+    Average,
+    Slope,
+    Crossover,
+    Cusum,
+    Baseline,
+    Sustained,
+    InRange,
+    Symptom,
+    Combination,
+)
 
 #: By the word for it in rule sets.
 KINDS: dict[str, type[Assessment]] = {kind.kind: kind for kind in _ALL}

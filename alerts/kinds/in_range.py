@@ -1,0 +1,154 @@
+"""In range: the share of continuous glucose readings in a band of the consensus, over whole days."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Self
+
+from alerts import codes, errors, limits, moments, telling
+from alerts.kinds import base, daily
+from alerts.kinds.base import Finding, Keep, Refusal, Told, View
+
+Band = Literal["below_3.0", "below_3.9", "in_range", "above_10.0", "above_13.9"]
+Side = Literal["above", "below"]
+
+#: In words, and where its readings are counted in a day's entry.
+_BANDS: dict[Band, tuple[str, int]] = {
+    "below_3.0": ("below 3.0 mmol/L", 2),
+    "below_3.9": ("below 3.9 mmol/L", 3),
+    "in_range": ("in range (3.9 to 10.0 mmol/L)", 1),
+    "above_10.0": ("above 10.0 mmol/L", 4),
+    "above_13.9": ("above 13.9 mmol/L", 5),
+}
+_TINY = 1e-9
+#: (day, readings, below 3.0, below 3.9, above 10.0, above 13.9)
+Entry = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InRange(base.Assessment):
+    """Signal: the share of readings in the band in %, of the window_days whole local days before today
+    (below: its negative). amber and red are plain percentages. coverage: least share of the readings that a
+    sensor with one every reading_minutes would give.
+    """
+
+    kind: ClassVar[str] = "in_range"
+
+    code: str = "glucose"
+    band: Band
+    direction: Side
+    window_days: int = 14
+    coverage: float = 0.7
+    reading_minutes: int = 5
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        return (self.code,)
+
+    @property
+    def keeps(self) -> Keep:
+        return Keep(self.window_days, 0)
+
+    @property
+    def title(self) -> str:
+        return f"Time {_BANDS[self.band][0]}"
+
+    def assess(self, view: View) -> Finding | Refusal:
+        entries = self._entries(view)
+        readings = sum([entry[1] for entry in entries])
+        if readings < self._needed - _TINY:
+            needed = int(self._needed) + (self._needed > int(self._needed))
+            first, last = moments.day(view.day - self.window_days), moments.day(view.day - 1)
+            return Refusal("too_few", f"{readings} of {needed} readings of glucose from {first} to {last}")
+        share = 100 * self._counted(entries) / readings
+        if self.direction == "above":
+            return self.judged(share)
+        amber = None if self.amber is None else -self.amber
+        red = None if self.red is None else -self.red
+        back = telling.lower(self.amber, self.red) + self.hysteresis
+        return Finding(base.level(-share, amber, red), -share, share >= back - _TINY)
+
+    @property
+    def _needed(self) -> float:
+        """Readings."""
+        return self.coverage * self.window_days * 1440 / self.reading_minutes
+
+    def _entries(self, view: View) -> list[Entry]:
+        first = view.day - self.window_days
+        return [entry for entry in view.bands(self.code) if first <= entry[0] < view.day]
+
+    def _counted(self, entries: Sequence[Entry]) -> int:
+        if self.band == "in_range":
+            return sum([entry[1] - entry[3] - entry[4] for entry in entries])
+        column = _BANDS[self.band][1]
+        return sum([entry[column] for entry in entries])
+
+    def tell(self, view: View, finding: Finding) -> Told:
+        entries = self._entries(view)
+        readings = sum([entry[1] for entry in entries])
+        inside = self._counted(entries)
+        limit = telling.limit_at(finding.level, self.amber, self.red)
+        share = telling.figure(100 * inside / readings, 1, self.amber, self.red)
+        sentence = (
+            f"Glucose {share} % of the time {_BANDS[self.band][0]}, {inside} of {readings} readings "
+            f"from {moments.day(view.day - self.window_days)} to {moments.day(view.day - 1)}, "
+            f"{'' if finding.level else 'not '}{self.direction} {telling.limit(limit)} %"
+        )
+        return Told(
+            sentence,
+            [
+                {
+                    "code": self.code,
+                    "unit": codes.BY_KEY[self.code].unit,
+                    "day": moments.iso_day(entry[0]),
+                    "readings": entry[1],
+                    "value": self._counted([entry]),
+                }
+                for entry in entries[-daily.MOST_INPUTS :]
+            ],
+            {
+                "share": telling.tidy(100 * inside / readings),
+                "inside": inside,
+                "readings": readings,
+                "needed": telling.tidy(self._needed),
+                "from": moments.iso_day(view.day - self.window_days),
+                "to": moments.iso_day(view.day - 1),
+                "limit": limit,
+            },
+        )
+
+    def clears_when(self) -> str:
+        lower = telling.lower(self.amber, self.red)
+        back = lower - self.hysteresis if self.direction == "above" else lower + self.hysteresis
+        return (
+            f"glucose {_BANDS[self.band][0]} for {telling.limit(back)} % of {self.window_days} whole days or "
+            f"{'less' if self.direction == 'above' else 'more'}"
+        )
+
+    @classmethod
+    def parse(cls, entry: Mapping[str, Any], where: str) -> Self:
+        entry = {"code": "glucose", **entry}
+        shared = base.common(cls, entry, where, name="glucose", positive=False)
+        if entry["code"] != "glucose":
+            raise errors.RuleError(f"{where}.code", "must be glucose: the bands are those of glucose")
+        direction: Side = "above" if base.choice(entry, "direction", where, ("above", "below")) == "above" else "below"
+        amber, red = shared["amber"], shared["red"]
+        for key in ("amber", "red"):
+            if shared[key] is not None and not 0 <= shared[key] <= 100:
+                raise errors.RuleError(f"{where}.{key}", "must be from 0 to 100 %")
+        if amber is not None and red is not None and (red < amber if direction == "above" else red > amber):
+            raise errors.RuleError(f"{where}.red", "must not be nearer to normal than amber")
+        band = base.choice(entry, "band", where, tuple(_BANDS))
+        return cls(
+            **shared,
+            band=next(known for known in _BANDS if known == band),
+            direction=direction,
+            window_days=daily.whole(entry, "window_days", where, 14, 1, daily.MOST_DAYS - 1),
+            coverage=_coverage(entry, where),
+            reading_minutes=limits.seconds(entry, "reading_minutes", where, 5, 1, 60),
+        )
+
+
+def _coverage(entry: Mapping[str, Any], where: str) -> float:
+    return daily.positive(entry, "coverage", where, 0.7, 1)
