@@ -76,21 +76,40 @@ class _Open:
         )
 
 
+@dataclass(slots=True)
+class _Line:
+    """One rule of one resident."""
+
+    newest: _Open  #: the only one that can be shown as new
+    counting: tuple[Episode, _Open] | None = None  #: the last episode that a later one may follow up on
+
+    def take(self, episode: Episode) -> bool:
+        """Whether the episode belongs to an alert that there is already."""
+        if self.newest.handling == "new":
+            owner = self.newest
+        elif self.counting is not None and joining.soon([self.counting[0]], episode):
+            owner = self.counting[1]
+        else:
+            return False
+        owner.join(episode)
+        self.newest = owner
+        return True
+
+
 def alerts(episodes: Iterable[Episode], *, handled_after_us: int = HANDLED_AFTER_US) -> list[Seen]:
     """The alerts of episodes given in any order, by the time at which they were raised."""
-    found: list[Seen] = []
-    last: dict[tuple[int, str], _Open] = {}
+    found: list[_Open] = []
+    lines: dict[tuple[int, str], _Line] = {}
     for episode in sorted(episodes, key=lambda episode: (episode.started_at, episode.resident, episode.rule)):
-        key = (episode.resident, episode.rule)
-        current = last.get(key)
-        if current is not None:
-            current.until(episode.started_at, handled_after_us)
-            if current.handling == "new" or joining.soon(current.episodes, episode):
-                current.join(episode)
-                continue
-            found.append(current.seen())
-        last[key] = _Open([episode], episode.started_at, episode.priority)
-    for current in last.values():
-        current.until(_FOR_EVER, handled_after_us)
-        found.append(current.seen())
-    return sorted(found, key=lambda seen: (seen.raised_at, seen.resident, seen.rule))
+        line = lines.get((episode.resident, episode.rule))
+        if line is not None:
+            line.newest.until(episode.started_at, handled_after_us)
+        if line is None or not line.take(episode):
+            found.append(_Open([episode], episode.started_at, episode.priority))
+            counting = None if line is None else line.counting
+            line = lines[episode.resident, episode.rule] = _Line(found[-1], counting)
+        if joining.counts(episode):
+            line.counting = (episode, line.newest)
+    for one in found:
+        one.until(_FOR_EVER, handled_after_us)
+    return sorted([one.seen() for one in found], key=lambda seen: (seen.raised_at, seen.resident, seen.rule))

@@ -56,6 +56,18 @@ def seconds(entry: Mapping[str, Any], key: str, where: str, default: int, least:
     return value
 
 
+#: A refractory time is two months at most.
+MOST_REFRACTORY_HOURS = 60 * 24
+
+
+def switch(entry: Mapping[str, Any], key: str, where: str) -> bool:
+    """True or false; false if it is not there."""
+    value = entry.get(key, False)
+    if not isinstance(value, bool):
+        raise errors.RuleError(f"{where}.{key}", "must be true or false")
+    return value
+
+
 def priority(entry: Mapping[str, Any], key: str, where: str, default: Priority) -> Priority:
     value: Priority = entry.get(key, default)
     if value not in ("high", "medium", "low"):

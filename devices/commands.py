@@ -10,12 +10,13 @@ import msgspec
 
 
 class Measure(msgspec.Struct, frozen=True, tag="measure", tag_field="command"):
-    """Measure again, for example to confirm an extreme value."""
+    """Measure again, for example to confirm an extreme value. subject: of whom, on a kit that several share."""
 
     id: str
     expires_at: datetime
     codes: tuple[str, ...]
     reason: str | None = None
+    subject: str | None = None
 
 
 class Schedule(msgspec.Struct, frozen=True, tag="schedule", tag_field="command"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import bisect
+import collections
 import contextlib
 import heapq
 from collections.abc import Callable, Iterable, Sequence
@@ -129,6 +130,8 @@ class Live:
         self._sender = sender
         self._units = list(units)
         self._queue: list[tuple[int, int, schedule.Moment]] = []
+        #: Commands come at least once, and are obeyed once.
+        self._obeyed: collections.deque[str] = collections.deque(maxlen=1000)
         self._planned_to = 0
         self._woken = asyncio.Event()
 
@@ -140,10 +143,11 @@ class Live:
             self._woken.set()
 
     def obey(self, device_id: str, command: commands.Command) -> None:
-        """Measures when asked to; everything else a simulated resident only hears."""
-        if isinstance(command, commands.Measure):
+        """Measures what it can of what it is asked for; everything else a simulated resident only hears."""
+        if isinstance(command, commands.Measure) and command.id not in self._obeyed:
+            self._obeyed.append(command.id)
             for index, unit in enumerate(self._units):
-                if unit.device_id == device_id:
+                if unit.device_id == device_id and not set(unit.codes).isdisjoint(command.codes):
                     # Somebody has to find the device and sit down first.
                     self.measure(index, clock.to_ms(clock.now()) + REPEAT_MS)
 
