@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from telehealth.cli import (
+    backtest,
     bench,
     broker,
     demo,
@@ -52,6 +53,8 @@ app.command("serve")(serve.serve)
 app.command("migrate")(serve.migrate)
 app.command("check")(serve.check)
 app.command("bench")(bench.bench)
+app.command("backtest")(backtest.backtest)
+app.command("compare")(backtest.compare)
 app.add_typer(wards.app, name="ward")
 app.add_typer(residents.app, name="resident")
 app.add_typer(devices.app, name="device")
