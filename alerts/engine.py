@@ -195,7 +195,8 @@ def _judge(rows: timeline.Timeline, plans: Sequence[_Plan]) -> tuple[judged.Judg
             if stay is not None and stay is plan.line.monitored[plan.piece]:
                 seeded[position] = number
     states = [plan.subject.state for plan in plans]
-    verdicts = judged.judge(rows, subject_of_row, segment, live, used, set_of_row, states, seeded)
+    zones = [plan.subject.zone for plan in plans]
+    verdicts = judged.judge(rows, subject_of_row, segment, live, used, set_of_row, states, seeded, zones)
     return verdicts, live, subject_of_row
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from alerts import codes, news2, rules, timeline
+from alerts import codes, news2, profiles, rules, timeline
 from alerts.state import State
 
 Integers = npt.NDArray[np.int64]
@@ -70,13 +70,19 @@ def judge(
     set_of_row: Integers,
     states: Sequence[State | None],
     seeded_segment: Integers,
+    zones: Sequence[str],
 ) -> Judged:
     """Judges sorted rows.
 
     `segment` numbers stretches of monitored time, ascending, new for every resident; `seeded_segment` (one per
     subject) is the one that the state's last values belong to, -1 none. `set_of_row` is a position in `sets`.
+    `zones` (one per subject): in whose wall clock the profiles of thresholds are.
     """
     limits = np.stack([entry.limit_columns for entry in sets])[set_of_row, rows.code]
+    tables = [entry.profile_columns for entry in sets]
+    by_clock = profiles.Columns(tables, zones) if any(map(len, tables)) else None
+    if by_clock is not None:
+        limits = by_clock.put(limits, set_of_row, rows.code, rows.at, subject)
     low, high = rounded(rows.code, rows.low), rounded(rows.code, rows.high)
     red_low, red_high = low < limits[:, 0], high > limits[:, 3]
     low_level = np.where(red_low, 2, low < limits[:, 1]) * live
@@ -84,7 +90,7 @@ def judge(
     warnings = None
     if any(entry.news2 is not None for entry in sets):
         red = RED_LOW * (low_level == 2) + RED_HIGH * (high_level == 2)
-        warnings = _warnings(rows, subject, segment, live, red, sets, set_of_row, states, seeded_segment)
+        warnings = _warnings(rows, subject, segment, live, red, sets, set_of_row, states, seeded_segment, by_clock)
     return Judged(low_level, high_level, low >= limits[:, 4], high <= limits[:, 5], warnings)
 
 
@@ -98,6 +104,7 @@ def _warnings(
     set_of_row: Integers,
     states: Sequence[State | None],
     seeded_segment: Integers,
+    by_clock: profiles.Columns | None,
 ) -> Warnings | None:
     count = len(rows)
     columns = np.stack([entry.news2_columns for entry in sets])
@@ -130,7 +137,7 @@ def _warnings(
         value = np.where(least > points, low, high)
         points = np.maximum(points, least)
     total = np.where(points > 0, points, 0).sum(axis=0)
-    single = _single(points, value, red, sets, set_of_row[picked])
+    single = _single(points, value, at, red, sets, set_of_row[picked], subject[picked], by_clock)
     wanted = columns[set_of_row[picked], 1:4] > 0
     level = (single & wanted[:, 0]).astype(np.int64)
     level = np.where((total >= 5) & wanted[:, 1], 2, level)
@@ -139,19 +146,33 @@ def _warnings(
 
 
 def _single(
-    points: Integers, value: Floats, red: Integers, sets: Sequence[rules.RuleSet], set_of_column: Integers
+    points: Integers,
+    value: Floats,
+    at: Integers,
+    red: Integers,
+    sets: Sequence[rules.RuleSet],
+    set_of_column: Integers,
+    subject: Integers,
+    by_clock: profiles.Columns | None,
 ) -> Flags:
     """Where a parameter scores 3 that no threshold rule tells already: one alert for one finding.
 
     Told already: found red when it was taken, and red on that side at that value by the rules in force now. Only
     both together mean that an episode of the threshold rule is there: changed limits judge from the next reading on,
-    and what a changed rule would no longer call red must not be hidden by what the old one did.
+    and what a changed rule would no longer call red must not be hidden by what the old one did. Of limits that
+    change with the time of the day, those at the time of the reading.
     """
     single: Flags = (points == 3).any(axis=0)
     some = np.flatnonzero(single)
     if len(some) == 0:
         return single
     limits = np.stack([entry.limit_columns[_CODE_OF_INPUT] for entry in sets])[set_of_column[some]]
+    if by_clock is not None:
+        inputs = len(_CODE_OF_INPUT)
+        which, whose = np.repeat(set_of_column[some], inputs), np.repeat(subject[some], inputs)
+        flat = limits.reshape(-1, 6)
+        flat = by_clock.put(flat, which, np.tile(_CODE_OF_INPUT, len(some)), at[:, some].T.ravel(), whose)
+        limits = flat.reshape(limits.shape)
     seen, found = rounded(_CODE_OF_INPUT[:, None], value[:, some]), red[:, some]
     told = (found & RED_LOW > 0) & (seen < limits[:, :, 0].T)
     told |= (found & RED_HIGH > 0) & (seen > limits[:, :, 3].T)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from alerts import codes, moments, news2, rules, schedule, timeline, tracks
+from alerts import codes, moments, news2, profiles, rules, schedule, timeline, tracks
 from alerts.episodes import Episode
 from alerts.kinds.base import Assessment
 
@@ -30,7 +30,11 @@ clock = moments.clock
 # Rules as they stood ------------------------------------------------------------------------------
 
 
-def threshold_rule(rule_set: rules.RuleSet, rule: rules.Threshold, side: str) -> dict[str, Any]:
+def threshold_rule(
+    rule_set: rules.RuleSet, threshold: rules.Threshold, side: str, at: int, zone: str
+) -> dict[str, Any]:
+    """With the limits in force at a moment, by the resident's wall clock."""
+    profile, rule = threshold.in_force(side, profiles.minute_of_day(at, zone))
     amber, red = rule.limit(side, "amber"), rule.limit(side, "red")
     limit = amber if amber is not None else red
     assert limit is not None  # only a side with a limit can open
@@ -41,6 +45,9 @@ def threshold_rule(rule_set: rules.RuleSet, rule: rules.Threshold, side: str) ->
     clears = f"{codes.BY_KEY[rule.code].name} back to {far}"
     if rule.sampling == "continuous":
         clears += f" for {rule.persistence_seconds} s"
+    hours = _hours(threshold, profile) if threshold.profiles else None
+    if hours is not None:
+        clears += f" {hours}; at other times by the limits for then"
     return {
         **_origin(rule_set, rule),
         "side": side,
@@ -50,6 +57,13 @@ def threshold_rule(rule_set: rules.RuleSet, rule: rules.Threshold, side: str) ->
         "sampling": rule.sampling,
         "clears_when": clears,
     }
+
+
+def _hours(threshold: rules.Threshold, profile: profiles.Profile | None) -> str:
+    """When the limits hold: "from 22:00 to 07:00", "outside 22:00 to 07:00"."""
+    if profile is not None:
+        return f"from {profile}"
+    return "outside " + " and ".join(str(entry) for entry in threshold.profiles)
 
 
 def news2_rule(rule_set: rules.RuleSet, rule: rules.News2) -> dict[str, Any]:
@@ -157,10 +171,13 @@ def _threshold_reason(code: str, side: str, track: tracks.Track, zone: str) -> s
     opened = track["open"]
     trigger, first = opened["trigger"], track["first"]
     at, value, quality = trigger[:3]
-    limit = opened["rule"][opened["level_name"]]
+    rule, level = opened["rule"], opened["level_name"]
+    # Where the limits changed while the level was waiting for its repeat, this one may have none of its own.
+    limit = rule[level] if rule[level] is not None else rule["amber" if level == "red" else "red"]
+    hours = f", limit {rule['hours']}" if "hours" in rule else ""
     told = (
         f"{codes.BY_KEY[code].name} {codes.shown(code, value)} at {clock(at, zone)}, "
-        f"{codes.beyond(code, side, limit)} ({opened['level_name']})"
+        f"{codes.beyond(code, side, limit)} ({level}{hours})"
     )
     match opened["how"]:
         case "repeated" if first[0] < at:

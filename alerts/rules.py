@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,10 +11,11 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from alerts import codes, errors, kinds, limits, news2
+from alerts import codes, errors, kinds, limits, news2, profiles
 from alerts.episodes import Priority
 from alerts.kinds import combination
 from alerts.kinds.base import Assessment, Keep
+from alerts.profiles import Profile
 
 Sampling = Literal["spot", "continuous"]
 
@@ -46,15 +48,39 @@ class Threshold:
     amber_priority: Priority = "medium"
     source: str = ""
     approval: str = APPROVAL
+    profiles: tuple[Profile, ...] = ()  #: other limits at times of the day
 
     def limit(self, side: str, level: str) -> float | None:
-        """side low or high, level red or amber."""
+        """side low or high, level red or amber; outside the profiles."""
         value: float | None = getattr(self, f"{level}_{side}")
         return value
 
     def has(self, side: str) -> bool:
-        """Whether there is a limit on this side."""
-        return self.limit(side, "red") is not None or self.limit(side, "amber") is not None
+        """Whether there is a limit on this side, at any time of the day."""
+        return any(rule.limit(side, level) is not None for _, rule in self.variants for level in ("red", "amber"))
+
+    @property
+    def variants(self) -> list[tuple[Profile | None, Threshold]]:
+        """The rule outside its profiles (None) and in each of them, as rules without profiles."""
+        plain = dataclasses.replace(self, profiles=()) if self.profiles else self
+        return [(None, plain), *((profile, plain.changed(dict(profile.limits))) for profile in self.profiles)]
+
+    def changed(self, four: Mapping[str, float | None]) -> Threshold:
+        """With some of the four limits replaced."""
+        return dataclasses.replace(
+            self,
+            red_low=four.get("red_low", self.red_low),
+            amber_low=four.get("amber_low", self.amber_low),
+            amber_high=four.get("amber_high", self.amber_high),
+            red_high=four.get("red_high", self.red_high),
+        )
+
+    def in_force(self, side: str, minute: int) -> tuple[Profile | None, Threshold]:
+        """The variant at a minute of the wall clock; where that has no limit on this side, one that has."""
+        if not self.profiles:
+            return None, self
+        order = sorted(self.variants, key=lambda variant: variant[0] is None or not variant[0].covers(minute))
+        return next((variant for variant in order if variant[1].has(side)), order[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,10 +200,14 @@ class RuleSet:
             return None
         judged = codes.rounded(code, value)
         told = f"{codes.BY_KEY[code].name} {codes.shown(code, value)}"
-        if rule.red_low is not None and judged < rule.red_low:
-            return "low", f"{told}, {codes.beyond(code, 'low', rule.red_low)} (red)"
-        if rule.red_high is not None and judged > rule.red_high:
-            return "high", f"{told}, {codes.beyond(code, 'high', rule.red_high)} (red)"
+        # Without a time nobody knows which profile holds: red is what is red at any time of the day.
+        variants = [variant for _, variant in rule.variants]
+        lows = [variant.red_low for variant in variants if variant.red_low is not None]
+        highs = [variant.red_high for variant in variants if variant.red_high is not None]
+        if lows and judged < max(lows):
+            return "low", f"{told}, {codes.beyond(code, 'low', max(lows))} (red)"
+        if highs and judged > min(highs):
+            return "high", f"{told}, {codes.beyond(code, 'high', min(highs))} (red)"
         return None
 
     @functools.cached_property
@@ -188,6 +218,19 @@ class RuleSet:
         for rule in self.thresholds.values():
             columns[codes.INDEX[rule.code]] = _limit_row(rule)
         return columns
+
+    @functools.cached_property
+    def profile_columns(self) -> npt.NDArray[np.float64]:
+        """(spans, 9): code, from and to minute of the day, then as in limit_columns. No rows: no profiles."""
+        rows = [
+            (codes.INDEX[rule.code], *span, *_limit_row(variant))
+            for rule in self.thresholds.values()
+            if rule.profiles
+            for profile, variant in rule.variants
+            if profile is not None
+            for span in profile.spans
+        ]
+        return np.array(rows, np.float64).reshape(-1, 9)
 
     @functools.cached_property
     def news2_columns(self) -> npt.NDArray[np.float64]:
@@ -285,6 +328,7 @@ def _threshold(entry: Mapping[str, Any], where: str) -> Threshold:
             "priority",
             "source",
             "approval",
+            "profiles",
         ),
     )
     code = limits.code(entry, where)
@@ -301,7 +345,7 @@ def _threshold(entry: Mapping[str, Any], where: str) -> Threshold:
     if not isinstance(priority, Mapping):
         raise errors.RuleError(f"{where}.priority", "must be an object with red and amber")
     limits.known(priority, f"{where}.priority", ("red", "amber"))
-    return Threshold(
+    rule = Threshold(
         code,
         unit,
         four[0],
@@ -316,7 +360,13 @@ def _threshold(entry: Mapping[str, Any], where: str) -> Threshold:
         amber_priority=limits.priority(priority, "amber", f"{where}.priority", "medium"),
         source=limits.note(entry, "source", where, ""),
         approval=limits.note(entry, "approval", where, APPROVAL),
+        profiles=profiles.parse(entry, where),
     )
+    for place, (profile, variant) in enumerate(rule.variants):
+        if profile is not None:
+            merged = (variant.red_low, variant.amber_low, variant.amber_high, variant.red_high)
+            limits.ordered(merged, hysteresis, f"{where}.profiles[{place - 1}]")
+    return rule
 
 
 def _news2(entry: Mapping[str, Any], where: str) -> News2:
@@ -379,6 +429,7 @@ def _dump(rule: Rule) -> dict[str, Any]:
                 "priority": {"red": rule.red_priority, "amber": rule.amber_priority},
                 "source": rule.source,
                 "approval": rule.approval,
+                **({"profiles": [profile.to_json() for profile in rule.profiles]} if rule.profiles else {}),
             }
         case News2():
             return {

@@ -325,7 +325,7 @@ class Walk:
         else:
             _, code, side = key.split("/")
             threshold = self.rules.thresholds[code]
-            told = reasons.threshold_rule(self.rules, threshold, side)
+            told = reasons.threshold_rule(self.rules, threshold, side, opened["trigger"][0], self.zone)
             name = _LEVELS[level]
             priority = threshold.red_priority if name == "red" else threshold.amber_priority
         return {**opened, "rule": told, "level_name": name, "priority": _worse(opened.get("priority"), priority)}
@@ -405,7 +405,7 @@ def _has(rule_set: rules.RuleSet, key: str) -> bool:
         return key in rule_set.assessments
     code, _, side = rest.partition("/")
     rule = rule_set.thresholds.get(code)
-    return rule is not None and (rule.limit(side, "red") is not None or rule.limit(side, "amber") is not None)
+    return rule is not None and rule.has(side)
 
 
 def _threshold_manner(rule: rules.Threshold, side: str) -> tracks.Manner:
