@@ -36,6 +36,11 @@ def day(number: int) -> str:
     return _named(date.fromordinal(number + _ORDINAL))
 
 
+def date_of(at: int, zone: str) -> str:
+    """The local day of a moment for people: "21-Nov"."""
+    return _named(_local(at, zone))
+
+
 def iso_day(number: int) -> str:
     """A local day (days since 1970-01-01) for records: "2026-11-21"."""
     return date.fromordinal(number + _ORDINAL).isoformat()
