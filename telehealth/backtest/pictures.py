@@ -6,14 +6,17 @@ import hashlib
 import html
 import itertools
 import math
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 WIDTH = 640
 _LEFT, _RIGHT, _TOP, _BOTTOM = 190, 60, 16, 44
 _ROW = 30
+_LANE = 190
 _HEIGHT = 300
 _INK, _QUIET, _BLUE, _LIGHT, _RED = "#212b32", "#4c6272", "#005eb8", "#a3c4e3", "#d5281b"
+_SHADES = {"amber": "#ffeb99", "red": "#f7c6c2"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +127,69 @@ def shares(counts: Sequence[int], title: str, text: str) -> str:
     path = " ".join(f"{x(a):.1f},{y(b):.1f}" for a, b in drawn)
     parts.append(f'<polyline points="{path}" fill="none" stroke="{_BLUE}" stroke-width="3"/>')
     return _svg(_HEIGHT, title, text, parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One measure over time: points (hours, value); limits: (name, value) drawn across."""
+
+    name: str
+    points: Sequence[tuple[float, float]]
+    limits: Sequence[tuple[str, float]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Shade:
+    """A stretch of time, hours; level amber or red."""
+
+    start: float
+    stop: float
+    level: str
+
+
+def story(lanes: Sequence[Lane], shades: Sequence[Shade], title: str, text: str, told: str) -> str:
+    """Measures over days, one lane each, with what was found shaded; told: the sentence below, in lines of its own."""
+    hours = [at for lane in lanes for at, _ in lane.points]
+    x = _Scale(min(hours), max(max(hours), min(hours) + 1), 70, WIDTH - 20)
+    lines = textwrap.wrap(told, 84)
+    bottom = 20 + _LANE * len(lanes)
+    parts = [
+        _rect(x(shade.start), 20, max(x(shade.stop) - x(shade.start), 3), bottom - 20, _SHADES[shade.level])
+        for shade in shades
+    ]
+    for number, lane in enumerate(lanes):
+        parts.append(_lane(lane, x, 20 + _LANE * number))
+    every = max(1, math.ceil((x.high - x.low) / 24 / 10)) if x.high - x.low > 48 else 0
+    for tick in _moments(x.low, x.high, every):
+        parts.append(_line(x(tick), bottom, x(tick), bottom + 5, _INK, 1))
+        label = f"day {tick / 24:.0f}" if every else f"{tick % 24:02.0f}:00"
+        parts.append(_text(x(tick), bottom + 20, label, anchor="middle"))
+    parts += [_text(16, bottom + 46 + 20 * number, line) for number, line in enumerate(lines)]
+    return _svg(bottom + 46 + 20 * len(lines), title, text, parts)
+
+
+def _moments(low: float, high: float, every: int) -> list[float]:
+    """Hours at which the axis is named: midnights, or every third hour of a short time."""
+    step = 24 * every if every else 3 * max(1, math.ceil((high - low) / 30))
+    first = math.ceil(low / step) * step
+    return [float(hour) for hour in range(first, math.floor(high) + 1, step)]
+
+
+def _lane(lane: Lane, x: _Scale, top: float) -> str:
+    values = [value for _, value in lane.points] + [value for _, value in lane.limits]
+    low, high = min(values), max(values)
+    room = (high - low) * 0.1 or 1.0
+    y = _Scale(low - room, high + room, top + _LANE - 24, top + 18)
+    ticks = [tick for tick in ticks_of(low - room, high + room, 3) if low - room <= tick <= high + room]
+    parts = [_horizontal(y, ticks, 70), _text(74, top + 12, lane.name, fill=_QUIET)]
+    for name, value in lane.limits:
+        parts.append(_line(70, y(value), WIDTH - 20, y(value), _RED, 1.5, dashed=True))
+        parts.append(_text(WIDTH - 24, y(value) - 4, name, anchor="end", fill=_RED))
+    path = " ".join(f"{x(at):.1f},{y(value):.1f}" for at, value in lane.points)
+    parts.append(f'<polyline points="{path}" fill="none" stroke="{_LIGHT}" stroke-width="1.5"/>')
+    size = 3 if len(lane.points) < 80 else 1.5
+    dots = (f'<circle cx="{x(at):.1f}" cy="{y(value):.1f}" r="{size}" fill="{_BLUE}"/>' for at, value in lane.points)
+    return "".join((*parts, *dots))
 
 
 # Numbers ------------------------------------------------------------------------------------------
