@@ -79,7 +79,7 @@ def news2_rule(rule_set: rules.RuleSet, rule: rules.News2) -> dict[str, Any]:
 def silence_rule(rule_set: rules.RuleSet, rule: rules.Silence, deadline: schedule.Deadline) -> dict[str, Any]:
     return {
         **_origin(rule_set, rule),
-        "grace_seconds": (deadline.at - deadline.due) // 1_000_000,
+        "late_seconds" if deadline.late else "grace_seconds": (deadline.at - deadline.due) // 1_000_000,
         "counts_from": instant(deadline.counts_from),
         "clears_when": f"the next {codes.inner(rule.code)} reading",
     }
@@ -304,8 +304,11 @@ def _news2_evidence(opened: dict[str, Any], worst: tracks.Sample) -> dict[str, A
 
 def _silence(resident: int, key: str, code: str, track: tracks.Track, zone: str, told: dict[str, Any]) -> Episode:
     opened = track["open"]
-    started, missed = opened["started_at"], track["missed"]
-    reason = f"No {codes.inner(code)} reading by {clock(started, zone)}, due at {clock(track['due'], zone, started)}"
+    started, missed, level = opened["started_at"], track["missed"], opened["level_name"]
+    by, due = clock(opened["level_at"], zone, started), clock(track["due"], zone, started)
+    reason = f"No {codes.inner(code)} reading by {by}, due at {due}"
+    if level == "late":
+        reason += " (late)"
     if track["last"] is not None:
         reason += f", last at {clock(track['last'], zone, started)}"
     else:
@@ -329,8 +332,8 @@ def _silence(resident: int, key: str, code: str, track: tracks.Track, zone: str,
         track["missed_at"],
         float(missed),
         opened["priority"],
-        "missing",
+        level,
         False,
         reason,
-        {"reason": reason, "level": "missing", **told},
+        {"reason": reason, "level": level, **told},
     )

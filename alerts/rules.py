@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from alerts import codes, errors, kinds, limits, news2, profiles
+from alerts import codes, errors, kinds, limits, news2, profiles, schedule
 from alerts.episodes import Priority
 from alerts.kinds import combination
 from alerts.kinds.base import Assessment, Keep
@@ -103,13 +103,18 @@ class News2:
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """An expected measure did not come. The schedule's own grace goes before this one."""
+    """An expected measure did not come. The schedule's own grace goes before this one.
+
+    late_seconds after the due time it is late, which is an episode already; None: only missing is.
+    """
 
     code: str
     grace_seconds: int
     priority: Priority = "low"
     source: str = ""
     approval: str = APPROVAL
+    late_seconds: int | None = None
+    late_priority: Priority = "low"
 
 
 Rule = Threshold | News2 | Silence | Assessment
@@ -182,9 +187,11 @@ class RuleSet:
         return found
 
     @functools.cached_property
-    def graces(self) -> tuple[tuple[str, int], ...]:
-        """(code, grace in seconds) of the silence rules: the key under which schedules cache deadlines."""
-        return tuple((rule.code, rule.grace_seconds) for rule in self.silences.values())
+    def graces(self) -> schedule.Graces:
+        """Of the silence rules, as schedules take them: the key under which they cache deadlines."""
+        missing = [(rule.code, rule.grace_seconds) for rule in self.silences.values()]
+        late = [(r.code, r.late_seconds, True) for r in self.silences.values() if r.late_seconds is not None]
+        return (*missing, *late)
 
     def threshold(self, code: str) -> Threshold | None:
         """The threshold rule of a code."""
@@ -399,13 +406,20 @@ def _news2(entry: Mapping[str, Any], where: str) -> News2:
 
 
 def _silence(entry: Mapping[str, Any], where: str) -> Silence:
-    limits.known(entry, where, ("kind", "code", "grace_seconds", "priority", "source", "approval"))
+    names = ("kind", "code", "grace_seconds", "late_seconds", "priority", "late_priority", "source", "approval")
+    limits.known(entry, where, names)
+    grace = limits.seconds(entry, "grace_seconds", where, 7200, 60, 86_400)
+    late = None if entry.get("late_seconds") is None else limits.seconds(entry, "late_seconds", where, 0, 0, 86_400)
+    if late is not None and late >= grace:
+        raise errors.RuleError(f"{where}.late_seconds", f"must be less than grace_seconds ({grace}): late comes first")
     return Silence(
         limits.code(entry, where),
-        limits.seconds(entry, "grace_seconds", where, 7200, 60, 86_400),
+        grace,
         limits.priority(entry, "priority", where, "low"),
         limits.note(entry, "source", where, ""),
         limits.note(entry, "approval", where, APPROVAL),
+        late,
+        limits.priority(entry, "late_priority", where, "low"),
     )
 
 
@@ -452,4 +466,8 @@ def _dump(rule: Rule) -> dict[str, Any]:
                 "priority": rule.priority,
                 "source": rule.source,
                 "approval": rule.approval,
-            }
+            } | (
+                {}
+                if rule.late_seconds is None
+                else {"late_seconds": rule.late_seconds, "late_priority": rule.late_priority}
+            )

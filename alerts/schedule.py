@@ -18,17 +18,18 @@ _EPOCH = date(1970, 1, 1).toordinal()
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 _KEPT_DAYS = 64
 
-#: (code, grace in seconds) of the silence rules in force.
-Graces = tuple[tuple[str, int], ...]
+#: (code, grace in seconds) of the silence rules in force; with a third, True: when it is late, before it is missing.
+Graces = tuple[tuple[str, int] | tuple[str, int, bool], ...]
 
 
 class Deadline(NamedTuple):
-    """The moment at which a due measure is missing. Microseconds since the epoch."""
+    """The moment at which a due measure is missing, or late. Microseconds since the epoch."""
 
     at: int  #: due time plus grace
     code: str
     due: int
     counts_from: int  #: a reading taken from here on is the one that was due
+    late: bool = False  #: it is late only, and will be missing later
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,17 +81,22 @@ class Schedule:
 
     def _worked_out(self, day: int, graces: Graces) -> list[Deadline]:
         result = []
-        for code, rule_grace in graces:
+        full = {rule[0]: rule[1] for rule in graces if len(rule) == 2}
+        for rule in graces:
+            code, late = rule[0], len(rule) > 2
             entry = self.expected.get(code)
             if entry is None:
                 continue
-            grace = (rule_grace if entry.grace_seconds is None else entry.grace_seconds) * _SECOND_US
+            grace = full.get(code, rule[1]) if entry.grace_seconds is None else entry.grace_seconds
+            if late and rule[1] >= grace:
+                continue  # the schedule's own grace is over before it would be late
+            grace = (rule[1] if late else grace) * _SECOND_US
             for local_day in range(day - 2, day + 2):
                 for position, minute in enumerate(entry.minutes):
                     due = self._instant(local_day, minute)
                     if (due + grace) // DAY_US == day:
                         counts_from = self._counts_from(entry, local_day, position, due)
-                        result.append(Deadline(due + grace, code, due, counts_from))
+                        result.append(Deadline(due + grace, code, due, counts_from, late))
         return result
 
     def _counts_from(self, entry: Expected, local_day: int, position: int, due: int) -> int:

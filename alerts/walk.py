@@ -268,6 +268,7 @@ class Walk:
         key = f"silence/{deadline.code}"
         track = self.tracks.get(key)
         attempt = self.failed.get(deadline.code)
+        told = {"level_name": "late" if deadline.late else "missing", "level_at": deadline.at}
         if track is None:
             track = {
                 "timer": None,
@@ -276,14 +277,24 @@ class Walk:
                 "last": None if sample is None else sample[0],
                 "open": {
                     "started_at": deadline.at,
-                    "priority": rule.priority,
+                    "priority": rule.late_priority if deadline.late else rule.priority,
                     "rule": reasons.silence_rule(self.rules, rule, deadline),
+                    **told,
                 },
             }
+        elif deadline.late:
+            return  # what is missing already is not late
+        elif track["open"].get("level_name") == "late":
+            opened = track["open"]
+            priority = _worse(opened["priority"], rule.priority)
+            rules_now = reasons.silence_rule(self.rules, rule, deadline)
+            track = {**track, "open": {**opened, "priority": priority, "rule": rules_now, **told}}
+        counted = track.get("counted") == deadline.due
         self.tracks[key] = {
             **track,
-            "missed": track["missed"] + 1,
+            "missed": track["missed"] + (not counted),
             "missed_at": deadline.at,
+            "counted": deadline.due,
             "failed": attempt if attempt is not None and attempt >= deadline.counts_from else track.get("failed"),
         }
 

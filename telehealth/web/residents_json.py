@@ -150,8 +150,8 @@ def status(said: Any) -> Json:
     }
 
 
-def schedule(planned: Any) -> list[Json]:
-    """What is expected of a resident, by code."""
+def schedule(planned: Any, stands: Mapping[str, Json] | None = None) -> list[Json]:
+    """What is expected of a resident, by code, and how it stands."""
     found = planned if isinstance(planned, Mapping) else {}
     return [
         {
@@ -159,6 +159,7 @@ def schedule(planned: Any) -> list[Json]:
             "name": measures.name(code),
             "times": list(entry.get("times", ())),
             "grace_minutes": entry.get("grace_minutes"),
+            "stands": None if stands is None else stands.get(code),
         }
         for code, entry in sorted(found.items(), key=lambda item: measures.order(item[0]))
     ]
