@@ -100,13 +100,13 @@ class Baseline(base.Assessment):
         usual_days = self._usual_days(view, days)
         usual = statistics.usual([entry.median for entry in usual_days], self.floor)
         told = ", ".join(f"{telling.measured(self.code, day.median)} on {moments.day(day.day)}" for day in newest)
-        spread = f", usual spread {telling.measured(self.code, usual.spread)}" if self.unit == "z" else ""
+        spread = f", usual spread {daily.finer(self.code, usual.spread)}" if self.unit == "z" else ""
         limit = telling.limit_at(finding.level, self.amber, self.red)
         sentence = (
             f"{codes.BY_KEY[self.code].name} {'above' if self.direction == 'rise' else 'below'} usual by "
             f"{self._told(telling.figure(finding.signal, self._decimals, self.amber, self.red))}, "
             f"{daily.more_than(finding)} {self._limit(limit)}: {told}; usual "
-            f"{telling.measured(self.code, usual.centre)}{spread} of {len(usual_days)} days "
+            f"{telling.measured(self.code, usual.centre)}{spread}, of {len(usual_days)} days "
             f"from {moments.day(usual_days[0].day)} to {moments.day(usual_days[-1].day)}"
         )
         return Told(
