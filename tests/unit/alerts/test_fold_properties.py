@@ -29,8 +29,11 @@ def plain(episode: engine.Episode) -> Any:
     return json.loads(json.dumps(episode.to_json(), allow_nan=False))
 
 
+either = st.one_of(worlds.worlds(), worlds.histories())
+
+
 @few
-@given(worlds.worlds(), st.data())
+@given(either, st.data())
 def test_piece_by_piece_equals_at_once(world: worlds.World, data: st.DataObject) -> None:
     """Folding in any number of steps, the state through JSON each time, gives the episodes of one fold."""
     whole = world.fold(world.readings, world.now)
@@ -48,7 +51,7 @@ def test_piece_by_piece_equals_at_once(world: worlds.World, data: st.DataObject)
 
 
 @few
-@given(worlds.worlds(), st.data())
+@given(either, st.data())
 def test_refold_from_any_daily_checkpoint(world: worlds.World, data: st.DataObject) -> None:
     """From every checkpoint on, the fold comes to the same episodes and the same head."""
     whole = world.fold(world.readings, world.now)
@@ -61,7 +64,7 @@ def test_refold_from_any_daily_checkpoint(world: worlds.World, data: st.DataObje
 
 
 @few
-@given(worlds.worlds(), st.randoms(use_true_random=False))
+@given(either, st.randoms(use_true_random=False))
 def test_order_and_duplicates_do_not_matter(world: worlds.World, random: Any) -> None:
     """Any order of delivery, with readings delivered again, gives the same result."""
     whole = world.fold(world.readings, world.now)

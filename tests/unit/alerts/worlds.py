@@ -56,7 +56,41 @@ PLAIN = rules.RuleSet.from_json(
     {"pathway": "world", "version": "4", "rules": [{"kind": "threshold", "code": "spo2", "red_low": 85}]}
 )
 COPD = pathways.compile(pathways.load("copd"), spo2_scale=2)
-SETS = (SPOT, CONTINUOUS, BARE, PLAIN, COPD)
+#: One of each kind of assessment, with limits that are crossed often.
+HISTORIES = rules.RuleSet.from_json(
+    {
+        "pathway": "world",
+        "version": "5",
+        "rules": [
+            {"kind": "threshold", "code": "spo2", "red_low": 85},
+            {"kind": "change", "code": "spo2", "direction": "fall", "window_hours": 24, "amber": 3, "red": 8},
+            {"kind": "distance", "code": "spo2", "direction": "below", "reference": 95, "amber": 4, "hysteresis": 1},
+            {"kind": "average", "code": "pulse", "direction": "above", "window_days": 3, "min_days": 1}
+            | {"min_readings": 2, "drop_first_day": True, "amber": 100},
+            {"kind": "symptom", "codes": ["breathlessness"], "amber": 3, "red": 6},
+            {
+                "kind": "combination",
+                "name": "both",
+                "amber": 2,
+                "conditions": [
+                    {"code": "pulse", "above": 110, "max_age_hours": 12, "label": "fast pulse"},
+                    {"rule": "change/spo2", "level": "amber", "label": "SpO2 falling"},
+                    {"code": "breathlessness", "above": 2, "max_age_hours": 12, "label": "breathless"},
+                ],
+            },
+            {"kind": "slope", "code": "weight", "direction": "rise", "window_days": 14, "amber": 1, "p": 0.2},
+            {"kind": "crossover", "code": "weight", "direction": "rise", "fast_days": 2, "slow_days": 7, "amber": 0.5}
+            | {"min_points": 5, "min_span_days": 5},
+            {"kind": "cusum", "code": "weight", "direction": "rise", "floor": 0.3, "amber": 2, "min_days": 7},
+            {"kind": "baseline", "code": "weight", "direction": "rise", "floor": 0.3, "amber": 2, "min_days": 7},
+            {"kind": "sustained", "name": "low", "code": "glucose", "side": "low", "limit": 3.9, "level": "amber"},
+            {"kind": "sustained", "name": "high", "code": "glucose", "side": "high", "limit": 13.9, "level": "red"},
+            {"kind": "in_range", "name": "above", "code": "glucose", "band": "above_10.0", "direction": "above"}
+            | {"window_days": 3, "coverage": 0.1, "reading_minutes": 60, "amber": 20},
+        ],
+    }
+)
+SETS = (SPOT, CONTINUOUS, BARE, PLAIN, COPD, HISTORIES)
 
 
 @dataclass(frozen=True)
@@ -81,6 +115,12 @@ def _values(code: str) -> st.SearchStrategy[float | None]:
             return st.sampled_from([80.0, 87.0, 88.0, 90.0, 91.6, 92.0, 93.0, 95.0, 95.0, 96.0, 98.0, 100.0, None])
         case "pulse":
             return st.sampled_from([70.0, 70.0, 116.0, 125.0, 140.0, None])
+        case "weight":
+            return st.sampled_from([78.0, 78.3, 77.8, 78.6, 79.5, 80.4, 81.0, None])
+        case "glucose":
+            return st.sampled_from([3.0, 3.5, 3.8, 3.9, 6.0, 10.1, 14.5, None])
+        case "breathlessness":
+            return st.sampled_from([0.0, 2.0, 3.0, 7.0])
         case "on_oxygen":
             return st.sampled_from([0.0, 1.0])
         case "consciousness":
@@ -121,3 +161,35 @@ def worlds(draw: st.DrawFn) -> World:
         bounds = sorted(draw(st.lists(moment, min_size=2, max_size=2, unique=True)))
         pauses = [(bounds[0], bounds[1])]
     return World(readings, versions, spells, pauses, START + LENGTH + draw(st.integers(0, 600)) * MINUTE)
+
+
+@st.composite
+def _series(draw: st.DrawFn, code: str, days: int, minutes: int, size: int) -> list[timeline.Reading]:
+    """Readings of a code at one distance from each other, some left out."""
+    first = draw(st.integers(0, days * 1440 - size * minutes)) if size * minutes < days * 1440 else 0
+    values = draw(st.lists(_values(code), min_size=size, max_size=size))
+    left_out = draw(st.sets(st.integers(0, size - 1), max_size=size // 4))
+    return [
+        timeline.Reading(7, START + (first + n * minutes) * MINUTE, code, value, None, 1000 * len(code) + n)
+        for n, value in enumerate(values)
+        if n not in left_out
+    ]
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> World:
+    """Five weeks of weight, some hours of glucose, symptoms and vitals, under a rule of every kind."""
+    days = 35
+    readings = draw(_series("weight", days, 1440, days)) + draw(_series("glucose", days, 5, 24))
+    readings += draw(_series("glucose", days, 60, 12)) + draw(_series("spo2", days, 600, 12))
+    readings += draw(_series("pulse", days, 600, 12)) + draw(_series("breathlessness", days, 1440, 6))
+    moment = st.integers(0, days * 24).map(lambda hour: START + hour * 60 * MINUTE)
+    versions = [(START - DAY, HISTORIES)]
+    if draw(st.booleans()):
+        versions = [(START - DAY, PLAIN), (draw(moment), HISTORIES)]
+    pauses: list[tuple[int, int | None]] = []
+    if draw(st.booleans()):
+        bounds = sorted(draw(st.lists(moment, min_size=2, max_size=2, unique=True)))
+        pauses = [(bounds[0], bounds[1])]
+    start = START + draw(st.integers(0, 10)) * DAY
+    return World(readings, versions, [engine.Spell(start, None, SCHEDULE)], pauses, START + (days + 1) * DAY)
