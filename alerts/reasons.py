@@ -55,6 +55,11 @@ def threshold_rule(
         "red": red,
         "hysteresis": rule.hysteresis,
         "sampling": rule.sampling,
+        "persistence_seconds": rule.persistence_seconds,
+        "repeat_seconds": rule.repeat_seconds,
+        "refractory_hours": rule.refractory_hours,
+        "auto": rule.auto,
+        **({} if hours is None else {"hours": hours, "profiles": [entry.to_json() for entry in threshold.profiles]}),
         "clears_when": clears,
     }
 
@@ -71,6 +76,7 @@ def news2_rule(rule_set: rules.RuleSet, rule: rules.News2) -> dict[str, Any]:
         **_origin(rule_set, rule),
         "scale": rule.scale,
         "max_age_seconds": dict(rule.max_age_seconds),
+        "refractory_hours": rule.refractory_hours,
         "clears_when": "the score alerts no more (a 3 that is red by its own threshold does not count here), "
         "with a fresh value of everything that scored",
     }

@@ -32,6 +32,7 @@ class Threshold:
 
     An amber spot reading waits `repeat_seconds` for its repeat; where readings come at most
     CONTINUOUS_SECONDS apart and sampling is continuous, a level must hold `persistence_seconds`.
+    refractory_hours and auto: see alerts.joining.
     """
 
     code: str
@@ -46,6 +47,8 @@ class Threshold:
     repeat_seconds: int = 1800
     red_priority: Priority = "high"
     amber_priority: Priority = "medium"
+    refractory_hours: int = 0
+    auto: bool = False
     source: str = ""
     approval: str = APPROVAL
     profiles: tuple[Profile, ...] = ()  #: other limits at times of the day
@@ -97,6 +100,7 @@ class News2:
     emergency_priority: Priority | None = "high"
     urgent_priority: Priority | None = "medium"
     single_priority: Priority | None = "medium"
+    refractory_hours: int = 0
     source: str = ""
     approval: str = APPROVAL
 
@@ -333,6 +337,8 @@ def _threshold(entry: Mapping[str, Any], where: str) -> Threshold:
             "persistence_seconds",
             "repeat_seconds",
             "priority",
+            "refractory_hours",
+            "auto",
             "source",
             "approval",
             "profiles",
@@ -365,6 +371,8 @@ def _threshold(entry: Mapping[str, Any], where: str) -> Threshold:
         repeat_seconds=limits.seconds(entry, "repeat_seconds", where, 1800, 60, 86_400),
         red_priority=limits.priority(priority, "red", f"{where}.priority", "high"),
         amber_priority=limits.priority(priority, "amber", f"{where}.priority", "medium"),
+        refractory_hours=limits.seconds(entry, "refractory_hours", where, 0, 0, limits.MOST_REFRACTORY_HOURS),
+        auto=limits.switch(entry, "auto", where),
         source=limits.note(entry, "source", where, ""),
         approval=limits.note(entry, "approval", where, APPROVAL),
         profiles=profiles.parse(entry, where),
@@ -377,7 +385,9 @@ def _threshold(entry: Mapping[str, Any], where: str) -> Threshold:
 
 
 def _news2(entry: Mapping[str, Any], where: str) -> News2:
-    limits.known(entry, where, ("kind", "scale", "max_age_seconds", "priority", "source", "approval"))
+    limits.known(
+        entry, where, ("kind", "scale", "max_age_seconds", "priority", "refractory_hours", "source", "approval")
+    )
     scale = entry.get("scale")
     if scale not in (1, 2) or isinstance(scale, bool):
         raise errors.RuleError(f"{where}.scale", "must be 1 or 2, set by a clinician")
@@ -400,6 +410,7 @@ def _news2(entry: Mapping[str, Any], where: str) -> News2:
         limits.optional_priority(priority, "emergency", f"{where}.priority", "high"),
         limits.optional_priority(priority, "urgent", f"{where}.priority", "medium"),
         limits.optional_priority(priority, "single", f"{where}.priority", "medium"),
+        limits.seconds(entry, "refractory_hours", where, 0, 0, limits.MOST_REFRACTORY_HOURS),
         limits.note(entry, "source", where, ""),
         limits.note(entry, "approval", where, APPROVAL),
     )
@@ -441,6 +452,8 @@ def _dump(rule: Rule) -> dict[str, Any]:
                 "persistence_seconds": rule.persistence_seconds,
                 "repeat_seconds": rule.repeat_seconds,
                 "priority": {"red": rule.red_priority, "amber": rule.amber_priority},
+                "refractory_hours": rule.refractory_hours,
+                "auto": rule.auto,
                 "source": rule.source,
                 "approval": rule.approval,
                 **({"profiles": [profile.to_json() for profile in rule.profiles]} if rule.profiles else {}),
@@ -455,6 +468,7 @@ def _dump(rule: Rule) -> dict[str, Any]:
                     "urgent": rule.urgent_priority,
                     "single": rule.single_priority,
                 },
+                "refractory_hours": rule.refractory_hours,
                 "source": rule.source,
                 "approval": rule.approval,
             }
