@@ -59,7 +59,7 @@ class Distance(base.Assessment):
         nearest = self._nearest(newest)
         which = ""
         if self.confirm > 1:
-            which = f", the {'lowest' if self.direction == 'above' else 'highest'} of the last {self.confirm}"
+            which = f", the {'lowest' if self.direction == 'above' else 'highest'} of the last {self.confirm},"
         limit = telling.limit_at(finding.level, self.amber, self.red)
         name, value = codes.BY_KEY[self.code].name, telling.measured(self.code, nearest.value)
         when = f"at {moments.clock(nearest.at, view.zone, view.at)}{which}"
@@ -68,12 +68,12 @@ class Distance(base.Assessment):
             told = telling.figure(share, 0, *(self._as_share(one) for one in (self.amber, self.red) if one is not None))
             beyond = f"{'' if finding.level else 'not '}{self.direction} {telling.limit(self._as_share(limit))} %"
             set_value = telling.limit_of(self.code, reference)
-            sentence = f"{name} {value} {when}, is {told} % of the set {set_value}, {beyond}"
+            sentence = f"{name} {value} {when} is {told} % of the set {set_value}, {beyond}"
         else:
             told = telling.amount(self.code, finding.signal, self.amber, self.red)
             more = f"{'' if finding.level else 'not '}more than {telling.limit_of(self.code, limit)}"
             set_value = telling.limit_of(self.code, reference)
-            sentence = f"{name} {value} {when}, is {told} {self.direction} the set {set_value}, {more}"
+            sentence = f"{name} {value} {when} is {told} {self.direction} the set {set_value}, {more}"
         numbers = {
             "reference": reference,
             "nearest": telling.tidy(nearest.value),

@@ -38,7 +38,7 @@ def finding(rule: Distance, *values: float) -> Finding:
 
 @pytest.mark.parametrize(("weight", "level"), [(80.3, 0), (80.4, 0), (80.5, 1), (81.4, 1), (81.5, 2)])
 def test_above_the_dry_weight(weight: float, level: int) -> None:
-    """Equal to the limit is within it, whatever the last bits of 80.4 - 78.4 are."""
+    """Equal to the limit is within it, whatever the last bits of the difference are."""
     assert finding(parse(DRY, red=3), weight).level == level
 
 
@@ -94,13 +94,13 @@ def test_sentences() -> None:
     chart = charts.Chart(charts.hourly("weight", 80.6))
     rule = parse(DRY)
     assert rule.tell(chart, Finding(1, 2.2, False)).sentence == (
-        "Weight 80.6 kg at 12:00, is 2.2 kg above the set 78.4 kg, more than 2 kg"
+        "Weight 80.6 kg at 12:00 is 2.2 kg above the set 78.4 kg, more than 2 kg"
     )
     assert rule.clears_when() == "weight back to 80.4 kg or less"
     chart = charts.Chart(charts.hourly("peak_flow", 310))
     rule = parse(BEST, hysteresis=5)
     told = rule.tell(chart, finding(rule, 310))
-    assert told.sentence == "Peak flow 310 L/min at 12:00, is 74 % of the set 420 L/min, below 80 %"
+    assert told.sentence == "Peak flow 310 L/min at 12:00 is 74 % of the set 420 L/min, below 80 %"
     assert told.numbers["percent_of_reference"] == pytest.approx(73.809524)
     assert rule.clears_when() == "peak flow back to 357 L/min (85 % of the set value) or more"
 
