@@ -53,6 +53,8 @@ class Settings(BaseSettings):
     roles: str = Field(default="ingest,alerting,web", pattern=r"^[a-z]+(,[a-z]+)*$")
     log_level: str = Field(default="info", pattern=r"^(debug|info|warning|error)$")
     database_connections: int = Field(default=12, ge=4, le=200)
+    #: Within a transaction nobody stands still for longer: the database ends it, and another process goes on.
+    database_stall_seconds: float = Field(default=5.0, ge=2, le=600)
     session_hours: float = Field(default=12.0, gt=0, le=72)
     #: Messages taken from the broker and not yet committed; the live lane, all slots. Memory is bounded by it.
     ingest_window: int = Field(default=4000, ge=1, le=65535)
@@ -68,6 +70,9 @@ class Settings(BaseSettings):
     ingest_slots: int = Field(default=2, ge=1, le=64)
     #: Device messages by HTTP that are read or wait to be stored at one time; more are told to come again.
     http_messages: int = Field(default=64, ge=1, le=1000)
+
+    #: Directory of pathway files (TOML) of the hospital's own, beside the packaged ones.
+    pathways_dir: str | None = Field(default=None, max_length=1000)
 
     #: For chaos tests only: see telehealth.failpoints.
     failpoints: str | None = None

@@ -15,8 +15,8 @@ from alerts.pathways.model import Number, Pathway, Problem, Unusable
 MOST_BYTES = 1_000_000
 MOST_RULES = 200
 _TOP = ("name", "version", "title", "approval", "rules", "schedule")
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
-_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,19}")
+NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,19}")
 _AT = re.compile(r"\s*\(at line (\d+), column (\d+)\)$")
 _EXAMPLES = {
     "name": 'name = "copd": small letters, digits and _',
@@ -113,11 +113,11 @@ class _Reader:
         for field, example in _EXAMPLES.items():
             value = document.get(field)
             if value is None:
-                self._say(field, f"is missing: every pathway has a {field}, {example}")
+                self._say(field, f"is missing: write {example}")
             elif not isinstance(value, str):
                 self._say(field, f"must be a text in quotes, {example}")
-            elif (field == "name" and not _NAME.fullmatch(value)) or (
-                field == "version" and not _VERSION.fullmatch(value)
+            elif (field == "name" and not NAME.fullmatch(value)) or (
+                field == "version" and not VERSION.fullmatch(value)
             ):
                 self._say(field, f"must be like {example}")
             elif not 1 <= len(value.strip()) <= 200 or not value.isprintable():

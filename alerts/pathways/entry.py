@@ -16,10 +16,10 @@ from alerts.pathways.model import Number
 _FIELDS: dict[str, tuple[str, ...]] = {
     "threshold": (
         *("code", "unit", "red_low", "amber_low", "amber_high", "red_high", "hysteresis", "sampling"),
-        *("persistence_seconds", "repeat_seconds", "profiles"),
+        *("persistence_seconds", "repeat_seconds", "profiles", "refractory_hours", "auto"),
     ),
-    "news2": ("max_age_seconds",),
-    "silence": ("code", "grace_seconds"),
+    "news2": ("max_age_seconds", "refractory_hours"),
+    "silence": ("code", "grace_seconds", "late_seconds", "late_priority"),
 }
 _ALWAYS = ("kind", "scale", "priority", "source", "approval")
 #: What nobody can know in advance: may be without a value, and is set for each resident.
@@ -29,7 +29,7 @@ _WORDS = frozenset(
     {"kind", "code", "name", "unit", "from", "to", "direction", "side", "level", "band", "rule", "label"}
 )
 _OF_A_NUMBER = ("value", "source", "approval", "unit")
-_LEAST = 3  #: characters of a source
+LEAST = 3  #: characters of a source
 _NO_QUOTES = "must be a number without quotes and with a decimal point: "
 
 Say = Callable[[str, str], None]  #: (path below the rule, what is wrong)
@@ -101,9 +101,9 @@ class _Splitter:
             self._say(path, "must have a number as its value")
         if self._unit is not None and unit != self._unit:
             self._say(path, f"is given in {unit!s:.20}, but this measure is judged in {self._unit or 'no unit'}")
-        if not isinstance(own[0], str) or len(own[0].strip()) < _LEAST:
+        if not isinstance(own[0], str) or len(own[0].strip()) < LEAST:
             self._say(path, 'has no source: say where the number comes from, source = "..."')
-        elif not isinstance(own[1], str) or len(own[1].strip()) < _LEAST:
+        elif not isinstance(own[1], str) or len(own[1].strip()) < LEAST:
             self._say(path, 'has no approval: write approval = "needs local approval", or who approved it and when')
         else:
             self.numbers.append(Number(self._key, path, value, own[0], own[1]))
@@ -113,12 +113,12 @@ class _Splitter:
 def check(entry: Mapping[str, Any], say: Say) -> bool:
     """Whether kind, code and the names of fields are known; says what is not."""
     kind = entry.get("kind")
-    every = (*_FIELDS, *kinds.KINDS)
+    every = kinds_of_rules()
     if not isinstance(kind, str) or kind not in every:
         what = "is missing" if kind is None else f'is "{kind!s:.40}", which is not known{_like(str(kind), every)}'
         say("kind", f"{what}; kinds of rules are {', '.join(every)}")
         return False
-    allowed = _known(kind)
+    allowed = known(kind)
     wrong = [name for name in entry if name not in allowed]
     for name in wrong:
         say(name, unknown(name, allowed, f"a {kind} rule"))
@@ -126,17 +126,23 @@ def check(entry: Mapping[str, Any], say: Say) -> bool:
         say("scale", "is set for each resident by a clinician, never by a pathway: leave it out of the news2 rule")
     elif "scale" in entry and (entry["scale"] not in (1, 2) or isinstance(entry["scale"], bool)):
         say("scale", "must be 1 or 2: the SpO2 scale of the residents whom the rule is for")
-    known = [_code(entry.get("code"), "code", say)] if "code" in allowed else []
+    good = [_code(entry.get("code"), "code", say)] if "code" in allowed else []
     if isinstance(several := entry.get("codes"), list):
-        known += [_code(code, f"codes[{place}]", say) for place, code in enumerate(several)]
+        good += [_code(code, f"codes[{place}]", say) for place, code in enumerate(several)]
     if isinstance(conditions := entry.get("conditions"), list):
         for place, one in enumerate(conditions):
             if isinstance(one, Mapping) and "code" in one:
-                known.append(_code(one["code"], f"conditions[{place}].code", say))
-    return not wrong and all(known)
+                good.append(_code(one["code"], f"conditions[{place}].code", say))
+    return not wrong and all(good)
 
 
-def _known(kind: str) -> tuple[str, ...]:
+def kinds_of_rules() -> tuple[str, ...]:
+    """Every word that a rule's kind can be."""
+    return (*_FIELDS, *kinds.KINDS)
+
+
+def known(kind: str) -> tuple[str, ...]:
+    """Names of the fields that a rule of a kind can have in a pathway file."""
     if kind in _FIELDS:
         return (*_ALWAYS, *_FIELDS[kind])
     own = [f.name for f in fields(kinds.KINDS[kind]) if f.name not in ("red_priority", "amber_priority")]

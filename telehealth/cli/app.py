@@ -16,6 +16,7 @@ from telehealth.cli import (
     demo,
     devices,
     export,
+    pathways,
     quarantine,
     residents,
     seats,
@@ -63,6 +64,7 @@ devices.app.command("unseat")(seats.unseat)
 devices.app.command("seats")(seats.listing)
 devices.app.command("share")(seats.share)
 devices.app.command("unshare")(seats.unshare)
+app.add_typer(pathways.app, name="pathway")
 app.add_typer(broker.app, name="broker")
 app.add_typer(users.app, name="user")
 app.add_typer(users.token_app, name="token")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import jsonschema
 import pytest
 from referencing import Registry, Resource
 
-from alerts import errors, pathways, rules, scenario
+from alerts import errors, rules, scenario
 from alerts.__main__ import main
 
 SCHEMAS = Path(__file__).parents[3] / "docs" / "schemas"
@@ -60,12 +59,6 @@ def test_documented_examples_do_what_they_show() -> None:
 def test_scenarios_fit_their_schema(path: Path) -> None:
     kind = "evaluate_input" if path.stem.endswith("_input") else "evaluate_output"
     check(json.loads(path.read_text(encoding="utf-8")), kind)
-
-
-@pytest.mark.parametrize("name", [*pathways.names(), "unassigned"])
-def test_packaged_pathways_fit_their_schema(name: str) -> None:
-    text = pathways.load(name).text
-    check(tomllib.loads(text), "pathway")
 
 
 BAD_LINES = [

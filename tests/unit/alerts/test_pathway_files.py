@@ -1,0 +1,340 @@
+# ruff: noqa: E501 -- messages are asserted as they are written, and tables of cases stay tables
+"""Pathway files of the package and of others: versions, sources, the schema, the page of defaults, and mistakes."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from alerts import errors, pathways, rules, schedule
+from alerts.pathways import entry, schema, table
+from alerts.pathways.lines import Lines
+
+DOCS = Path(__file__).parents[3] / "docs"
+EVERY = [(name, version) for name in (*pathways.names(), "unassigned") for version in pathways.versions(name)]
+SCHEMA = schema.schema()
+#: What the wards of the product are for.
+WANTED = {"copd", "heart_failure", "hypertension", "diabetes", "frailty", "post_acute_infection", "palliative"}
+
+GOOD = """\
+name = "north_copd"
+version = "2026.1"
+title = "COPD of the north hospital"
+approval = "approved by the ward's lead clinician, 3 Nov 2026"
+
+[[rules]]
+kind = "threshold"
+code = "spo2"
+unit = "%"
+red_low = { value = 86, source = "ward meeting of 3 Nov 2026" }
+amber_low = { value = 90, source = "ward meeting of 3 Nov 2026", approval = "needs local approval" }
+hysteresis = { value = 1, source = "resolution of the oximeter" }
+# by night lower values are usual
+profiles = [
+    { from = "22:00", to = "07:00", amber_low = { value = 88, source = "ward meeting, [night]" } },
+]
+
+[[rules]]
+kind = "change"
+name = "weight_2_days"
+code = "weight"
+direction = "rise"
+source = "local heart failure team"
+window_hours = 48
+amber = 1.5
+
+[[rules]]
+kind = "distance"
+name = "dry_weight"
+code = "weight"
+direction = "above"
+reference = { source = "set for each resident" }
+amber = { value = 2, source = "local heart failure team" }
+
+[[rules]]
+kind = "combination"
+name = "worse"
+conditions = [
+    { rule = "change/weight_2_days", level = "amber", label = "weight up" },
+    { code = "breathlessness", above = { value = 4, source = "local # choice" }, max_age_hours = 24, label = "breathless", source = "local" },
+]
+amber = { value = 2, source = "both" }
+
+[schedule.spo2]
+times = ["08:00", "20:00"]
+grace_minutes = 90
+"""
+
+
+@pytest.mark.parametrize(("name", "version"), EVERY)
+def test_packaged(name: str, version: str) -> None:
+    """Each version is what its file says, fits the schema, compiles for both scales and survives JSON."""
+    pathway = pathways.load(name, version)
+    assert (pathway.name, pathway.version) == (name, version)
+    jsonschema.Draft202012Validator(SCHEMA).validate(tomllib.loads(pathway.text))
+    for scale in (1, 2):
+        compiled = pathways.compile(pathway, spo2_scale=scale)
+        assert rules.RuleSet.from_json(json.loads(json.dumps(compiled.to_json()))) == compiled
+        expected = schedule.parse(pathway.schedule, "Europe/London").expected
+        assert set(compiled.silences) <= set(expected)
+    assert all(len(number.source) > 10 and number.approval for number in pathway.numbers)
+    plain = [value for rule in pathway.rules for value in _numbers({**rule, "scale": None})]
+    assert len(plain) == len([number for number in pathway.numbers if number.value is not None])
+
+
+def _numbers(value: Any) -> list[float]:
+    if isinstance(value, dict):
+        return [number for inner in value.values() for number in _numbers(inner)]
+    if isinstance(value, list):
+        return [number for inner in value for number in _numbers(inner)]
+    return [value] if isinstance(value, int | float) and not isinstance(value, bool) else []
+
+
+def test_every_ward_has_its_pathway_and_old_versions_stay() -> None:
+    assert set(pathways.names()) >= WANTED
+    assert pathways.load("copd").version == pathways.versions("copd")[-1] != "1"
+    assert pathways.load("copd", "1").version == "1"
+
+
+def test_everything_unconfirmed_needs_approval() -> None:
+    """[K] in a source is general knowledge: nobody has approved it here."""
+    for name, version in EVERY:
+        for number in pathways.load(name, version).numbers:
+            if "[K]" in number.source or "general knowledge" in number.source:
+                assert number.approval == "needs local approval"
+
+
+def test_what_nobody_can_know_is_not_set() -> None:
+    """The dry weight and the personal best have no number until somebody gives one; the rule is there all the same."""
+    unset = {(number.rule, number.field) for number in pathways.load("heart_failure").to_set}
+    assert unset == {("distance/dry_weight_gain", "reference"), ("distance/dry_weight_loss", "reference")}
+    assert [number.rule for number in pathways.load("copd").to_set] == ["distance/peak_flow_of_best"]
+
+
+def test_scale_2_is_a_setting_and_brings_the_high_limit_on_oxygen() -> None:
+    pathway = pathways.load("copd")
+    assert "combination/high_spo2_on_oxygen" not in pathways.compile(pathway, spo2_scale=1).assessments
+    assert "combination/high_spo2_on_oxygen" in pathways.compile(pathway, spo2_scale=2).assessments
+
+
+def test_palliative_is_almost_silent() -> None:
+    compiled = pathways.compile(pathways.load("palliative"))
+    assert not compiled.thresholds
+    assert not compiled.silences
+    assert compiled.news2 is None
+
+
+def test_documents_are_up_to_date() -> None:
+    """Made by `telehealth pathway schema` and `telehealth pathway defaults`."""
+    kept = json.loads((DOCS / "schemas" / "pathway.json").read_text("utf-8"))
+    assert kept == json.loads(json.dumps(SCHEMA))
+    assert (DOCS / "clinical" / "defaults.md").read_text("utf-8") == table.markdown()
+
+
+def test_the_page_of_defaults_has_every_number() -> None:
+    page = table.markdown()
+    for name, version in EVERY:
+        for number in pathways.load(name, version).numbers:
+            value = "not set" if number.value is None else f"{number.value:g}"
+            assert f"| {number.rule} | {number.field} | {value} | {number.source} | {number.approval} |" in page
+
+
+def test_the_schema_knows_the_fields_of_the_reader() -> None:
+    known = {one["title"]: set(one["properties"]) for one in SCHEMA["properties"]["rules"]["items"]["oneOf"]}
+    assert known == {kind: set(entry.known(kind)) for kind in entry.kinds_of_rules()}
+
+
+@pytest.mark.parametrize("kind", ["threshold", "news2", "silence"])
+def test_every_field_of_the_engine_can_be_written(kind: str) -> None:
+    """What the engine has learnt to take is not refused in files."""
+    written = {"kind": kind, "code": "spo2", "red_low": 88} if kind == "threshold" else {"kind": kind, "code": "spo2"}
+    if kind == "news2":
+        written = {"kind": kind, "scale": 1}
+    (document,) = rules.RuleSet.from_json({"pathway": "x", "version": "1", "rules": [written]}).to_json()["rules"]
+    assert set(document) <= set(entry.known(kind))
+
+
+# A file of somebody else's ----------------------------------------------------------------------------
+
+
+def test_a_file_of_ones_own(tmp_path: Path) -> None:
+    """Its numbers keep their sources and states; what takes the rule's source says so; it fits the schema."""
+    file = tmp_path / "north.toml"
+    file.write_text(GOOD, "utf-8")
+    pathway = pathways.read(file)
+    jsonschema.Draft202012Validator(SCHEMA).validate(tomllib.loads(GOOD))
+    found = {(number.rule, number.field): number for number in pathway.numbers}
+    assert found["threshold/spo2", "amber_low"].approval == "needs local approval"
+    assert found["threshold/spo2", "red_low"].approval.startswith("approved by")
+    assert found["change/weight_2_days", "amber"].source == "local heart failure team"
+    assert found["distance/dry_weight", "reference"].value is None
+    assert found["combination/worse", "conditions[1].max_age_hours"].source == "local"
+    compiled = pathways.compile(pathway)
+    assert [rules.key_of(rule) for rule in compiled.rules] == [
+        "threshold/spo2", "change/weight_2_days", "distance/dry_weight", "combination/worse",
+    ]  # fmt: skip
+    assert compiled.thresholds["spo2"].profiles
+
+
+def line_of(text: str) -> int:
+    return next(number for number, line in enumerate(GOOD.splitlines(), 1) if text in line)
+
+
+BROKEN = {
+    "not_toml": (GOOD.replace('code = "spo2"', "code = spo2"), 'line 8: is not valid TOML: a text must be in quotes'),
+    "decimal_comma": (
+        GOOD.replace("amber = 1.5", "amber = 1,5"),
+        f"line {line_of('amber = 1.5')}: is not valid TOML: write decimal numbers with a point, 37.8 and not 37,8",
+    ),
+    "no_toml_at_all": ("rules: spo2 below 88\n", "line 1: is not valid TOML: a line must be like name = value"),
+    "empty": ("", 'name: is missing: write name = "copd"'),
+    "no_version": (GOOD.replace('version = "2026.1"\n', ""), 'version: is missing: write version = "1"'),
+    "version_is_a_number": (
+        GOOD.replace('version = "2026.1"', "version = 2026.1"),
+        "line 2: version: must be a text in quotes, version = \"1\"",
+    ),
+    "name_of_no_use": (GOOD.replace("north_copd", "North COPD"), 'line 1: name: must be like name = "copd"'),
+    "no_approval": (
+        GOOD.replace('approval = "approved by the ward\'s lead clinician, 3 Nov 2026"\n', ""),
+        'approval: is missing: write approval = "needs local approval", or who approved',
+    ),
+    "misspelt_at_the_top": (GOOD.replace("title =", "titel ="), 'titel: "titel" is not a field of a pathway, did you mean "title"?'),
+    "misspelt_limit": (
+        GOOD.replace("red_low =", "red_lo ="),
+        'line 10: rule 1 (threshold spo2), red_lo: "red_lo" is not a field of a threshold rule, did you mean "red_low"?',
+    ),
+    "unknown_code": (
+        GOOD.replace('code = "spo2"', 'code = "sp02"'),
+        'line 8: rule 1 (threshold sp02), code: "sp02" is not a measure that is known, did you mean "spo2"?',
+    ),
+    "no_code": (GOOD.replace('code = "spo2"\n', ""), "rule 1 (threshold), code: is missing: it names the measure"),
+    "unknown_kind": (
+        GOOD.replace('kind = "change"', 'kind = "chang"'),
+        'rule 2 (chang weight_2_days weight), kind: is "chang", which is not known, did you mean "change"?',
+    ),
+    "no_kind": (GOOD.replace('kind = "change"\n', ""), "rule 2 (weight_2_days weight), kind: is missing; kinds of rules are"),
+    "wrong_unit": (GOOD.replace('unit = "%"', 'unit = "kPa"'), "line 9: rule 1 (threshold spo2), unit: limits of spo2 are in %"),
+    "wrong_unit_of_a_number": (
+        GOOD.replace("value = 86,", 'value = 86, unit = "mmHg",'),
+        "line 10: rule 1 (threshold spo2), red_low: is given in mmHg, but this measure is judged in %",
+    ),
+    "limits_in_the_wrong_order": (
+        GOOD.replace("value = 86", "value = 92"),
+        "line 10: rule 1 (threshold spo2), red_low: must not be above amber_low (red_low is 92, amber_low is 90)",
+    ),
+    "hysteresis_too_wide": (
+        GOOD.replace('hysteresis = { value = 1,', 'amber_high = { value = 95, source = "local" }\nhysteresis = { value = 9,'),
+        "rule 1 (threshold spo2), hysteresis: is wider than the band: an alert could never clear",
+    ),
+    "no_source": (
+        GOOD.replace('red_low = { value = 86, source = "ward meeting of 3 Nov 2026" }', "red_low = 86"),
+        "line 10: rule 1 (threshold spo2), red_low: has no source: say where the number comes from",
+    ),
+    "empty_source": (
+        GOOD.replace('value = 1, source = "resolution of the oximeter"', 'value = 1, source = ""'),
+        "line 12: rule 1 (threshold spo2), hysteresis: has no source",
+    ),
+    "empty_approval_of_a_number": (
+        GOOD.replace('approval = "needs local approval" }', 'approval = "" }'),
+        "line 11: rule 1 (threshold spo2), amber_low: has no approval",
+    ),
+    "no_value": (
+        GOOD.replace("red_low = { value = 86, ", "red_low = { "),
+        "line 10: rule 1 (threshold spo2), red_low: has no value",
+    ),
+    "number_as_text": (
+        GOOD.replace("value = 86", 'value = "86"'),
+        "line 10: rule 1 (threshold spo2), red_low: must be a number without quotes and with a decimal point: 86",
+    ),
+    "number_as_word": (GOOD.replace("value = 86", "value = true"), "line 10: rule 1 (threshold spo2), red_low: must have a number"),
+    "misspelt_value": (
+        GOOD.replace("value = 86, source", "value = 86, sorce"),
+        'line 10: rule 1 (threshold spo2), red_low: "sorce" is not a field of a number, did you mean "source"?',
+    ),
+    "window_too_long": (
+        GOOD.replace("window_hours = 48", "window_hours = 400"),
+        f"line {line_of('window_hours')}: rule 2 (change weight_2_days weight), window_hours: must be a whole number from 1 to 168 (window_hours is 400)",
+    ),
+    "negative_window": (
+        GOOD.replace("window_hours = 48", "window_hours = -48"),
+        "window_hours: must be a whole number from 1 to 168 (window_hours is -48)",
+    ),
+    "no_limit": (GOOD.replace("amber = 1.5\n", ""), "rule 2 (change weight_2_days weight): has no limit at all"),
+    "wrong_word": (
+        GOOD.replace('direction = "rise"', 'direction = "up"'),
+        "rule 2 (change weight_2_days weight), direction: must be rise or fall",
+    ),
+    "rule_twice": (
+        GOOD.replace('kind = "distance"\nname = "dry_weight"\ncode = "weight"\ndirection = "above"\nreference = { source = "set for each resident" }\n',
+                     'kind = "change"\nname = "weight_2_days"\ncode = "weight"\ndirection = "fall"\n'),
+        "there is a rule change/weight_2_days already, in line 18: one of them is too many",
+    ),
+    "combination_of_nothing": (
+        GOOD.replace('rule = "change/weight_2_days"', 'rule = "change/weight_3_days"'),
+        'rule 4 (combination worse), conditions[0].rule: there is no rule "change/weight_3_days" in this pathway; there are threshold/spo2',
+    ),
+    "code_of_a_condition": (
+        GOOD.replace('code = "breathlessness"', 'code = "breathless"'),
+        'rule 4 (combination worse), conditions[1].code: "breathless" is not a measure that is known, did you mean "breathlessness"?',
+    ),
+    "wrong_time": (GOOD.replace('"20:00"', '"8pm"'), "line 45: schedule.spo2.times: must be local times as HH:MM"),
+    "scale_of_news2": (
+        GOOD + '\n[[rules]]\nkind = "news2"\nscale = 2\n',
+        "rule 5 (news2), scale: is set for each resident by a clinician, never by a pathway",
+    ),
+    "no_rules": ('name = "a"\nversion = "1"\ntitle = "A"\napproval = "none yet"\n', "rules: there is no rule: each rule begins with [[rules]]"),
+    "single_brackets": (
+        'name = "a"\nversion = "1"\ntitle = "A"\napproval = "none yet"\n[rules]\nkind = "news2"\n',
+        "rules: there is no rule: each rule begins with [[rules]]",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_mistake_is_told_with_its_place(name: str) -> None:
+    text, told = BROKEN[name]
+    with pytest.raises(pathways.Unusable) as caught:
+        pathways.parse(text)
+    said = [str(problem) for problem in caught.value.problems]
+    assert any(told in one for one in said), said
+
+
+def test_every_mistake_is_told_at_once() -> None:
+    """Whoever corrects a file is not sent round once for each."""
+    text = GOOD.replace("value = 86", "value = 92").replace("window_hours = 48", "window_hours = 0")
+    text = text.replace('code = "breathlessness"', 'code = "mood"')
+    with pytest.raises(pathways.Unusable) as caught:
+        pathways.parse(text)
+    assert [problem.line for problem in caught.value.problems] == [
+        10,
+        line_of("window_hours"),
+        line_of("breathlessness"),
+    ]
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(errors.RuleError, match="cannot be read"):
+        pathways.read(tmp_path / "none.toml")
+    (tmp_path / "latin.toml").write_bytes(b'name = "\xe9t\xe9"\n')
+    with pytest.raises(errors.RuleError, match="UTF-8"):
+        pathways.read(tmp_path / "latin.toml")
+    (tmp_path / "long.toml").write_bytes(b"# " + b"x" * 1_000_001)
+    with pytest.raises(errors.RuleError, match="longer"):
+        pathways.read(tmp_path / "long.toml")
+    with pytest.raises(errors.RuleError):
+        pathways.read(tmp_path)
+
+
+def test_lines_of_a_document() -> None:
+    """Of keys, elements of arrays, dotted keys and tables of tables; brackets in texts and comments are no brackets."""
+    lines = Lines(
+        'a = "[" # ]\nb.c = [\n  1, # [\n  { d = "]" },\n]\n[[t]]\nx = """\n[[t]]\n"""\n[[t.u]]\ny = 1\n[[t]]\nz = \'{\'\nw = 2\n'
+    )
+    found = [lines.of(path) for path in ("a", "b.c", "b.c[0]", "b.c[1].d", "t[0].x", "t[0].u[0].y", "t[1]", "t[1].w")]
+    assert found == [1, 2, 3, 4, 7, 11, 12, 14]
+    assert lines.of("nowhere") is None
