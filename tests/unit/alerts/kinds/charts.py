@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -25,22 +24,21 @@ def us(text: str) -> int:
 NOON = us("2026-11-20T12:00:00Z")
 
 
-@dataclass
 class Chart:
     """A view as of the newest reading, or as of `now`."""
 
-    readings: Mapping[str, Sequence[Sample]]
-    zone: str = "Europe/London"
-    levels: Mapping[str, int] = field(default_factory=dict)
-    now: int | None = None
-
-    @property
-    def at(self) -> int:
-        return max(s.at for some in self.readings.values() for s in some) if self.now is None else self.now
-
-    @property
-    def day(self) -> int:
-        return self._day(self.at)
+    def __init__(
+        self,
+        readings: Mapping[str, Sequence[Sample]],
+        zone: str = "Europe/London",
+        levels: Mapping[str, int] | None = None,
+        now: int | None = None,
+    ) -> None:
+        self.readings = readings
+        self.zone = zone
+        self.levels = levels or {}
+        self.at = max(s.at for some in readings.values() for s in some) if now is None else now
+        self.day = self._day(self.at)
 
     def days(self, code: str) -> list[Day]:
         by_day: dict[int, list[Sample]] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -27,12 +27,12 @@ def rule(conditions: Sequence[dict[str, Any]] = ROME, **changes: Any) -> Combina
     return Combination.parse({**entry, **changes}, "rules[0]")
 
 
-def chart(levels: dict[str, int] | None = None, **values: tuple[float, float]) -> charts.Chart:
+def chart(values: Mapping[str, tuple[float, float]], levels: Mapping[str, int] | None = None) -> charts.Chart:
     """Latest values as (value, age in hours)."""
     readings = {
         code: [Sample(round(charts.NOON - age * charts.HOUR), float(value), 0)] for code, (value, age) in values.items()
     }
-    return charts.Chart(readings, levels=levels or {}, now=charts.NOON)
+    return charts.Chart(readings, levels=levels, now=charts.NOON)
 
 
 def finding(one: Combination, view: charts.Chart) -> Finding:
@@ -51,32 +51,32 @@ def finding(one: Combination, view: charts.Chart) -> Finding:
     ],
 )
 def test_counts_what_is_strictly_beyond(values: dict[str, float], met: int) -> None:
-    found = finding(rule(), chart(**{code: (value, 0) for code, value in values.items()}))
+    found = finding(rule(), chart({code: (value, 0) for code, value in values.items()}))
     assert found == Finding((met >= 2) + (met >= 3), met, met < 2)
 
 
 def test_values_are_rounded_to_their_resolution_first() -> None:
     """SpO2 91.6 is 92 %, as everywhere; 91.4 is 91 %."""
     one = rule([ROME[3]], amber=1, red=None)
-    assert [finding(one, chart(spo2=(value, 0))).level for value in (91.6, 91.4)] == [0, 1]
+    assert [finding(one, chart({"spo2": (value, 0)})).level for value in (91.6, 91.4)] == [0, 1]
 
 
 @pytest.mark.parametrize(("age", "met"), [(12, 2), (12.001, 1)])
 def test_a_value_that_is_too_old_is_not_met(age: float, met: int) -> None:
-    assert finding(rule(), chart(breathlessness=(8, 0), pulse=(120, age))).signal == met
+    assert finding(rule(), chart({"breathlessness": (8, 0), "pulse": (120, age)})).signal == met
 
 
 def test_nothing_is_true_by_absence() -> None:
     """Below a limit is not what was never measured."""
-    found = rule([ROME[3], {"code": "systolic", "below": 100}], amber=1, red=None).assess(chart(spo2=(95, 0)))
+    found = rule([ROME[3], {"code": "systolic", "below": 100}], amber=1, red=None).assess(chart({"spo2": (95, 0)}))
     assert found == Finding(0, 0, True)
 
 
 def test_what_grew_too_old_ends_nothing() -> None:
     """A pulse of 120 yesterday: no reason to raise, and nobody knows that it is better."""
-    assert finding(rule(), chart(breathlessness=(8, 0), pulse=(120, 24))) == Finding(0, 1, False)
-    assert finding(rule(), chart(breathlessness=(2, 0), pulse=(120, 24))) == Finding(0, 0, True)
-    assert finding(rule(), chart(breathlessness=(8, 0), pulse=(80, 24))) == Finding(0, 1, True)
+    assert finding(rule(), chart({"breathlessness": (8, 0), "pulse": (120, 24)})) == Finding(0, 1, False)
+    assert finding(rule(), chart({"breathlessness": (2, 0), "pulse": (120, 24)})) == Finding(0, 0, True)
+    assert finding(rule(), chart({"breathlessness": (8, 0), "pulse": (80, 24)})) == Finding(0, 1, True)
 
 
 def test_what_the_device_doubts_neither_counts_nor_ends() -> None:
@@ -89,9 +89,9 @@ def test_what_the_device_doubts_neither_counts_nor_ends() -> None:
 
 def test_refused_where_it_could_not_be_decided() -> None:
     """Fewer conditions ever measured in this stay than it takes."""
-    found = rule().assess(chart(pulse=(120, 0)))
+    found = rule().assess(chart({"pulse": (120, 0)}))
     assert found == Refusal("too_few", "2 of 4 conditions known; lacking: breathlessness, respiration rate, SpO2")
-    found = rule().assess(chart(pulse=(120, 24), spo2=(85, 24)))
+    found = rule().assess(chart({"pulse": (120, 24), "spo2": (85, 24)}))
     assert isinstance(found, Refusal)
     assert found.why == "too_old"
 
@@ -109,7 +109,7 @@ def test_refused_where_it_could_not_be_decided() -> None:
 )
 def test_yes_no_and_letters(condition: dict[str, Any], value: float, met: bool) -> None:
     one = rule([condition], amber=1, red=None)
-    assert finding(one, chart(**{condition["code"]: (value, 0)})).signal == met
+    assert finding(one, chart({condition["code"]: (value, 0)})).signal == met
     assert Combination.parse(one.dump(), "rules[0]") == one
 
 
@@ -128,11 +128,11 @@ def test_yes_no_and_letters(condition: dict[str, Any], value: float, met: bool) 
 def test_other_rules(key: str, level: str, opened: int, met: bool) -> None:
     """Open at that level or worse; of NEWS2 red is the score of 7 or more."""
     one = rule([{"rule": key, "level": level}], amber=1, red=None)
-    assert finding(one, chart({key: opened})).signal == met
+    assert finding(one, chart({}, {key: opened})).signal == met
 
 
 def test_the_sentence_lists_what_is_met_and_what_is_unknown() -> None:
-    view = chart(breathlessness=(8, 1), pulse=(120, 0), spo2=(85, 24))
+    view = chart({"breathlessness": (8, 1), "pulse": (120, 0), "spo2": (85, 24)})
     told = rule().tell(view, finding(rule(), view))
     assert told.sentence == (
         "Exacerbation: 2 of 4 conditions, 2 needed: Breathlessness above 4 (8 at 11:00); "
@@ -179,7 +179,7 @@ def test_equal_to_the_definition(states: list[str], least: int) -> None:
     kinds = ("breathlessness", "resp_rate", "pulse", "pain")
     conditions = [{"code": code, "above": 50, "max_age_hours": 12} for code in kinds]
     one = rule(conditions, amber=least, red=None)
-    view = chart(**{code: values[state] for code, state in zip(kinds, states, strict=True) if state != "never"})
+    view = chart({code: values[state] for code, state in zip(kinds, states, strict=True) if state != "never"})
     found = one.assess(view)
     met, held = states.count("met"), states.count("met") + states.count("old met")
     if 4 - states.count("never") < least or met + states.count("not") == 0:

@@ -25,10 +25,12 @@ def rule(**changes: Any) -> Symptom:
     return Symptom.parse({**CHEST, **changes}, "rules[0]")
 
 
-def chart(now: int = charts.NOON, **answers: tuple[float, float]) -> charts.Chart:
+def chart(**answers: tuple[float, float]) -> charts.Chart:
     """Latest answers as (value, age in hours)."""
-    readings = {code: [Sample(round(now - age * charts.HOUR), value, 0)] for code, (value, age) in answers.items()}
-    return charts.Chart(readings, now=now)
+    readings = {
+        code: [Sample(round(charts.NOON - age * charts.HOUR), value, 0)] for code, (value, age) in answers.items()
+    }
+    return charts.Chart(readings, now=charts.NOON)
 
 
 @pytest.mark.parametrize(("score", "level"), [(3, 0), (4, 1), (7, 1), (8, 2), (10, 2)])
