@@ -57,8 +57,7 @@ def threshold_rule(
         "sampling": rule.sampling,
         "persistence_seconds": rule.persistence_seconds,
         "repeat_seconds": rule.repeat_seconds,
-        "refractory_hours": rule.refractory_hours,
-        "auto": rule.auto,
+        **_joining(rule),
         **({} if hours is None else {"hours": hours, "profiles": [entry.to_json() for entry in threshold.profiles]}),
         "clears_when": clears,
     }
@@ -76,7 +75,7 @@ def news2_rule(rule_set: rules.RuleSet, rule: rules.News2) -> dict[str, Any]:
         **_origin(rule_set, rule),
         "scale": rule.scale,
         "max_age_seconds": dict(rule.max_age_seconds),
-        "refractory_hours": rule.refractory_hours,
+        **_joining(rule),
         "clears_when": "the score alerts no more (a 3 that is red by its own threshold does not count here), "
         "with a fresh value of everything that scored",
     }
@@ -93,6 +92,12 @@ def silence_rule(rule_set: rules.RuleSet, rule: rules.Silence, deadline: schedul
 
 def assessment_rule(rule_set: rules.RuleSet, rule: Assessment) -> dict[str, Any]:
     return {**rule.dump(), **_origin(rule_set, rule), "clears_when": rule.clears_when()}
+
+
+def _joining(rule: rules.Threshold | rules.News2) -> dict[str, Any]:
+    """What decides about alerts (alerts.joining), where the rule says anything of it."""
+    told: dict[str, Any] = {"refractory_hours": rule.refractory_hours} if rule.refractory_hours else {}
+    return {**told, "auto": True} if isinstance(rule, rules.Threshold) and rule.auto else told
 
 
 def _origin(rule_set: rules.RuleSet, rule: rules.Rule) -> dict[str, Any]:
