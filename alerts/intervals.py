@@ -2,8 +2,8 @@
 
 Proportions: Wilson's score interval. Counts over time: exact Poisson (Garwood), or a bootstrap over people where there
 are enough of them, because one person's alerts are not independent. Medians: exact, from order statistics. Differences
-of paired proportions: Newcombe's square-and-add. The bootstrap's numbers come from a fixed formula: the same data give
-the same interval on every computer.
+of paired proportions: Newcombe's square-and-add (method 10). The bootstrap's numbers come from a fixed formula: the
+same data give the same interval on every computer.
 """
 
 from __future__ import annotations
@@ -122,7 +122,10 @@ def paired(both: int, only_first: int, only_second: int, neither: int) -> Estima
         return NOTHING
     first, second = proportion(both + only_first, of), proportion(both + only_second, of)
     margins = (both + only_first) * (only_second + neither) * (both + only_second) * (only_first + neither)
-    phi = (both * neither - only_first * only_second) / math.sqrt(margins) if margins else 0.0
+    agreement: float = both * neither - only_first * only_second
+    if agreement > 0:  # with Newcombe's correction for continuity (method 10)
+        agreement = max(agreement - of / 2, 0.0)
+    phi = agreement / math.sqrt(margins) if margins else 0.0
     assert first.value is not None  # of is not 0
     assert second.value is not None
     assert first.low is not None
