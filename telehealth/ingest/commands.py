@@ -1,0 +1,96 @@
+"""Sends devices what they are asked to do, once it is committed.
+
+At least once: a command is settled when the broker has acknowledged it, and until then it is sent again, also by
+another process. One whose time is over is dropped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+from uuid import UUID
+
+from devices import catalogue, commands, topics
+from telehealth import log
+from telehealth.clock import ClinicalClock
+from telehealth.store import commands as outbox
+from telehealth.store import db
+from telehealth.store.commands import Waiting
+from telehealth.store.db import Database
+
+_log = log.get("ingest")
+_ACTOR = db.service("ingest")
+_EVERY_SECONDS = 1.0
+#: How long the broker may take to acknowledge.
+_CONFIRM_SECONDS = 10.0
+
+#: publish(topic, payload): a future that says whether the broker has it; None if it cannot be sent now.
+Publish = Callable[[str, bytes], "asyncio.Future[bool] | None"]
+
+
+async def run(database: Database, clock: ClinicalClock, publish: Publish, ours: Callable[[], bool]) -> None:
+    """Until cancelled. ours: whether this process is the one that sends."""
+    while True:
+        await asyncio.sleep(_EVERY_SECONDS)
+        if not ours():
+            continue
+        try:
+            await send(database, clock, publish)
+        except Exception as error:
+            # What is not sent now is sent later; nothing that goes wrong with it may stop taking readings in.
+            _log.warning("cannot send commands to devices", error=type(error).__name__)
+
+
+async def send(database: Database, clock: ClinicalClock, publish: Publish) -> int:
+    """Send what waits; how many commands the broker has taken."""
+    async with database.transaction(_ACTOR, read_only=True) as connection:
+        waiting = await outbox.waiting(connection)
+    if not waiting:
+        return 0
+    now = clock.now()
+    expired = [command.id for command in waiting if command.expires_at <= now]
+    published = await _published([command for command in waiting if command.expires_at > now], publish)
+    async with database.transaction(_ACTOR) as connection:
+        await outbox.settle(connection, expired, "expired", now=now)
+        await outbox.settle(connection, published, "published", now=now)
+    if expired:
+        _log.info("commands to devices came too late", commands=len(expired))
+    return len(published)
+
+
+async def _published(waiting: list[Waiting], publish: Publish) -> list[UUID]:
+    under_way: dict[asyncio.Future[bool], UUID] = {}
+    for command in waiting:
+        confirmed = publish(f"{topics.PREFIX}/{command.device_id}/commands", payload(command))
+        if confirmed is None:
+            break
+        under_way[confirmed] = command.id
+    if not under_way:
+        return []
+    done, _ = await asyncio.wait(under_way, timeout=_CONFIRM_SECONDS)
+    return [under_way[confirmed] for confirmed in done if confirmed.result()]
+
+
+def payload(command: Waiting) -> bytes:
+    """The JSON of the contract."""
+    names = [_called(code) for code in command.codes]
+    listed = names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
+    return commands.encode(
+        commands.Measure(
+            id=str(command.id),
+            expires_at=_whole(command.expires_at),
+            codes=tuple(command.codes),
+            reason=f"Please sit still and measure again: {listed}.",
+            subject=command.subject,
+        )
+    )
+
+
+def _called(code: str) -> str:
+    name = catalogue.ENTRIES[code].display
+    return name if name[:2].isupper() else name[:1].lower() + name[1:]
+
+
+def _whole(at: datetime) -> datetime:
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)

@@ -1,0 +1,59 @@
+"""What devices are asked to do: written in the transaction of what caused it, published afterwards, at least once.
+
+Times are clinical.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from alerts.repeats import Repeat
+from telehealth.store.db import Connection
+from telehealth.store.queries import sql
+
+#: Published in one go.
+_MOST = 100
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A command that the broker does not have yet. subject: whom it is for, on a kit that several share."""
+
+    id: UUID
+    device_id: str
+    codes: Sequence[str]
+    subject: str | None
+    expires_at: datetime
+
+
+async def ask(connection: Connection, repeats: Sequence[Repeat], *, now: datetime) -> int:
+    """Ask the devices that residents have now, and that can measure what is to be repeated; how many are asked.
+
+    A device is asked once about one reading; nobody is where it would be too late.
+    """
+    single = [(repeat, code) for repeat in repeats if repeat.until > now for code in repeat.codes]
+    if not single:
+        return 0
+    rows = await connection.fetch(
+        sql("commands.ask"),
+        [repeat.resident for repeat, _ in single],
+        [code for _, code in single],
+        [repeat.about_at for repeat, _ in single],
+        [repeat.until for repeat, _ in single],
+        now,
+    )
+    return len(rows)
+
+
+async def waiting(connection: Connection) -> list[Waiting]:
+    """Commands that wait to be published, oldest first, some at most."""
+    return [Waiting(*row) for row in await connection.fetch(sql("commands.waiting"), _MOST)]
+
+
+async def settle(connection: Connection, ids: Sequence[UUID], state: str, *, now: datetime) -> None:
+    """The broker has them ("published"), or they came too late ("expired"): they are not looked at again."""
+    if ids:
+        await connection.execute(sql("commands.settle"), list(ids), state, now)

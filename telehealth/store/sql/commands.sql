@@ -1,0 +1,39 @@
+-- name: ask
+-- Commands to measure $2 again for residents $1, about readings of $3, until $4, to the devices that they have at $5 and
+-- that say that they measure it, or, of those that say nothing, have just done so. One command for all codes of a device.
+INSERT INTO device_command (organisation_id, device_pk, resident_id, kind, codes, subject, about_at, created_at, expires_at)
+SELECT d.organisation_id, d.id, w.resident_id, 'measure', array_agg(DISTINCT w.code ORDER BY w.code), h.subject, w.about_at,
+       $5::timestamptz, max(w.until)
+FROM unnest($1::bigint[], $2::text[], $3::timestamptz[], $4::timestamptz[]) AS w (resident_id, code, about_at, until)
+CROSS JOIN LATERAL (
+    SELECT a.device_pk, NULL::text AS subject FROM device_assignment a
+    WHERE a.resident_id = w.resident_id AND a.during @> $5::timestamptz
+    UNION
+    SELECT s.device_pk, s.label FROM device_seat s
+    WHERE s.resident_id = w.resident_id AND s.kind = 'subject' AND s.during @> $5::timestamptz
+    UNION
+    SELECT s.device_pk, NULL FROM device_seat s
+    WHERE s.resident_id = w.resident_id AND s.kind = 'slot' AND s.during @> $5::timestamptz
+) AS h
+JOIN device d ON d.id = h.device_pk
+WHERE d.revoked_at IS NULL
+  AND (w.code = ANY (d.codes) OR (d.codes = '{}' AND EXISTS (
+      SELECT FROM reading r WHERE r.resident_id = w.resident_id AND r.code = w.code AND r.device_pk = d.id
+        AND r.effective_at = w.about_at AND r.taken_at BETWEEN w.about_at - interval '1 day' AND w.about_at + interval '1 day')))
+  AND NOT EXISTS (
+      SELECT FROM device_command c WHERE c.resident_id = w.resident_id AND c.about_at = w.about_at AND c.device_pk = d.id
+        AND w.code = ANY (c.codes))
+GROUP BY d.organisation_id, d.id, w.resident_id, h.subject, w.about_at
+RETURNING id;
+
+-- name: waiting
+-- Commands that wait to be published, oldest first; at most $1.
+SELECT c.id, d.device_id, c.codes, c.subject, c.expires_at
+FROM device_command c JOIN device d ON d.id = c.device_pk
+WHERE c.state = 'waiting' AND d.revoked_at IS NULL
+ORDER BY c.created_at, c.id LIMIT $1::bigint;
+
+-- name: settle
+-- Commands that the broker has, or that came too late: at $3.
+UPDATE device_command SET state = $2::text, settled_at = $3::timestamptz
+WHERE id = ANY ($1::uuid[]) AND state = 'waiting';
