@@ -18,6 +18,7 @@ from telehealth.cli import (
     export,
     pathways,
     quarantine,
+    resident_rules,
     residents,
     seats,
     serve,
@@ -58,6 +59,8 @@ app.command("backtest")(backtest.backtest)
 app.command("compare")(backtest.compare)
 app.add_typer(wards.app, name="ward")
 app.add_typer(residents.app, name="resident")
+residents.app.command("rules")(resident_rules.rules)
+residents.app.command("set-rule")(resident_rules.set_rule)
 app.add_typer(devices.app, name="device")
 devices.app.command("seat")(seats.seat)
 devices.app.command("unseat")(seats.unseat)

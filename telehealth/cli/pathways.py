@@ -55,7 +55,8 @@ def listing(json: terminal.Json = False) -> None:
     """Every pathway and version that residents can be admitted with."""
     from alerts import pathways
     from alerts.pathways.model import Pathway
-    from telehealth import config, local_pathways
+    from telehealth import config
+    from telehealth.model import pathway_files
 
     rows: list[dict[str, Any]] = []
     for name in pathways.names():
@@ -63,7 +64,7 @@ def listing(json: terminal.Json = False) -> None:
             newest = version == pathways.versions(name)[-1]
             rows.append(_row(pathways.load(name, version), "packaged", "" if newest else "superseded"))
     directory = _job(lambda: config.from_environment().pathways_dir)
-    for file, one in _job(lambda: local_pathways.listing(directory)).items():
+    for file, one in _job(lambda: pathway_files.listing(directory)).items():
         if isinstance(one, Pathway):
             rows.append(_row(one, str(file), ""))
         else:
@@ -128,10 +129,11 @@ def schema() -> None:
 
 
 def _find(name: str) -> Any:
-    from telehealth import config, local_pathways
+    from telehealth import config
+    from telehealth.model import pathway_files
 
     given, _, version = name.partition("@")
-    return _job(lambda: local_pathways.find(config.from_environment().pathways_dir, given, version or None))
+    return _job(lambda: pathway_files.find(config.from_environment().pathways_dir, given, version or None))
 
 
 def _job(work: Any) -> Any:

@@ -37,8 +37,9 @@ def add(
     async def job() -> None:
         from alerts import errors as alert_errors
         from alerts import pathways
-        from telehealth.model import people
-        from telehealth.store import residents, wards
+        from telehealth import config
+        from telehealth.model import pathway_files, people
+        from telehealth.store import residents, rules, wards
 
         family, comma, given = (part.strip() for part in name.partition(","))
         if not (comma and family and given):
@@ -47,8 +48,8 @@ def add(
         if not at_sign:
             raise errors.Invalid("--pathway", f"needs a version: one of {', '.join(pathways.names())}")
         try:
-            chosen = pathways.load(pathway_name, version)
-            rules = pathways.compile(chosen, spo2_scale=_scale(spo2_scale))
+            chosen = pathway_files.find(config.from_environment().pathways_dir, pathway_name, version)
+            compiled = pathways.compile(chosen, spo2_scale=_scale(spo2_scale))
         except alert_errors.AlertError as error:
             raise errors.Invalid("--pathway or --spo2-scale", str(error)) from None
         async with terminal.transaction() as connection:
@@ -66,9 +67,11 @@ def add(
                 pathway=pathway_name,
                 pathway_version=version,
                 schedule=_schedule(schedule, chosen.schedule),
-                rules=rules.to_json(),
+                rules=compiled.to_json(),
                 admitted_at=terminal.moment(admitted, field="--admitted") or now,
             )
+            if chosen.text:
+                await rules.keep_pathway(connection, chosen, actor=terminal.actor(), now=now)
             resident_id = await residents.add(connection, resident, actor=terminal.actor(), now=now)
         found = {"id": resident_id, "nhs_number": resident.nhs_number, "ward": place.name, "pathway": pathway}
         terminal.answer(found, as_json=json, text=f"Resident {resident_id} admitted to {place.name} on {pathway}")

@@ -97,6 +97,14 @@ async def find(connection: Connection, nhs_number: str) -> Resident:
     return Resident(**dict(row))
 
 
+async def by_id(connection: Connection, resident_id: int) -> Resident:
+    """By the number that the service gave. NotFound if there is none for this actor."""
+    row = await connection.fetchrow(sql("residents.by_id"), resident_id)
+    if row is None:
+        raise NotFound("no resident with this number: see `telehealth resident list`")
+    return Resident(**dict(row))
+
+
 async def listing(connection: Connection, *, ward_id: int | None, now: datetime) -> list[asyncpg.Record]:
     """Residents of a ward, or all, with their present spell and pause."""
     return await connection.fetch(sql("residents.listing"), ward_id, now)

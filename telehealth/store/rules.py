@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,25 +16,12 @@ from alerts.pathways.model import Pathway
 from alerts.personal import Change, Override, Rules
 from telehealth.errors import Conflict, Invalid, NotFound
 from telehealth.model import limits, people
+from telehealth.model.rules import Version
 from telehealth.store import audit, residents
 from telehealth.store.db import Actor, Connection
 from telehealth.store.queries import sql
 
 MOST_VERSIONS = 500
-
-
-@dataclass(frozen=True)
-class Version:
-    """One version of a resident's rules. reason: why it was made, as its author wrote it."""
-
-    id: int
-    organisation_id: int
-    valid_from: datetime
-    rules: Rules
-    reason: str
-    created_by: str  #: actor: staff:3, operator:root
-    created_name: str  #: for people
-    created_at: datetime
 
 
 async def at(connection: Connection, resident_id: int, moment: datetime) -> Version:

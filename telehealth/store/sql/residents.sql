@@ -36,6 +36,13 @@ SELECT r.id, r.organisation_id, r.ward_id, w.name AS ward, r.nhs_number, r.famil
 FROM resident r JOIN ward w ON w.id = r.ward_id
 WHERE r.nhs_number = $1::text;
 
+-- name: by_id
+-- A resident by number.
+SELECT r.id, r.organisation_id, r.ward_id, w.name AS ward, r.nhs_number, r.family_name, r.given_name, r.title, r.gender,
+       r.born, r.zone, r.simulated, r.died_at
+FROM resident r JOIN ward w ON w.id = r.ward_id
+WHERE r.id = $1::bigint;
+
 -- name: listing
 -- Residents with their present spell and pause; of one ward, or of all that the actor may see.
 SELECT r.id, r.ward_id, w.name AS ward, r.nhs_number, r.family_name, r.given_name, r.title, r.gender, r.born, r.zone,
