@@ -18,6 +18,8 @@ from alerts.episodes import Priority
 APPROVAL = "needs local approval"
 _NAME = re.compile(r"[a-z0-9_]{1,40}")
 _TINY = 1e-9
+#: Marks a field that a rule set works out and nobody writes.
+WORKED_OUT = {"worked_out": True}
 LEVELS = ("", "amber", "red")
 
 
@@ -158,10 +160,9 @@ class Assessment(abc.ABC):
     def dump(self) -> dict[str, Any]:
         """Inverse of parse: every field of the dataclass, priorities as one object."""
         document: dict[str, Any] = {"kind": self.kind}
-        for field in fields(self):
-            if field.name not in ("red_priority", "amber_priority"):
-                value = getattr(self, field.name)
-                document[field.name] = list(value) if isinstance(value, tuple) else value
+        for name in written(type(self)):
+            value = getattr(self, name)
+            document[name] = list(value) if isinstance(value, tuple) else value
         document["priority"] = {"red": self.red_priority, "amber": self.amber_priority}
         return document
 
@@ -183,6 +184,12 @@ def level(signal: float, amber: float | None, red: float | None) -> int:
     return 1 if amber is not None and signal > amber + _TINY else 0
 
 
+def written(cls: type[Assessment]) -> list[str]:
+    """Names of the fields that a rule of this kind has in JSON, beside kind and priority."""
+    hidden = ("red_priority", "amber_priority")
+    return [field.name for field in fields(cls) if field.name not in hidden and field.metadata != WORKED_OUT]
+
+
 def common(
     cls: type[Assessment], entry: Mapping[str, Any], where: str, *, name: str | None = None, positive: bool = True
 ) -> dict[str, Any]:
@@ -190,8 +197,7 @@ def common(
 
     name: what it is called if the entry does not say. positive: limits are amounts, greater than 0.
     """
-    own = [field.name for field in fields(cls) if field.name not in ("red_priority", "amber_priority")]
-    limits.known(entry, where, ("kind", *own, "priority"))
+    limits.known(entry, where, ("kind", *written(cls), "priority"))
     missing = [f.name for f in fields(cls) if f.default is MISSING and f.name != "name" and f.name not in entry]
     if missing:
         raise errors.RuleError(f"{where}.{missing[0]}", f"is needed for a {cls.kind} rule")

@@ -24,7 +24,8 @@ class Combination(base.Assessment):
     kind: ClassVar[str] = "combination"
 
     conditions: tuple[Condition, ...]
-    watched: tuple[str, ...] = ()  #: codes of the readings behind the rules that it looks at; see `bound`
+    #: Codes of the readings behind the rules that it looks at; see `bound`.
+    watched: tuple[str, ...] = dataclasses.field(default=(), metadata=base.WORKED_OUT)
 
     @property
     def codes(self) -> tuple[str, ...]:
@@ -84,8 +85,6 @@ class Combination(base.Assessment):
         found = entry.get("conditions")
         if not isinstance(found, list | tuple) or not 1 <= len(found) <= _MOST:
             raise errors.RuleError(f"{where}.conditions", f"must be a list of 1 to {_MOST} conditions")
-        if "watched" in entry:
-            raise errors.RuleError(where, "has a field that is not known: watched")
         shared = base.common(cls, entry, where)
         conditions = tuple(condition.parse(one, f"{where}.conditions[{place}]") for place, one in enumerate(found))
         for key in ("amber", "red"):
@@ -101,7 +100,6 @@ class Combination(base.Assessment):
 
     def dump(self) -> dict[str, Any]:
         document = base.Assessment.dump(self)
-        del document["watched"]
         document["conditions"] = [one.document() for one in self.conditions]
         return document
 

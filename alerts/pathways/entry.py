@@ -6,10 +6,10 @@ import difflib
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
 from typing import Any
 
 from alerts import codes, errors, kinds, rules
+from alerts.kinds import base
 from alerts.pathways.model import Number
 
 #: Of the kinds that are no assessments.
@@ -145,8 +145,7 @@ def known(kind: str) -> tuple[str, ...]:
     """Names of the fields that a rule of a kind can have in a pathway file."""
     if kind in _FIELDS:
         return (*_ALWAYS, *_FIELDS[kind])
-    own = [f.name for f in fields(kinds.KINDS[kind]) if f.name not in ("red_priority", "amber_priority")]
-    return tuple(dict.fromkeys((*_ALWAYS, *own, "unit")))
+    return tuple(dict.fromkeys((*_ALWAYS, *base.written(kinds.KINDS[kind]), "unit")))
 
 
 def _code(code: object, path: str, say: Say) -> bool:

@@ -187,8 +187,6 @@ def _field(kind: str, field: str) -> Json:
             return {"enum": ["spot", "continuous"]}
         case "name":
             return {"type": "string", "pattern": "^[a-z0-9_]{1,40}$"}
-        case "watched":
-            return {"type": "array", "items": {"$ref": "#/$defs/code"}}
     cls = kinds.KINDS.get(kind)
     if cls is None:
         return {"type": "string"} if field == "unit" else number

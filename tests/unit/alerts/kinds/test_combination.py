@@ -208,7 +208,7 @@ def test_equal_to_the_definition(states: list[str], least: int) -> None:
         ({"amber": 3, "red": 2}, "red"),
         ({"hysteresis": 2}, "hysteresis"),
         ({"name": None}, "name"),
-        ({"watched": ["pulse"]}, "watched"),
+        ({"watched": ["pulse"]}, "not known"),
     ],
 )
 def test_refuses_what_makes_no_sense(changes: dict[str, Any], field: str) -> None:
