@@ -126,7 +126,7 @@ class Baseline(base.Assessment):
     def _told(self, figure: str) -> str:
         match self.unit:
             case "z":
-                return f"{figure} usual spreads"
+                return f"{figure} times the usual spread"
             case "percent":
                 return f"{figure} %"
             case "value":

@@ -74,7 +74,7 @@ class Cusum(base.Assessment):
             f"{codes.BY_KEY[self.code].name} {'above' if self.direction == 'rise' else 'below'} its usual "
             f"{telling.measured(self.code, usual.centre)} since {moments.day(run[start].day)}, newest "
             f"{telling.measured(self.code, run[-1].median)} on {moments.day(run[-1].day)}: daily deviations sum up to "
-            f"{telling.figure(finding.signal, 1, self.amber, self.red)}, {daily.more_than(finding)} "
+            f"{telling.figure(finding.signal, 2, self.amber, self.red)}, {daily.more_than(finding)} "
             f"{telling.limit(limit)}"
         )
         return Told(

@@ -120,14 +120,14 @@ def test_told_so_that_it_can_be_worked_out_again() -> None:
     desk = daily({**usual, 29: 68.5, 30: 70.0}, "resting_pulse")
     told = given_rule.tell(desk, found(given_rule, desk))
     assert told.sentence == (
-        "Resting pulse above usual by 2.9 usual spreads, more than 2.5: 68.5 /min on 02-Nov, 70 /min on 03-Nov; usual "
+        "Resting pulse above usual by 2.9 times the usual spread, more than 2.5: 68.5 /min on 02-Nov, 70 /min on 03-Nov; usual "
         "60 /min, usual spread 3.0 /min, of 28 days from 04-Oct to 31-Oct"
     )
     assert [(entry["day"], entry["value"]) for entry in told.inputs] == [("2024-11-02", 68.5), ("2024-11-03", 70.0)]
     assert told.numbers["usual"]["spread"] == 2.9652
     assert told.numbers["deviation"] == pytest.approx(8.5 / 2.9652, abs=1e-6)
     assert given_rule.clears_when() == (
-        "resting pulse of one of the newest 2 days no more than 2 usual spreads above usual"
+        "resting pulse of one of the newest 2 days no more than 2 times the usual spread above usual"
     )
     percent = rule("baseline", code="resting_pulse", direction="fall", amber=10, unit="percent", days=1)
     desk = daily({**usual, 30: 50.0}, "resting_pulse")

@@ -95,7 +95,7 @@ def test_told_so_that_it_can_be_worked_out_again() -> None:
     desk = daily({**usual, 40: 59.0, 44: 66.0, 45: 66.0, 46: 66.0, 48: 68.0}, "resting_pulse")
     told = given_rule.tell(desk, found(given_rule, desk))
     assert told.sentence == (
-        "Resting pulse above its usual 60 /min since 17-Nov, newest 68 /min on 21-Nov: daily deviations sum up to 5.8, "
+        "Resting pulse above its usual 60 /min since 17-Nov, newest 68 /min on 21-Nov: daily deviations sum up to 5.77, "
         "more than 4"
     )
     assert [entry["sum"] for entry in told.inputs] == pytest.approx([0, 1.273472, 2.546945, 3.820417, 5.76838])
