@@ -59,8 +59,8 @@ class InRange(base.Assessment):
         readings = sum([entry[1] for entry in entries])
         if readings < self._needed - _TINY:
             needed = int(self._needed) + (self._needed > int(self._needed))
-            first, last = moments.day(view.day - self.window_days), moments.day(view.day - 1)
-            return Refusal("too_few", f"{readings} of {needed} readings of glucose from {first} to {last}")
+            when = f"in the {self.window_days} whole days before today"
+            return Refusal("too_few", f"{readings} of {needed} readings of glucose {when}")
         share = 100 * self._counted(entries) / readings
         if self.direction == "above":
             return self.judged(share)

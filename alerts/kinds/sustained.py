@@ -14,6 +14,8 @@ Side = Literal["low", "high"]
 Level = Literal["amber", "red"]
 
 _MINUTE_US = 60_000_000
+#: What a device resolves, by code.
+_STEPS = {entry.key: 10.0**-entry.decimals for entry in codes.TABLE}
 #: A run may need three quarters of the readings that the book keeps.
 _MOST_READINGS = window.MOST * 3 // 4
 
@@ -65,19 +67,18 @@ class Sustained(base.Assessment):
 
     def assess(self, view: View) -> Finding | Refusal:
         samples = view.samples(self.code)
-        name = codes.inner(self.code)
         if not samples:
-            return Refusal("too_few", f"a reading of {name}")
+            return Refusal("too_few", f"a reading of {codes.inner(self.code)}")
         newest = samples[-1]
         if view.at - newest.at > self.gap_minutes * _MINUTE_US:
-            return Refusal("gap", f"a reading of {name} within {self.gap_minutes} minutes")
+            return Refusal("gap", f"a reading of {codes.inner(self.code)} within {self.gap_minutes} minutes")
         is_open = view.open_level(self.key) > 0
         if not is_open and not self._beyond(newest.value):
             return Finding(0, self._depth(newest), True)
         run = self._run(samples)
         if run.cut:
-            needed = self.for_minutes if run.beyond else self.back_minutes
-            return Refusal("too_many", f"fewer than {window.MOST} readings of {name} in {needed} minutes")
+            needed = f"in {self.for_minutes if run.beyond else self.back_minutes} minutes"
+            return Refusal("too_many", f"fewer than {window.MOST} readings of {codes.inner(self.code)} {needed}")
         if not run.beyond:
             return Finding(0, self._depth(newest), run.long)
         level = (1 if self.level == "amber" else 2) if run.long or is_open else 0
@@ -101,6 +102,8 @@ class Sustained(base.Assessment):
         return _Run(beyond, run, False, len(samples) >= window.MOST)
 
     def _beyond(self, value: float) -> bool:
+        if abs(value - self.limit) > _STEPS[self.code]:  # far enough for any rounding
+            return value < self.limit if self.side == "low" else value > self.limit
         if self.code == "glucose" and self.limit in glucose.EDGES:
             return glucose.beyond(value, self.limit, self.side)
         judged = codes.rounded(self.code, value)

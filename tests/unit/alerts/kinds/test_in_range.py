@@ -81,7 +81,7 @@ def test_too_few_readings() -> None:
     """70 % of two days of 24 readings are 33.6."""
     desk = daily({0: hours(20, 0), 1: hours(13, 0), 2: hours(24, 0)}, "glucose")
     refusal = refused(rule("in_range", **BASIC), desk)
-    assert (refusal.why, refusal.needs) == ("too_few", "33 of 34 readings of glucose from 04-Oct to 05-Oct")
+    assert (refusal.why, refusal.needs) == ("too_few", "33 of 34 readings of glucose in the 2 whole days before today")
     assert found(rule("in_range", **BASIC), daily({0: hours(20, 0), 1: hours(14, 0), 2: [7.0]}, "glucose")).level == 0
 
 
