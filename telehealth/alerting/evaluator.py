@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 from telehealth import clock as clocks
 from telehealth import failpoints, log, metrics
-from telehealth.alerting import devices, residents
+from telehealth.alerting import beat, devices, residents
 from telehealth.alerting.residents import ACTOR, Moment
 from telehealth.clock import ClinicalClock
 from telehealth.model.health import Health
@@ -32,7 +32,7 @@ _BREATH_SECONDS = 0.25
 _MANY = 200
 _LONG_SECONDS = 0.05
 _HEAVY_SECONDS = 0.15
-_REST_SECONDS = 0.75
+_REST_SECONDS = 1.5
 _METRICS_SECONDS = 5.0
 _RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
 
@@ -218,10 +218,15 @@ async def run(*, database: Database, clock: ClinicalClock, health: Health, wake:
     """
     evaluator = Evaluator(database, clock)
     hint = wake if wake is not None else asyncio.Event()
+    with beat.beating(hint, every_seconds=_IDLE_SECONDS):
+        await _keep_running(evaluator, health, hint)
+
+
+async def _keep_running(evaluator: Evaluator, health: Health, hint: asyncio.Event) -> None:
     failures = 0
     while True:
         try:
-            async with database.listen("evaluation_due", lambda _payload: hint.set()) as lost:
+            async with evaluator.database.listen("evaluation_due", lambda _payload: hint.set()) as lost:
                 failures = 0
                 async with asyncio.TaskGroup() as group:
                     group.create_task(_evaluate(evaluator, health, hint, lost), name="evaluate")

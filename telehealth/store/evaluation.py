@@ -31,7 +31,7 @@ END = datetime(9999, 1, 1, tzinfo=UTC)
 BEGINNING_US = (BEGINNING - _EPOCH) // _MICROSECOND
 
 #: Readings of a resident after which a state is kept for those that come late.
-RECENT_READINGS = 128
+RECENT_READINGS = 256
 
 #: Unsigned halves of a 128-bit identity.
 _LOW_HALF = 2**64 - 1
@@ -228,10 +228,23 @@ async def weights(connection: Connection, since: Mapping[int, datetime], most: i
 
 @dataclass(frozen=True)
 class Load:
-    """What the fold of residents needs."""
+    """What the fold of residents needs: rows of readings are made columns of where there is time for it."""
 
     subjects: list[engine.Subject]
-    readings: timeline.Timeline
+    rows: Sequence[asyncpg.Record]
+
+    def timeline(self) -> timeline.Timeline:
+        """The readings, as the engine wants them."""
+        identities = [row["identity"].int for row in self.rows]
+        return timeline.build(
+            [row["resident_id"] for row in self.rows],
+            [micros(row["effective_at"]) for row in self.rows],
+            [codes.INDEX[row["code"]] for row in self.rows],
+            [codes.encode(row["value"], row["value_code"]) for row in self.rows],
+            [identity >> 64 for identity in identities],
+            [identity & _LOW_HALF for identity in identities],
+            [timeline.quality_of(row["marks"] or (), row["flags"] or ()) for row in self.rows],
+        )
 
 
 #: (valid_from, rules), by resident.
@@ -286,21 +299,13 @@ async def versions(connection: Connection, resident_ids: Sequence[int], library:
     return found
 
 
-async def _readings(connection: Connection, subjects: Sequence[engine.Subject], until: datetime) -> timeline.Timeline:
+async def _readings(
+    connection: Connection, subjects: Sequence[engine.Subject], until: datetime
+) -> Sequence[asyncpg.Record]:
     since = [BEGINNING if s.state is None else moment(s.state.through) for s in subjects]
     named = sorted({code for s in subjects for _, version in s.versions for code in Library.codes(version)})
-    rows = await connection.fetch(
+    return await connection.fetch(
         sql("evaluation.readings"), [s.resident for s in subjects], since, named, min(since, default=BEGINNING), until
-    )
-    identities = [row["identity"].int for row in rows]
-    return timeline.build(
-        [row["resident_id"] for row in rows],
-        [micros(row["effective_at"]) for row in rows],
-        [codes.INDEX[row["code"]] for row in rows],
-        [codes.encode(row["value"], row["value_code"]) for row in rows],
-        [identity >> 64 for identity in identities],
-        [identity & _LOW_HALF for identity in identities],
-        [timeline.quality_of(row["marks"] or (), row["flags"] or ()) for row in rows],
     )
 
 
