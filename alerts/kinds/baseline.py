@@ -111,7 +111,7 @@ class Baseline(base.Assessment):
         )
         return Told(
             sentence,
-            daily.inputs(self.code, newest, view.at),
+            daily.inputs(self.code, newest),
             {
                 "deviation": telling.tidy(finding.signal),
                 "unit": self.unit,

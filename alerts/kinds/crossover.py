@@ -64,7 +64,7 @@ class Crossover(base.Assessment):
         )
         return Told(
             sentence,
-            daily.inputs(self.code, days, view.at),
+            daily.inputs(self.code, days),
             {
                 "fast": telling.tidy(fast),
                 "slow": telling.tidy(slow),

@@ -81,7 +81,7 @@ class Cusum(base.Assessment):
             sentence,
             [
                 {**told, "sum": telling.tidy(total)}
-                for told, total in zip(daily.inputs(self.code, run, view.at), sums[-daily.MOST_INPUTS :], strict=True)
+                for told, total in zip(daily.inputs(self.code, run), sums[-daily.MOST_INPUTS :], strict=True)
             ],
             {
                 "sum": telling.tidy(finding.signal),

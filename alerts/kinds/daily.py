@@ -76,11 +76,14 @@ def more_than(finding: Finding) -> str:
     return "more than" if finding.level else "not more than"
 
 
-def inputs(code: str, days: Sequence[Day], seen_at: int) -> list[dict[str, Any]]:
+def inputs(code: str, days: Sequence[Day]) -> list[dict[str, Any]]:
     """Evidence of daily values, the newest at most 40."""
+    unit = codes.BY_KEY[code].unit
     return [
         {
-            **telling.reading(code, (entry.at, telling.tidy(entry.median), 0), seen_at),
+            "code": code,
+            "value": telling.tidy(entry.median),
+            "unit": unit,
             "day": moments.iso_day(entry.day),
             "readings": entry.readings,
         }

@@ -95,7 +95,7 @@ class Slope(base.Assessment):
             **at_crossing,
             **daily.earlier(days),
         }
-        return Told(sentence, daily.inputs(self.code, days, view.at), numbers)
+        return Told(sentence, daily.inputs(self.code, days), numbers)
 
     def _course(self, line: statistics.Line, today: int) -> tuple[str, dict[str, Any]]:
         """Where the line goes, for the sentence and for the numbers."""
