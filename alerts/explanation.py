@@ -127,13 +127,13 @@ def _limit(rule: str, kind: str, said: Mapping[str, Any], value: float) -> str:
     shown = telling.limit_of(str(code), value) if known else telling.limit(value)
     match kind:
         case "threshold":
-            return codes.beyond(str(code), said["side"], value)
+            return codes.beyond(str(code), str(said.get("side")), value)
         case "sustained":
-            return f"{'below' if said['side'] == 'low' else 'above'} {shown}"
+            return f"{'below' if said.get('side') == 'low' else 'above'} {shown}"
         case "average":
-            return f"{said['direction']} {shown}"
+            return f"{said.get('direction', '')} {shown}"
         case "in_range":
-            return f"{said['direction']} {telling.limit(value)} %"
+            return f"{said.get('direction', '')} {telling.limit(value)} %"
         case "combination" | "symptom":
             return f"{telling.limit(value)} or more"
         case "cusum":

@@ -16,10 +16,11 @@ def lines(rule: str, evidence: Json) -> list[str]:
     write = _KINDS.get(kind)
     if write is None:
         return []
-    told = write(evidence)
-    if kind not in ("threshold", "news2", "silence", "sustained"):
-        told += _against(evidence)
-    return told
+    try:
+        told = write(evidence)
+        return told if kind in ("threshold", "news2", "silence", "sustained") else [*told, *_against(evidence)]
+    except (KeyError, TypeError):
+        return []  # evidence of an earlier version holds less
 
 
 def _threshold(evidence: Json) -> list[str]:
@@ -35,7 +36,7 @@ def _threshold(evidence: Json) -> list[str]:
         if beyond:
             limit = rule[beyond[0]]
             told.append(f"{_n(value)} {sign} {_n(limit)}, the {beyond[0]} limit")
-    if evidence["how"] == "persisted":
+    if evidence.get("how") == "persisted" and "persistence_seconds" in rule:
         told.append(f"at this level for at least {rule['persistence_seconds']} s, over at least two readings")
     return told
 

@@ -244,3 +244,12 @@ def test_technical_alerts_too(rule: str) -> None:
     told = explanation.explain(rule, TECHNICAL[rule])
     jsonschema.validate(told, SCHEMA, format_checker=jsonschema.FormatChecker())
     assert told["rule"]["kind"] == "technical"
+
+
+@pytest.mark.parametrize("rule", ["threshold/spo2/low", "news2", "silence/spo2", "change/weight", "slope/weight"])
+def test_evidence_that_says_little(rule: str) -> None:
+    """As it was kept by earlier versions, or by hand: the page still opens."""
+    for evidence in ({}, {"reason": "SpO2 84 %", "level": "red"}, {"rule": {"pathway": "copd", "version": "1"}}):
+        told = explanation.explain(rule, evidence)
+        jsonschema.validate(told, SCHEMA, format_checker=jsonschema.FormatChecker())
+        assert told["sentence"] == evidence.get("reason", "")
