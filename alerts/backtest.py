@@ -6,7 +6,7 @@ its refractory time (alerts.burden).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -77,17 +77,59 @@ def replay(
     history: History, rule_set: rules.RuleSet, manner: Manner, progress: Callable[[int], None] | None = None
 ) -> Replay:
     """Folds everything. progress is called with how many readings are done."""
-    stays = followed(history, manner.gap_days)
-    expected = schedule.parse(manner.expected or {}, manner.zone)
-    found: list[Alert] = []
+    found = []
     done = 0
-    for first, stop, rows in _groups(history):
-        part = _fold(range(first, stop), rows, stays, rule_set, expected, manner.zone)
-        for person, episodes in zip(range(first, stop), part, strict=True):
-            found += raised(person, episodes, manner)
-        done += len(rows)
+    for part in parts(history):
+        found.append(_replay(part, rule_set, manner))
+        done += len(part.readings)
         if progress is not None:
             progress(done)
+    return together(rule_set, found)
+
+
+def parts(history: History) -> list[History]:
+    """The history cut between people into parts of about as many readings."""
+    rows = history.readings
+    bounds = np.searchsorted(rows.resident, np.arange(len(history.people) + 1)).tolist()
+    found = []
+    first = 0
+    while first < len(history.people):
+        stop = first + 1
+        while stop < len(history.people) and bounds[stop + 1] - bounds[first] <= _AT_ONCE:
+            stop += 1
+        part = slice(bounds[first], bounds[stop])
+        own = timeline.Timeline(
+            rows.resident[part] - first,
+            rows.at[part],
+            rows.code[part],
+            rows.low[part],
+            rows.high[part],
+            rows.quality[part],
+        )
+        found.append(History(history.people[first:stop], own))
+        first = stop
+    return found
+
+
+def together(rule_set: rules.RuleSet, replays: Iterable[Replay]) -> Replay:
+    """Replays of the parts of a history, in their order, as one of the whole."""
+    stays: list[tuple[tuple[int, int], ...]] = []
+    alerts: list[Alert] = []
+    for one in replays:
+        first = len(stays)
+        alerts += [replace(alert, person=alert.person + first) for alert in one.alerts] if first else one.alerts
+        stays += one.stays
+    return Replay(rule_set, tuple(stays), tuple(alerts))
+
+
+def _replay(history: History, rule_set: rules.RuleSet, manner: Manner) -> Replay:
+    stays = followed(history, manner.gap_days)
+    expected = schedule.parse(manner.expected or {}, manner.zone)
+    people = range(len(history.people))
+    folded = _fold(people, history.readings, stays, rule_set, expected, manner.zone)
+    found: list[Alert] = []
+    for person, episodes in zip(people, folded, strict=True):
+        found += raised(person, episodes, manner)
     return Replay(rule_set, stays, tuple(found))
 
 
@@ -112,31 +154,6 @@ def _stays(at: timeline.Integers, gap: int) -> tuple[tuple[int, int], ...]:
     cuts = np.flatnonzero(between > gap)
     starts, stops = at[np.concatenate(([0], cuts + 1))], at[np.concatenate((cuts, [len(at) - 1]))]
     return tuple((start, stop + usual) for start, stop in zip(starts.tolist(), stops.tolist(), strict=True))
-
-
-def _groups(history: History) -> Iterator[tuple[int, int, timeline.Timeline]]:
-    """(first person, person after the last, their readings), about _AT_ONCE readings each."""
-    rows = history.readings
-    bounds = np.searchsorted(rows.resident, np.arange(len(history.people) + 1)).tolist()
-    first = 0
-    while first < len(history.people):
-        stop = first + 1
-        while stop < len(history.people) and bounds[stop + 1] - bounds[first] <= _AT_ONCE:
-            stop += 1
-        part = slice(bounds[first], bounds[stop])
-        yield (
-            first,
-            stop,
-            timeline.Timeline(
-                rows.resident[part],
-                rows.at[part],
-                rows.code[part],
-                rows.low[part],
-                rows.high[part],
-                rows.quality[part],
-            ),
-        )
-        first = stop
 
 
 def _fold(

@@ -8,6 +8,7 @@ same data give the same interval on every computer.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -150,9 +151,11 @@ def rates(counts: Floats, exposures: Floats) -> list[Estimate]:
     found = [poisson(round(count), float(time)) for count, time in zip(sums, times, strict=True)]
     if people < ENOUGH_PEOPLE:
         return found
-    resampled = np.concatenate([weights @ np.hstack([counts, exposures]) for weights in _resamples(people)])
-    for figure in range(figures):
-        time = resampled[:, figures + figure]
+    # Few exposures belong to many figures: each is resampled once.
+    own, which = np.unique(exposures, axis=1, return_inverse=True)
+    resampled = np.concatenate([weights @ np.hstack([counts, own]) for weights in _resamples(people)])
+    for figure, place in enumerate(np.ravel(which).tolist()):
+        time = resampled[:, figures + place]
         # With no alert at all every resample has none: the exact interval says what that proves.
         if sums[figure] > 0 and (time > 0).all():
             low, high = _middle(resampled[:, figure] / time)
@@ -205,6 +208,7 @@ def _resamples(people: int) -> Iterator[Floats]:
     return (_weights(start, min(start + rows, RESAMPLES), people) for start in range(0, RESAMPLES, rows))
 
 
+@functools.lru_cache(maxsize=2)
 def _weights(start: int, stop: int, people: int) -> Floats:
     drawn = _mixed(np.arange(start * people, stop * people, dtype=np.uint64)) % np.uint64(people)
     rows = np.repeat(np.arange(stop - start), people)

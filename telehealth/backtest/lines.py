@@ -6,6 +6,7 @@ import collections
 import contextlib
 import csv
 import io
+import operator
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from telehealth import errors
 TELL_EVERY = 20_000
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MOST_LINE = 100_000
+_BLOCK = 200_000
 _MOST_TEXT = 200
 _DATE = 10  #: characters of a date without a time
 _YEARS = (1900, 2200)
@@ -66,13 +67,13 @@ def opened(path: Path, option: str) -> Iterator[tuple[TextIO, Callable[[], float
     try:
         with path.open("rb") as source:
             size = max(path.stat().st_size, 1)
-            file = io.TextIOWrapper(source, encoding="utf-8-sig", errors="surrogateescape", newline="")
+            file = io.TextIOWrapper(source, encoding="utf-8-sig", errors="surrogateescape")
             yield file, lambda: min(1.0, source.tell() / size)
     except OSError as error:
         raise errors.Invalid(option, f"cannot be read: {error.strerror or type(error).__name__}") from None
 
 
-def rows(file: TextIO, option: str, wanted: Sequence[str], refused: Refused) -> Iterator[tuple[int, list[str]]]:
+def rows(file: TextIO, option: str, wanted: Sequence[str], refused: Refused) -> Iterator[tuple[int, tuple[str, ...]]]:
     """(line number, the wanted columns in their order) of every line but the header; others are left alone.
 
     A wanted column that ends in "?" may be missing and is empty then.
@@ -82,22 +83,23 @@ def rows(file: TextIO, option: str, wanted: Sequence[str], refused: Refused) -> 
     missing = [name for name in wanted if not name.endswith("?") and name not in header]
     if missing:
         raise errors.Invalid(option, f"the first line must name the columns {','.join(w.rstrip('?') for w in wanted)}")
-    places = [header.index(name.rstrip("?")) if name.rstrip("?") in header else None for name in wanted]
+    # Behind the fields of every row an empty one is put, which stands for columns that there are not.
+    places = [header.index(name.rstrip("?")) if name.rstrip("?") in header else -1 for name in wanted]
+    chosen: Callable[[list[str]], tuple[str, ...]] = operator.itemgetter(*places)
     width = len(header)
     while True:
         try:
-            row = next(reader)
-        except StopIteration:
+            for row in reader:
+                if len(row) == width:
+                    row.append("")
+                    yield reader.line_num, chosen(row)
+                elif row:
+                    told = f"has {len(row)} fields where the first line has {width}"
+                    refused.add(reader.line_num, "fields", told)
             return
         except csv.Error:
-            refused.add(
-                reader.line_num, "fields", "is not CSV: a quotation mark is not closed, or stands inside a field"
-            )
-            continue
-        if len(row) == width:
-            yield reader.line_num, [row[place] if place is not None else "" for place in places]
-        elif row:
-            refused.add(reader.line_num, "fields", f"has {len(row)} fields where the first line has {width}")
+            told = "is not CSV: a quotation mark is not closed, or stands inside a field"
+            refused.add(reader.line_num, "fields", told)
 
 
 def _header(reader: Iterator[list[str]], option: str) -> list[str]:
@@ -113,12 +115,16 @@ def _header(reader: Iterator[list[str]], option: str) -> list[str]:
 
 
 def _bounded(file: TextIO, option: str) -> Iterator[str]:
-    number = 0
-    while line := file.readline(_MOST_LINE):
-        number += 1
-        if len(line) == _MOST_LINE:
-            raise errors.Invalid(option, f"line {number} is longer than {_MOST_LINE} characters")
-        yield line
+    number, rest = 0, ""
+    while block := file.read(_BLOCK):
+        *whole, rest = (rest + block).split("\n")
+        yield from whole
+        number += len(whole)
+        # What is read at a time is bounded, so a line is too long only where it fills more than that.
+        if len(rest) > _BLOCK:
+            raise errors.Invalid(option, f"line {number + 1} is longer than {_BLOCK} characters")
+    if rest:
+        yield rest
 
 
 def person(text: str) -> str:

@@ -45,6 +45,7 @@ Gap = Annotated[float, typer.Option("--gap", min=2, max=3650, help="Days without
 Silence = Annotated[
     bool, typer.Option("--silence", help="Also what did not come, against the pathway's usual schedule.")
 ]
+Workers = Annotated[int, typer.Option("--workers", min=0, max=16, help="Processes; 0: one for each core.")]
 
 _LONG = re.compile(r"(?:([a-z0-9_-]{1,40})=)?([0-9]{1,6}(?:\.[0-9]{1,6})?)([mhd])")
 _HOURS = {"m": 1 / 60, "h": 1.0, "d": 24.0}
@@ -69,6 +70,7 @@ def backtest(
     handled: Handled = 30,
     gap: Gap = 14,
     silence: Silence = False,
+    workers: Workers = 0,
     json: terminal.Json = False,
 ) -> None:
     """Replay recorded readings: what would have been raised, and was it right? See docs/backtest.md."""
@@ -81,7 +83,7 @@ def backtest(
             asked = _asked(
                 readings, truth, zone, (before, after), (join, handled, gap), chosen if silence else None, tell
             )
-            judged = _judged(asked, chosen, tell, "Replaying")
+            judged = _judged(asked, chosen, tell, "Replaying", workers)
             document = report.backtested(asked, chosen, judged)
         _answer(document, html, page.backtest, backtest_shown.backtest, as_json=json)
 
@@ -105,6 +107,7 @@ def compare(
     handled: Handled = 30,
     gap: Gap = 14,
     silence: Silence = False,
+    workers: Workers = 0,
     json: terminal.Json = False,
 ) -> None:
     """Set two versions of rules side by side on the same recorded readings. See docs/backtest.md."""
@@ -115,7 +118,10 @@ def compare(
         one, two = (_rules(source, pathway, scale, name) for source, name in ((first, "FIRST"), (second, "SECOND")))
         with _progress() as tell:
             asked = _asked(readings, truth, zone, (before, after), (join, handled, gap), one if silence else None, tell)
-            judged = _judged(asked, one, tell, "Replaying the first"), _judged(asked, two, tell, "Replaying the second")
+            judged = (
+                _judged(asked, one, tell, "Replaying the first", workers),
+                _judged(asked, two, tell, "Replaying the second", workers),
+            )
             document = report.compared(asked, (one, two), judged)
         _answer(document, html, page.compare, backtest_shown.compare, as_json=json)
 
@@ -158,7 +164,7 @@ def _asked(
     expected: rulefile.Chosen | None,
     tell: Tell,
 ) -> report.Asked:
-    from alerts import backtest as replaying
+    from alerts import backtest as replays
     from alerts import errors as refusals
     from alerts import onsets, schedule
     from telehealth.backtest import readings as reading
@@ -178,7 +184,7 @@ def _asked(
     if known is not None:
         _complain("--truth", known.refused)
     usual = None if expected is None else expected.schedule
-    settings = replaying.Manner(zone or _USUAL_ZONE, manner[2], manner[0], manner[1], usual)
+    settings = replays.Manner(zone or _USUAL_ZONE, manner[2], manner[0], manner[1], usual)
     return report.Asked(loaded, known, windows, settings)
 
 
@@ -202,14 +208,16 @@ def _complain(option: str, refused: lines.Refused) -> None:
         typer.echo(f"{option}: {refused.total - _SHOWN:,} more lines could not be used", err=True)
 
 
-def _judged(asked: report.Asked, chosen: rulefile.Chosen, tell: Tell, what: str) -> Judged:
-    from alerts import backtest as replaying
+def _judged(asked: report.Asked, chosen: rulefile.Chosen, tell: Tell, what: str, workers: int) -> Judged:
     from alerts import measures
+    from telehealth.backtest import replaying
 
     history = asked.loaded.history
     whole = max(len(history.readings), 1)
     tell(what, 0.0)
-    replay = replaying.replay(history, chosen.rule_set, asked.manner, lambda done: tell(what, done / whole))
+    replay = replaying.replay(
+        history, chosen.rule_set, asked.manner, lambda done: tell(what, done / whole), workers or replaying.cores()
+    )
     return measures.judge(replay, history, None if asked.known is None else asked.known.onsets, asked.windows)
 
 

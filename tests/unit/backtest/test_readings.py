@@ -163,7 +163,7 @@ def test_columns_in_any_order_and_others_beside(tmp_path: Path) -> None:
         (HEADER + ",person\n", "names a column twice"),
         (HEADER + "\n", "has no reading that can be used"),
         (HEADER + "\np,spo2,1,%,2026-03-02T09:00:00Z\n", "line 2: value: cannot come from a living person"),
-        (HEADER + "\n" + "x" * 200_000, "line 2 is longer than"),
+        (HEADER + "\n" + "x" * 500_000, "line 2 is longer than"),
     ],
 )
 def test_a_file_of_no_use(tmp_path: Path, text: str, told: str) -> None:

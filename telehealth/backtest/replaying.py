@@ -1,0 +1,54 @@
+"""A replay on all cores: people do not depend on each other."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+
+from alerts import backtest, rules
+from alerts.backtest import History, Manner, Replay
+
+#: Under this many readings the processes would take longer to start than to work.
+_WORTH_IT = 40_000
+_MOST_WORKERS = 16
+
+
+def cores() -> int:
+    """What this process may use."""
+    return min(_MOST_WORKERS, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+
+
+def replay(
+    history: History, rule_set: rules.RuleSet, manner: Manner, progress: Callable[[int], None], workers: int
+) -> Replay:
+    """As alerts.backtest.replay, with so many processes where that is faster; the result is the same."""
+    if workers < 2 or len(history.readings) < _WORTH_IT or len(history.people) < 2:
+        return backtest.replay(history, rule_set, manner, progress)
+    parts = backtest.parts(history)
+    found: list[Replay] = []
+    done = 0
+    # Fresh processes and not copies of this one, which may have threads that draw a progress bar.
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_leave_interrupts)
+    try:
+        # The most work first, so that nobody waits for a single process at the end.
+        order = sorted(range(len(parts)), key=lambda number: -len(parts[number].readings))
+        work = {number: pool.submit(_replayed, parts[number], rule_set.to_json(), manner) for number in order}
+        for number, part in enumerate(parts):
+            found.append(work[number].result())
+            done += len(part.readings)
+            progress(done)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+    return backtest.together(rule_set, found)
+
+
+def _replayed(part: History, document: dict[str, object], manner: Manner) -> Replay:
+    return backtest.replay(part, rules.RuleSet.from_json(document), manner)
+
+
+def _leave_interrupts() -> None:
+    """Ctrl-C is for the process that waits: it stops the others."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
