@@ -146,7 +146,7 @@ class Baseline(base.Assessment):
         code = base.measured(entry, where)
         entry = {"floor": daily.resolution(code), "unit": "z", **entry}
         shared = base.common(cls, entry, where, name=code)
-        base.ordered(shared["amber"], shared["red"], where)
+        daily.ordered(shared, where)
         baseline_days = daily.whole(entry, "baseline_days", where, 28, 5, daily.MOST_DAYS)
         skip_days = daily.whole(entry, "skip_days", where, 3, 0, 30)
         if baseline_days + skip_days > daily.MOST_DAYS:

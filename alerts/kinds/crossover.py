@@ -84,7 +84,7 @@ class Crossover(base.Assessment):
     def parse(cls, entry: Mapping[str, Any], where: str) -> Self:
         code = base.measured(entry, where)
         shared = base.common(cls, entry, where, name=code)
-        base.ordered(shared["amber"], shared["red"], where)
+        daily.ordered(shared, where)
         fast = daily.positive(entry, "fast_days", where, 0, daily.MOST_DAYS)
         slow = daily.positive(entry, "slow_days", where, 0, daily.MOST_DAYS)
         if fast >= slow:

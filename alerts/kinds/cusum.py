@@ -101,7 +101,7 @@ class Cusum(base.Assessment):
         code = base.measured(entry, where)
         entry = {"floor": daily.resolution(code), **entry}
         shared = base.common(cls, entry, where, name=code)
-        base.ordered(shared["amber"], shared["red"], where)
+        daily.ordered(shared, where)
         baseline_days = daily.whole(entry, "baseline_days", where, 28, 5, daily.MOST_DAYS - 1)
         run_days = daily.whole(entry, "run_days", where, 21, 1, daily.MOST_DAYS - 1)
         if baseline_days + run_days > daily.MOST_DAYS:

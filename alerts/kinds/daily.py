@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from alerts import codes, errors, limits, moments, statistics, telling
+from alerts.kinds import base
 from alerts.kinds.base import Day, Finding, Refusal
 
 Direction = Literal["rise", "fall"]
@@ -37,6 +38,13 @@ def positive(entry: Mapping[str, Any], key: str, where: str, default: float, mos
     if value is None or not 0 < value <= most:
         raise errors.RuleError(f"{where}.{key}", f"must be greater than 0, at most {most:g}")
     return value
+
+
+def ordered(shared: Mapping[str, Any], where: str) -> None:
+    """Red is the worse of the limits, and what has alerted can clear without going beyond normal."""
+    base.ordered(shared["amber"], shared["red"], where)
+    if shared["hysteresis"] > telling.lower(shared["amber"], shared["red"]):
+        raise errors.RuleError(f"{where}.hysteresis", "is more than the limit: an alert could never clear")
 
 
 def resolution(code: str) -> float:

@@ -139,6 +139,9 @@ class InRange(base.Assessment):
                 raise errors.RuleError(f"{where}.{key}", "must be from 0 to 100 %")
         if amber is not None and red is not None and (red < amber if direction == "above" else red > amber):
             raise errors.RuleError(f"{where}.red", "must not be nearer to normal than amber")
+        lower, hysteresis = telling.lower(amber, red), shared["hysteresis"]
+        if not 0 <= (lower - hysteresis if direction == "above" else lower + hysteresis) <= 100:
+            raise errors.RuleError(f"{where}.hysteresis", "is too large: an alert could never clear")
         band = base.choice(entry, "band", where, tuple(_BANDS))
         return cls(
             **shared,

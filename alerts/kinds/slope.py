@@ -114,7 +114,7 @@ class Slope(base.Assessment):
     def parse(cls, entry: Mapping[str, Any], where: str) -> Self:
         code = base.measured(entry, where)
         common = base.common(cls, entry, where, name=code)
-        base.ordered(common["amber"], common["red"], where)
+        daily.ordered(common, where)
         window_days = daily.whole(entry, "window_days", where, 30, 5, daily.MOST_DAYS)
         min_points = daily.whole(entry, "min_points", where, 6, 6, daily.MOST_DAYS)
         if min_points > window_days:

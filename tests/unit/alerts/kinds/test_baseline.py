@@ -120,8 +120,8 @@ def test_told_so_that_it_can_be_worked_out_again() -> None:
     desk = daily({**usual, 29: 68.5, 30: 70.0}, "resting_pulse")
     told = given_rule.tell(desk, found(given_rule, desk))
     assert told.sentence == (
-        "Resting pulse above usual by 2.9 times the usual spread, more than 2.5: 68.5 /min on 02-Nov, 70 /min on 03-Nov; usual "
-        "60 /min, usual spread 3.0 /min, of 28 days from 04-Oct to 31-Oct"
+        "Resting pulse above usual by 2.9 times the usual spread, more than 2.5: 68.5 /min on 02-Nov, 70 /min on "
+        "03-Nov; usual 60 /min, usual spread 3.0 /min, of 28 days from 04-Oct to 31-Oct"
     )
     assert [(entry["day"], entry["value"]) for entry in told.inputs] == [("2024-11-02", 68.5), ("2024-11-03", 70.0)]
     assert told.numbers["usual"]["spread"] == 2.9652
@@ -145,6 +145,7 @@ def test_told_so_that_it_can_be_worked_out_again() -> None:
 @pytest.mark.parametrize(
     ("change", "told"),
     [
+        ({"hysteresis": 9}, "rules[0].hysteresis: is more than the limit: an alert could never clear"),
         ({"days": 8}, "rules[0].days: must be a whole number from 1 to 7"),
         ({"unit": "sd"}, "rules[0].unit: must be z or value or percent"),
         ({"floor": -1}, "rules[0].floor: must be greater than 0, at most 1e+06"),

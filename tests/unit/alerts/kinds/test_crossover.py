@@ -89,6 +89,7 @@ def test_told_so_that_it_can_be_worked_out_again() -> None:
 @pytest.mark.parametrize(
     ("change", "told"),
     [
+        ({"hysteresis": 9}, "rules[0].hysteresis: is more than the limit: an alert could never clear"),
         ({"fast_days": 21}, "rules[0].fast_days: must be shorter than slow_days"),
         ({"fast_days": 0}, "rules[0].fast_days: must be greater than 0, at most 60"),
         ({"slow_days": 61}, "rules[0].slow_days: must be greater than 0, at most 60"),

@@ -95,8 +95,8 @@ def test_told_so_that_it_can_be_worked_out_again() -> None:
     desk = daily({**usual, 40: 59.0, 44: 66.0, 45: 66.0, 46: 66.0, 48: 68.0}, "resting_pulse")
     told = given_rule.tell(desk, found(given_rule, desk))
     assert told.sentence == (
-        "Resting pulse above its usual 60 /min since 17-Nov, newest 68 /min on 21-Nov: daily deviations sum up to 5.77, "
-        "more than 4"
+        "Resting pulse above its usual 60 /min since 17-Nov, newest 68 /min on 21-Nov: daily deviations sum up to "
+        "5.77, more than 4"
     )
     assert [entry["sum"] for entry in told.inputs] == pytest.approx([0, 1.273472, 2.546945, 3.820417, 5.76838])
     assert told.numbers["usual"]["median"] == 60
@@ -111,6 +111,7 @@ def test_told_so_that_it_can_be_worked_out_again() -> None:
 @pytest.mark.parametrize(
     ("change", "told"),
     [
+        ({"hysteresis": 9}, "rules[0].hysteresis: is more than the limit: an alert could never clear"),
         ({"k": 4}, "rules[0].k: must be less than cap: the sum could never grow"),
         ({"cap": 0}, "rules[0].cap: must be greater than 0, at most 100"),
         ({"floor": 0}, "rules[0].floor: must be greater than 0, at most 1e+06"),

@@ -112,6 +112,7 @@ def test_told_so_that_it_can_be_worked_out_again() -> None:
             {"band": "below_4.0"},
             "rules[0].band: must be below_3.0 or below_3.9 or in_range or above_10.0",
         ),
+        ({"hysteresis": 31}, "rules[0].hysteresis: is too large: an alert could never clear"),
         ({"direction": "rise"}, "rules[0].direction: must be above or below"),
         ({"amber": 50, "red": 70}, "rules[0].red: must not be nearer to normal than amber"),
         ({"amber": 101}, "rules[0].amber: must be from 0 to 100 %"),

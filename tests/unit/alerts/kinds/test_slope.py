@@ -163,6 +163,7 @@ def test_kept_as_it_was_written() -> None:
         ({"amber": 4}, "rules[0].red: must not be nearer to normal than amber"),
         ({"amber": -1}, "rules[0].amber: must be greater than 0"),
         ({"code": "fall"}, "rules[0].code: Fall is not a number that can be followed"),
+        ({"hysteresis": 9}, "rules[0].hysteresis: is more than the limit: an alert could never clear"),
         ({"windowdays": 30}, "has a field that is not known"),
     ],
 )

@@ -142,3 +142,15 @@ def test_told_so_that_it_can_be_worked_out_again() -> None:
 def test_refused_with_the_field_named(change: dict[str, object], told: str) -> None:
     assert told in histories.complaint({"kind": "sustained", **LOW, **change})
     assert "is needed" in histories.complaint({"kind": "sustained", "code": "glucose", "side": "low", "limit": 3})
+
+
+@pytest.mark.parametrize(("side", "limit", "milligrams"), [("low", 3.9, 70), ("low", 3.0, 54), ("high", 10.0, 180)])
+def test_every_value_is_on_the_side_that_its_own_unit_says(side: str, limit: float, milligrams: int) -> None:
+    """Whole mg/dL against the limit in mg/dL, tenths of a mmol/L against that in mmol/L."""
+    given_rule = rule("sustained", **{**LOW, "side": side, "limit": limit, "for_minutes": 5})
+    for value in range(36, 450):
+        expected = value < milligrams if side == "low" else value > milligrams
+        assert found(given_rule, sensor([(0, value * 10 / 180.156)])).level == int(expected)
+    for tenths in range(20, 250):
+        expected = tenths < round(limit * 10) if side == "low" else tenths > round(limit * 10)
+        assert found(given_rule, sensor([(0, tenths / 10)])).level == int(expected)
