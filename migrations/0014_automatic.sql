@@ -20,7 +20,6 @@ CREATE UNIQUE INDEX alert_open_resident ON alert (resident_id, rule) WHERE open 
 CREATE UNIQUE INDEX alert_open_device ON alert (device_pk, rule) WHERE open AND device_pk IS NOT NULL;
 CREATE INDEX alert_open_ward ON alert (ward_id) WHERE open;
 CREATE INDEX alert_automatic_ward ON alert (ward_id, changed_at) WHERE handling = 'automatic';
-CREATE INDEX alert_automatic_resident ON alert (resident_id, changed_at) WHERE handling = 'automatic';
 
 -- Commands ----------------------------------------------------------------------------------------
 

@@ -214,6 +214,13 @@ class Worker:
                 return True
         return False
 
+    def publish_confirmed(self, topic: str, payload: bytes) -> asyncio.Future[bool] | None:
+        """As publish; a future that says whether the broker has it, None if it cannot be sent now."""
+        for connection in self._connections:
+            if connection.may_publish:
+                return connection.publish_confirmed(topic, payload)
+        return None
+
     def resume_receipts(self) -> None:
         """The broker has taken something."""
         self._receipts.resume()

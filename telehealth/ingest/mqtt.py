@@ -91,6 +91,7 @@ class Connection:
         self.received_count = 0
         #: Published by us and not yet acknowledged by the broker.
         self.unconfirmed = 0
+        self._asking: dict[int, asyncio.Future[bool]] = {}
         self._received = received
         self._sent = sent
         self._loop = asyncio.get_running_loop()
@@ -229,6 +230,10 @@ class Connection:
             self._loop.remove_reader(self._fd)
             self._loop.remove_writer(self._fd)
             self._fd = -1
+        for confirmed in self._asking.values():
+            if not confirmed.done():
+                confirmed.set_result(False)
+        self._asking.clear()
 
     # Messages ------------------------------------------------------------------------------------
 
@@ -261,6 +266,13 @@ class Connection:
         """QoS 1. unconfirmed counts up until the broker has it; sent() is called then."""
         self.unconfirmed += 1
         self._client.publish(topic, payload, qos=1, retain=retain)
+
+    def publish_confirmed(self, topic: str, payload: bytes) -> asyncio.Future[bool]:
+        """As publish; the future says whether the broker has it, False when the connection was lost before."""
+        confirmed: asyncio.Future[bool] = self._loop.create_future()
+        self.unconfirmed += 1
+        self._asking[self._client.publish(topic, payload, qos=1).mid] = confirmed
+        return confirmed
 
     @property
     def may_publish(self) -> bool:
@@ -344,8 +356,13 @@ class Connection:
             self.shut()
         self._received(self, topic, payload, mid, qos, retain)
 
-    def _on_publish(self, _client: object, _userdata: object, _mid: int, _reason: object, _properties: object) -> None:
+    def _on_publish(
+        self, _client: object, _userdata: object, mid: int, reason: ReasonCode, _properties: object
+    ) -> None:
         self.unconfirmed -= 1
+        confirmed = self._asking.pop(mid, None)
+        if confirmed is not None and not confirmed.done():
+            confirmed.set_result(not reason.is_failure)
         self._sent()
 
     def _on_disconnect(

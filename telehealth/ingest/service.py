@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from telehealth import log
 from telehealth.clock import ClinicalClock
 from telehealth.config import Settings
-from telehealth.ingest import address, lane, places, seen, slots
+from telehealth.ingest import address, commands, lane, places, seen, slots
 from telehealth.ingest.session import Session
 from telehealth.model.health import Health
 from telehealth.store.db import Database
@@ -20,7 +20,7 @@ from telehealth.store.db import Database
 _log = log.get("ingest")
 #: From the request to stop until whatever is left is abandoned; nothing is lost by it.
 _STOP_SECONDS = 4.0
-#: Of the slots, the one whose process tells devices what was seen.
+#: Of the slots, the one whose process tells devices what was seen, and what they are asked to do.
 _FIRST = places.slot(0)
 #: Speaks for the sessions that are not there yet.
 _START = "start"
@@ -127,10 +127,14 @@ async def run(*, settings: Settings, database: Database, clock: ClinicalClock, h
         telling = group.create_task(
             seen.run(database, clock, live.publish, lambda: keeper.holds(_FIRST)), name="ingest seen"
         )
+        asking = group.create_task(
+            commands.run(database, clock, live.publish_confirmed, lambda: keeper.holds(_FIRST)), name="ingest commands"
+        )
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
             telling.cancel()
+            asking.cancel()
             for worker in service.workers.values():
                 worker.stop()
             await asyncio.wait(lanes, timeout=_STOP_SECONDS)

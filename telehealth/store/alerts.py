@@ -138,6 +138,12 @@ async def page(
     return _alerts(await connection.fetch(sql("alerts.page_of_actor"), *rest))
 
 
+async def handled_automatically(connection: Connection, ward_id: int, *, since: datetime) -> int:
+    """How many alerts of a ward were handled automatically since a clinical time, and still are."""
+    count: int = await connection.fetchval(sql("alerts.handled_automatically"), ward_id, since)
+    return count
+
+
 async def many(connection: Connection, alert_ids: Sequence[int]) -> list[Alert]:
     """Those of the given alerts that the actor may see."""
     return _alerts(await connection.fetch(sql("alerts.many"), list(alert_ids)))

@@ -7,8 +7,20 @@ from typing import Any
 
 from aiohttp import web
 
+from alerts import explanation
 from telehealth.store import alerts, board, residents_view
-from telehealth.web import access, formats, keys, parse, replies, requests, residents_json, rows, schemas
+from telehealth.web import (
+    access,
+    explanation_models,
+    formats,
+    keys,
+    parse,
+    replies,
+    requests,
+    residents_json,
+    rows,
+    schemas,
+)
 from telehealth.web.api_wards import reply
 from telehealth.web.operations import operation
 
@@ -43,7 +55,7 @@ async def alert_list(request: web.Request) -> web.Response:
     return reply({"items": [rows.alert(one) for one in page], "next": more})
 
 
-@operation(schemas.AlertDetail, tag="alerts")
+@operation(explanation_models.AlertDetail, tag="alerts")
 async def alert(request: web.Request) -> web.Response:
     """One alert with its evidence, episodes and history."""
     alert_id = request.match_info["alert_id"]
@@ -64,6 +76,7 @@ def detail(found: alerts.Detail) -> Json:
     return {
         **rows.alert(found.alert),
         "evidence": found.alert.evidence,
+        "explanation": explanation.explain(found.alert.rule, found.alert.evidence, provisional=found.alert.provisional),
         "episodes": [
             {
                 "started_at": formats.iso(one.started_at),
@@ -89,7 +102,7 @@ def detail(found: alerts.Detail) -> Json:
     }
 
 
-@operation(schemas.AlertDetail, body=requests.Acknowledge, tag="alerts", refusals=(409,), repeatable=True)
+@operation(explanation_models.AlertDetail, body=requests.Acknowledge, tag="alerts", refusals=(409,), repeatable=True)
 async def acknowledge_alert(request: web.Request) -> web.Response:
     """Take an alert on.
 
@@ -100,7 +113,7 @@ async def acknowledge_alert(request: web.Request) -> web.Response:
     return reply(await replies.once(request, lambda: acknowledge(request, asked.note)))
 
 
-@operation(schemas.AlertDetail, body=requests.Resolve, tag="alerts", refusals=(409,), repeatable=True)
+@operation(explanation_models.AlertDetail, body=requests.Resolve, tag="alerts", refusals=(409,), repeatable=True)
 async def resolve_alert(request: web.Request) -> web.Response:
     """Finish with an alert, saying what it turned out to be.
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from telehealth.store import alerts, board
 from telehealth.store.db import Connection
 from telehealth.web import formats, rows
 from telehealth.web.rows import Json
 
+#: How far back what was handled automatically is counted.
+LATELY = timedelta(hours=24)
 #: More open alerts than this on one ward are not listed one by one.
 MOST_ALERTS = 5000
 
@@ -20,6 +22,11 @@ async def build(connection: Connection, ward_id: int, *, now: datetime) -> Json:
     open_alerts = await alerts.open_of_ward(connection, ward_id, limit=MOST_ALERTS)
     found = await rows_of(connection, ward_id, now=now, open_alerts=open_alerts)
     return assemble(ward, found, open_alerts, now)
+
+
+async def automatic(connection: Connection, ward_id: int, *, now: datetime) -> int:
+    """How many of the ward's alerts were handled automatically of late: cleared before anybody had to act."""
+    return await alerts.handled_automatically(connection, ward_id, since=now - LATELY)
 
 
 def assemble(ward: Json, found: Sequence[Json], open_alerts: Sequence[alerts.Alert], now: datetime) -> Json:

@@ -120,7 +120,14 @@ class Hub:
         for ward_id in wards:
             if (watched := self._watched.get(ward_id)) is not None:
                 snap = {"t": "snap", "epoch": self.epoch, "seq": self.seq, "ward": ward_id}
-                one.whole({**snap, "board": watched.board(self._clock.now()), "held": watched.held})
+                one.whole(
+                    {
+                        **snap,
+                        "board": watched.board(self._clock.now()),
+                        "held": watched.held,
+                        "automatic": watched.automatic,
+                    }
+                )
         for resident_id, ward_id in residents.items():
             watched = self._watched.get(ward_id)
             row = None if watched is None else watched.rows.get(resident_id)
@@ -143,6 +150,7 @@ class Hub:
                 now = self._clock.now()
                 watched.begin(await boards.rows_of(connection, ward_id, now=now, open_alerts=found), found)
                 watched.count(await held.count(connection, ward_id))
+                watched.count_automatic(await boards.automatic(connection, ward_id, now=now))
             self._watched[ward_id] = watched
 
     # Work --------------------------------------------------------------------------------------
@@ -267,6 +275,7 @@ class Hub:
                 changes = watched.compare(loaded, found, only)
                 if only is None:
                     changes.held = watched.count(await held.count(connection, ward_id))
+                changes.automatic = watched.count_automatic(await boards.automatic(connection, ward_id, now=now))
                 self._tell_changes(ward_id, watched, changes)
 
     async def _affected(self, connection: db.Connection, residents: set[int]) -> dict[int, set[int] | None]:

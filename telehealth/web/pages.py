@@ -35,6 +35,7 @@ async def ward_board(request: web.Request) -> web.StreamResponse:
     async with access.opened(request, "board.open", kind="ward", object_id=ward_id) as view:
         found = await boards.build(view.connection, access.key(ward_id), now=now)
         view.ward_id = found["ward"]["id"]
+        automatic = await boards.automatic(view.connection, found["ward"]["id"], now=now)
         context = await render.frame(request, view)
     order = "fixed" if request.query.get("order") == "fixed" else "worst"
     if order == "fixed":
@@ -42,24 +43,41 @@ async def ward_board(request: web.Request) -> web.StreamResponse:
     return render.page(
         request,
         "board.html",
-        {**context, "board": found, "ward": found["ward"], "order": order, "simulated": found["ward"]["simulated"]},
+        {
+            **context,
+            "board": found,
+            "ward": found["ward"],
+            "order": order,
+            "automatic": automatic,
+            "simulated": found["ward"]["simulated"],
+        },
     )
 
 
 async def ward_alerts(request: web.Request) -> web.StreamResponse:
     """The alert queue of a ward."""
     ward_id = request.match_info["ward_id"]
-    show = "all" if request.query.get("show") == "all" else "open"
+    asked = request.query.get("show", "")
+    show = asked if asked in ("all", "automatic") else "open"
     async with access.opened(request, "alert.queue", kind="ward", object_id=ward_id) as view:
         ward = boards.ward_json(await board.ward(view.connection, access.key(ward_id)))
         view.ward_id = ward["id"]
         if show == "open":
             found = await alerts.open_of_ward(view.connection, ward["id"], limit=boards.MOST_ALERTS)
         else:
-            found = await alerts.page(view.connection, ward_id=ward["id"], limit=_NEWEST)
+            handling = "automatic" if show == "automatic" else None
+            found = await alerts.page(view.connection, ward_id=ward["id"], handling=handling, limit=_NEWEST)
+        automatic = await boards.automatic(view.connection, ward["id"], now=request.app[keys.CLOCK].now())
         context = await render.frame(request, view)
     listed = [rows.alert(one) for one in rows.by_urgency(found)]
-    more = {"ward": ward, "alerts": listed, "show": show, "outcomes": OUTCOMES, "simulated": ward["simulated"]}
+    more = {
+        "ward": ward,
+        "alerts": listed,
+        "show": show,
+        "automatic": automatic,
+        "outcomes": OUTCOMES,
+        "simulated": ward["simulated"],
+    }
     return render.page(request, "alerts.html", {**context, **more})
 
 

@@ -20,6 +20,7 @@ from telehealth.web import (
     keyed,
     keys,
     measures,
+    opinions,
     render,
     requests,
     residents_json,
@@ -33,6 +34,8 @@ Json = dict[str, Any]
 _HOURS = (24, 72, 168, 336)
 _TABLE = 500
 _NEWEST_ALERTS = 20
+#: How far back what was handled automatically is listed.
+_LATELY = timedelta(days=7)
 #: A clock that is this much ahead is believed.
 _AHEAD = timedelta(seconds=60)
 
@@ -66,6 +69,7 @@ async def _content(request: web.Request, view: access.Opened, resident_id: str, 
     found = await api_residents.opened_resident(view, resident_id, now)
     row, open_alerts = await api_residents.row_of(view.connection, found, now)
     closed = await alerts.page(view.connection, resident_id=found["id"], open=False, limit=_NEWEST_ALERTS)
+    automatic = await alerts.page(view.connection, resident_id=found["id"], handling="automatic", limit=_NEWEST_ALERTS)
     since = now - timedelta(hours=hours)
     history = await residents_view.history(view.connection, found["id"], since=since, until=now)
     taken = await residents_view.recent(view.connection, found["id"], since=since, until=now + _AHEAD, limit=_TABLE + 1)
@@ -80,6 +84,8 @@ async def _content(request: web.Request, view: access.Opened, resident_id: str, 
         "row": row,
         "columns": rows.columns([] if row is None else [row]),
         "alerts": [rows.alert(one) for one in [*open_alerts, *closed]],
+        "automatic": [rows.alert(one) for one in automatic if one.changed_at >= now - _LATELY],
+        "opinions": await opinions.of(view.connection, found["id"], found["zone"], now=now) if row else [],
         "trends": trends.build(found["id"], found["zone"], history, since=since, until=now, now=now),
         "table": {"rows": [residents_json.table_row(g) for g in taken[:_TABLE]], "more": len(taken) > _TABLE},
         "keyed": keyed.blank(found["zone"], now),

@@ -15,7 +15,7 @@ from alerts import lifecycle
 Priority = Literal["high", "medium", "low"]
 Kind = Literal["physiological", "technical"]
 Condition = Literal["active", "cleared", "withdrawn"]
-Handling = Literal["new", "acknowledged", "snoozed", "escalated", "resolved"]
+Handling = Literal["new", "acknowledged", "snoozed", "escalated", "resolved", "automatic"]
 #: Checked by the store, which owns the list.
 Outcome = Annotated[str, Field(max_length=40, json_schema_extra={"enum": list(lifecycle.OUTCOMES)})]
 Key = Annotated[int, Field(ge=1, lt=2**63)]
@@ -216,12 +216,6 @@ class AlertEvent(Given):
     priority: Priority | None
     note: str | None
     outcome: str | None
-
-
-class AlertDetail(Alert):
-    evidence: Json
-    episodes: list[Episode]
-    events: list[AlertEvent]
 
 
 class Resident(Given):

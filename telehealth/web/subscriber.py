@@ -33,6 +33,7 @@ class _Waiting:
     removed: set[int] = field(default_factory=set)
     device_alerts: list[Json] | None = None
     held: int | None = None
+    automatic: int | None = None
 
 
 @dataclass(eq=False)
@@ -87,6 +88,8 @@ class Subscriber:
             waiting.device_alerts = changes.device_alerts
         if changes.held is not None:
             waiting.held = changes.held
+        if changes.automatic is not None:
+            waiting.automatic = changes.automatic
         self._wake.set()
 
     def resident(self, resident_id: int, row: Json | None, alerts: list[Json]) -> None:
@@ -125,6 +128,8 @@ class Subscriber:
                 message["device_alerts"] = waiting.device_alerts
             if waiting.held is not None:
                 message["held"] = waiting.held
+            if waiting.automatic is not None:
+                message["automatic"] = waiting.automatic
             messages.append(message)
         messages += [{**message, "seq": seq, "at": at} for message in self._residents.values()]
         if self._tick is not None:

@@ -25,9 +25,12 @@ class Changes:
     alerts: set[int]
     #: How many readings of the ward wait for a person, if that is another number than before.
     held: int | None = None
+    #: How many alerts were handled automatically of late, if that is another number than before.
+    automatic: int | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.rows or self.removed or self.device_alerts is not None or self.held is not None)
+        counts = (self.device_alerts, self.held, self.automatic)
+        return bool(self.rows or self.removed or any(count is not None for count in counts))
 
 
 @dataclass
@@ -39,6 +42,8 @@ class Watched:
     alerts: dict[int, Alert] = field(default_factory=dict)
     #: How many readings of the ward wait for a person.
     held: int = 0
+    #: How many of its alerts were handled automatically of late.
+    automatic: int = 0
     _device_alerts: list[Json] = field(default_factory=list)
 
     def board(self, now: datetime) -> Json:
@@ -77,6 +82,11 @@ class Watched:
         """Take a later count of what is held as known; None: it is as known."""
         known, self.held = self.held, held
         return None if held == known else held
+
+    def count_automatic(self, automatic: int) -> int | None:
+        """The same of what was handled automatically."""
+        known, self.automatic = self.automatic, automatic
+        return None if automatic == known else automatic
 
     def learn(self, alert: Alert) -> What | None:
         """Take the present state of an alert as known; what that means, or None if it is as known."""

@@ -72,6 +72,7 @@ class BoardIsland extends Component<BoardPage & { csrf?: string }, PageState> {
       if (message.device_alerts) this.ward.deviceAlerts = message.device_alerts;
     } else if (message.t === "event") this.event(message.alert, message.what, message.replayed);
     if ("held" in message && message.held !== undefined) this.countHeld(message.held);
+    if ("automatic" in message && message.automatic !== undefined) this.countAutomatic(message.automatic);
     if (message.t === "snap") this.forget();
     this.changed();
   }
@@ -82,6 +83,13 @@ class BoardIsland extends Component<BoardPage & { csrf?: string }, PageState> {
     if (place) place.textContent = held ? ` (${held}${held >= MOST_HELD ? "+" : ""})` : "";
     if (this.held !== null && held > this.held) this.news.push("more readings are held");
     this.held = held;
+  }
+
+  /** What cleared itself and was left to the service: in the line below the board, which the server drew. */
+  private countAutomatic(automatic: number): void {
+    const place = document.getElementById("automatic-count");
+    if (place) place.textContent = `${automatic} ${automatic === 1 ? "alert" : "alerts"}`;
+    document.getElementById("automatic")?.toggleAttribute("hidden", automatic === 0);
   }
 
   /** After a snapshot: what it no longer shows as new is not new; what it shows as high is known. */

@@ -2,7 +2,7 @@
 export type Priority = "high" | "medium" | "low";
 export type Kind = "physiological" | "technical";
 export type Condition = "active" | "cleared" | "withdrawn";
-export type Handling = "new" | "acknowledged" | "snoozed" | "escalated" | "resolved";
+export type Handling = "new" | "acknowledged" | "snoozed" | "escalated" | "resolved" | "automatic";
 export type Band = "low" | "low-medium" | "medium" | "high";
 
 export interface Latest {
@@ -143,7 +143,8 @@ export interface BoardPage {
 export interface QueuePage {
   ward: Ward;
   alerts: Alert[];
-  show: "open" | "all";
+  show: "open" | "all" | "automatic";
+  automatic: number;
   outcomes: Outcome[];
   may_care: boolean;
   csrf: string;
@@ -222,9 +223,9 @@ export interface ResidentPage {
 
 export type FromServer =
   | { t: "hello"; epoch: string; seq: number; server_time: string }
-  | { t: "snap"; epoch: string; seq: number; ward: number; board: Board; held: number }
+  | { t: "snap"; epoch: string; seq: number; ward: number; board: Board; held: number; automatic: number }
   | { t: "snap"; epoch: string; seq: number; resident: number; row: Row; alerts: Alert[] }
-  | { t: "d"; seq: number; ward: number; at: string; rows: Row[]; removed: number[]; device_alerts?: Alert[]; held?: number }
+  | { t: "d"; seq: number; ward: number; at: string; rows: Row[]; removed: number[]; device_alerts?: Alert[]; held?: number; automatic?: number }
   | { t: "d"; seq: number; resident: number; at: string; row: Row; alerts: Alert[] }
   | { t: "event"; seq: number; ward: number; alert: Alert; what: "raised" | "changed" | "closed"; replayed: boolean }
   | { t: "refused"; seq: number; wards: number[]; residents: number[] }

@@ -14,6 +14,10 @@ interface State {
   failed: string;
 }
 
+/** The same words as in templates/alerts.html. */
+const ORDER = { open: "Worst first", all: "Open ones first, worst first", automatic: "Back to normal before anybody had to act; nobody has acknowledged these" };
+const NONE = { open: "No alert is open on this ward.", all: "There has been no alert on this ward.", automatic: "Nothing has been handled automatically on this ward." };
+
 class QueueIsland extends Component<QueuePage, State> {
   private alerts = new Map(this.props.alerts.map((alert) => [alert.id, alert]));
   private shown = this.props.alerts.map((alert) => alert.id);
@@ -62,7 +66,8 @@ class QueueIsland extends Component<QueuePage, State> {
   }
 
   private wanted(): number[] {
-    const listed = [...this.alerts.values()].filter((alert) => alert.open || this.props.show === "all");
+    const { show } = this.props;
+    const listed = [...this.alerts.values()].filter((alert) => (show === "automatic" ? alert.handling === "automatic" : alert.open || show === "all"));
     return listed.sort(worstFirst).map((alert) => alert.id);
   }
 
@@ -77,7 +82,7 @@ class QueueIsland extends Component<QueuePage, State> {
   };
 
   override render() {
-    const { ward, show, csrf } = this.props;
+    const { ward, show, csrf, automatic } = this.props;
     const { step, said, urgent, failed } = this.state;
     const wanted = this.wanted();
     const present = new Set(this.shown);
@@ -116,6 +121,9 @@ class QueueIsland extends Component<QueuePage, State> {
                 <a class="th-plain-button" href={`${here}?show=all`} aria-current={show === "all" ? "true" : undefined}>
                   All, newest 200
                 </a>
+                <a class="th-plain-button" href={`${here}?show=automatic`} aria-current={show === "automatic" ? "true" : undefined}>
+                  Handled automatically{automatic > 0 && ` (${automatic} in 24hr)`}
+                </a>
               </div>
               <button
                 type="button"
@@ -129,7 +137,7 @@ class QueueIsland extends Component<QueuePage, State> {
                 {fresh ? `${fresh} new – show` : "Order changed – show"}
               </button>
             </div>
-            <p class="th-quiet">{show === "all" ? "Open ones first, worst first" : "Worst first"}</p>
+            <p class="th-quiet">{ORDER[show]}</p>
           </div>
           <div role="status">{said && <p class="th-notice">{said}</p>}</div>
           <div role="alert">
@@ -137,7 +145,7 @@ class QueueIsland extends Component<QueuePage, State> {
             {failed && <p class="th-problem">{failed}</p>}
           </div>
           {this.shown.length === 0 ? (
-            <p class="th-card">{show === "all" ? "There has been no alert on this ward." : "No alert is open on this ward."}</p>
+            <p class="th-card">{NONE[show]}</p>
           ) : (
             <ul
               class="th-queue th-dims"

@@ -28,7 +28,7 @@ export function Chip({ priority, kind, condition }: { priority: Priority; kind: 
 
 /** "not acknowledged", "acknowledged", "back to normal, not acknowledged", ... */
 export function handled(alert: Pick<Alert | RowAlert, "condition" | "handling">): string {
-  const words = alert.handling === "new" ? "not acknowledged" : alert.handling;
+  const words = alert.handling === "new" ? "not acknowledged" : alert.handling === "automatic" ? "handled automatically" : alert.handling;
   if (alert.condition === "cleared") return `back to normal, ${words}`;
   if (alert.condition === "withdrawn") return `withdrawn, ${words}`;
   return words;

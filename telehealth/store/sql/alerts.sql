@@ -62,6 +62,11 @@ SELECT a.id, a.organisation_id, a.ward_id, a.resident_id, a.device_pk, a.rule, a
 FROM alert a LEFT JOIN resident r ON r.id = a.resident_id LEFT JOIN device d ON d.id = a.device_pk
 WHERE a.id = $1::bigint;
 
+-- name: handled_automatically
+-- How many alerts of ward $1 cleared since $2 before anybody handled them, by rules that leave that to the service.
+SELECT count(*)::integer AS alerts FROM alert a
+WHERE a.ward_id = $1::bigint AND a.handling = 'automatic' AND a.changed_at >= $2::timestamptz;
+
 -- name: many
 -- Several alerts by id, for those who heard that they changed.
 SELECT a.id, a.organisation_id, a.ward_id, a.resident_id, a.device_pk, a.rule, a.kind, a.priority, a.condition,

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from telehealth import errors as service_errors
 from telehealth.model import secrets
-from telehealth.web import errors, openapi, operations, requests, routes, schemas
+from telehealth.web import errors, explanation_models, openapi, operations, requests, routes, schemas
 from tests.integration.web.conftest import NOW, Server, World, alert, observe, token
 from tests.support import world
 
@@ -63,7 +63,7 @@ async def test_answers_are_as_documented(server: Server, people: World) -> None:
         f"/residents/{people.anna.id}/readings": schemas.Readings,
         f"/residents/{people.anna.id}/trends": schemas.Trends,
         "/alerts": schemas.Alerts,
-        f"/alerts/{people.anna_alert}": schemas.AlertDetail,
+        f"/alerts/{people.anna_alert}": explanation_models.AlertDetail,
         "/devices": schemas.Devices,
         "/devices/north-1": schemas.Device,
     }
