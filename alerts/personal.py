@@ -7,6 +7,7 @@ time can be told and judged again.
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -14,6 +15,7 @@ from typing import Any, Literal
 
 from alerts import errors, pathways, rules
 from alerts.kinds.base import Assessment
+from alerts.pathways.entry import known
 from alerts.pathways.model import Pathway
 
 #: The rule under which the SpO2 scale is changed; its field is "scale".
@@ -91,6 +93,7 @@ def change(before: Rules, pathway: Pathway, wanted: Iterable[Change], signed: Si
         raise errors.RuleError("changes", f"must be 1 to {MOST_CHANGES}")
     scale = _scale(before, changes)
     kept = {(one.rule, one.field): one for one in before.overrides}
+    own = frozenset(kept)
     for one in changes:
         _note(kept, one, signed)
     if scale != before.scale:
@@ -106,14 +109,25 @@ def change(before: Rules, pathway: Pathway, wanted: Iterable[Change], signed: Si
         entries = _entries(before.rule_set)
         usual = _entries(pathways.compile(pathway, spo2_scale=scale))
         for one in changes:
-            _apply(entries, usual, one, signed)
-    after = rules.RuleSet.from_json(
-        {"pathway": before.rule_set.pathway, "version": before.rule_set.version, "rules": list(entries.values())}
-    )
+            _apply(entries, usual, one, signed, own)
+    after = _checked(before, entries)
     _refer(after)
-    if after == before.rule_set and scale == before.scale:
+    if after == before.rule_set and scale == before.scale and overrides == before.overrides:
         raise errors.RuleError("changes", "change nothing: these are the rules in force")
     return Rules(after, scale, overrides)
+
+
+def _checked(before: Rules, entries: Mapping[str, dict[str, Any]]) -> rules.RuleSet:
+    """The rule set of entries; what is wrong is named by rule and field."""
+    document = {"pathway": before.rule_set.pathway, "version": before.rule_set.version}
+    try:
+        return rules.RuleSet.from_json({**document, "rules": list(entries.values())})
+    except errors.RuleError as error:
+        place = re.match(r"rules\[(\d+)\]", error.field)
+        if place is None:
+            raise
+        key = list(entries)[int(place[1])]
+        raise errors.RuleError(key + error.field[place.end() :], error.problem) from None
 
 
 def differing(now: Rules, pathway: Pathway) -> dict[tuple[str, str], Any]:
@@ -173,12 +187,17 @@ def _note(kept: dict[tuple[str, str | None], Override], one: Change, signed: Sig
 
 
 def _apply(
-    entries: dict[str, dict[str, Any]], usual: dict[str, dict[str, Any]], one: Change, signed: Signature
+    entries: dict[str, dict[str, Any]],
+    usual: dict[str, dict[str, Any]],
+    one: Change,
+    signed: Signature,
+    own: frozenset[tuple[str, str | None]],
 ) -> None:
+    """own: what is personal already, which may be signed again as it is."""
     if one.rule == SCALE:
         return
     if one.how == "leave_out":
-        if entries.pop(one.rule, None) is None:
+        if entries.pop(one.rule, None) is None and (one.rule, None) not in own:
             raise errors.RuleError(one.rule, "is not a rule of this resident")
         return
     if one.how == "back":
@@ -187,8 +206,10 @@ def _apply(
     entry = entries.get(one.rule)
     if entry is None:
         raise errors.RuleError(one.rule, "is not a rule of this resident")
-    if one.field is None or one.field in _FIXED or one.field not in entry:
+    if one.field is None or one.field in _FIXED or one.field not in known(entry["kind"]):
         raise errors.RuleError(f"{one.rule}.{one.field}", "is not a field that can be changed for one resident")
+    if entry.get(one.field) == one.value and (one.rule, one.field) not in own:
+        raise errors.RuleError(f"{one.rule}.{one.field}", "is that already: nothing is changed")
     entry[one.field] = one.value
     _mark(entry, f"{one.field} set for this resident by {signed.by}: {signed.why}")
 
@@ -198,12 +219,17 @@ def _back(entries: dict[str, dict[str, Any]], usual: dict[str, dict[str, Any]], 
         raise errors.RuleError(one.rule, "is not a rule of the pathway")
     if one.field is None or one.rule not in entries:
         entries[one.rule] = dict(usual[one.rule])
-    elif one.field in usual[one.rule] and one.field not in _FIXED:
-        entries[one.rule][one.field] = usual[one.rule][one.field]
-        if all(entries[one.rule].get(f) == v for f, v in usual[one.rule].items() if f not in _FIXED):
-            entries[one.rule] = dict(usual[one.rule])
-    else:
+        return
+    entry = entries[one.rule]
+    if one.field in _FIXED or one.field not in known(entry["kind"]):
         raise errors.RuleError(f"{one.rule}.{one.field}", "is not a field of this rule")
+    if one.field in usual[one.rule]:
+        entry[one.field] = usual[one.rule][one.field]
+    else:
+        entry.pop(one.field, None)
+    _unmark(entry, one.field)
+    if all(entry.get(f) == usual[one.rule].get(f) for f in {*entry, *usual[one.rule]} - _FIXED):
+        entries[one.rule] = dict(usual[one.rule])
 
 
 def _lay_on(entries: dict[str, dict[str, Any]], overrides: Sequence[Override]) -> None:
@@ -220,9 +246,13 @@ def _lay_on(entries: dict[str, dict[str, Any]], overrides: Sequence[Override]) -
 
 def _mark(entry: dict[str, Any], said: str) -> None:
     """Where the numbers come from now: what is personal first."""
-    field = said.partition(" ")[0]
-    parts = [p for p in str(entry.get("source", "")).split("; ") if not p.startswith(f"{field} set for this resident")]
-    entry["source"] = "; ".join([said[:240], *parts])[:500]
+    _unmark(entry, said.partition(" ")[0])
+    entry["source"] = f"{said[:240].replace('; ', ', ')}; {entry['source']}"[:500]
+
+
+def _unmark(entry: dict[str, Any], field: str) -> None:
+    parts = str(entry.get("source", "")).split("; ")
+    entry["source"] = "; ".join(part for part in parts if not part.startswith(f"{field} set for this resident"))
 
 
 def _refer(after: rules.RuleSet) -> None:

@@ -232,7 +232,7 @@ def _profiles(rule: engine.Rule) -> list[Json]:
     limits = ("red_low", "amber_low", "amber_high", "red_high")
     return [
         {
-            "from": one.get("from"),
+            "since": one.get("from"),
             "to": one.get("to"),
             "text": ", ".join(
                 f"{plain.label(name).lower()} {_value(rule, name, one[name])}"

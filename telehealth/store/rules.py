@@ -23,6 +23,8 @@ from telehealth.store.queries import sql
 
 MOST_VERSIONS = 500
 
+_CHANGED = "the rules were changed by somebody else meanwhile: look at them again"
+
 
 async def at(connection: Connection, resident_id: int, moment: datetime) -> Version:
     """The version in force at a moment. NotFound before the first one."""
@@ -152,9 +154,9 @@ async def change(
 
     expected: the version that was looked at. Conflict if there is another by now. Invalid as propose.
     """
+    if expected is not None and (await newest(connection, resident_id)).id != expected:
+        raise Conflict(_CHANGED)
     before, after = await propose(connection, resident_id, changes, why=why, review_on=review_on, actor=actor, now=now)
-    if expected is not None and before.id != expected:
-        raise Conflict("the rules were changed by somebody else meanwhile: look at them again")
     valid_from = max(now, before.valid_from)
     try:
         async with connection.transaction():
@@ -172,7 +174,7 @@ async def change(
                 now,
             )
     except asyncpg.UniqueViolationError:
-        raise Conflict("the rules were changed by somebody else meanwhile: look at them again") from None
+        raise Conflict(_CHANGED) from None
     await residents.refold(connection, resident_id, valid_from, "rules", now)
     await audit.write(
         connection,
@@ -181,6 +183,7 @@ async def change(
         object_kind="resident",
         object_id=resident_id,
         resident_id=resident_id,
+        ward_id=await connection.fetchval(sql("rules.place"), resident_id),
         detail={"version": made, "rules": sorted({one.rule for one in changes})},
     )
     return await newest(connection, resident_id)

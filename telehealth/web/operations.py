@@ -216,6 +216,7 @@ _TAGS = {
     "staff": "Who is asking",
     "wards": "Virtual wards and their boards",
     "residents": "Residents and their readings",
+    "rules": "Rules of residents: in force, their history, changing them",
     "alerts": "Alerts and their handling",
     "devices": "Devices",
     "quarantine": "What devices sent that was refused or is held",

@@ -28,6 +28,7 @@ NOTICES = {
     "chosen": "The value is chosen. The others are struck.",
     "tried": "It was tried again; the outcome is below.",
     "dismissed": "Dismissed.",
+    "rules": "The rules are changed. They are in force from now on.",
 }
 
 
