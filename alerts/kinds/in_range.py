@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self
@@ -13,17 +14,25 @@ from alerts.kinds.base import Finding, Keep, Refusal, Told, View
 Band = Literal["below_3.0", "below_3.9", "in_range", "above_10.0", "above_13.9"]
 Side = Literal["above", "below"]
 
-#: In words, and where its readings are counted in a day's entry.
-_BANDS: dict[Band, tuple[str, int]] = {
-    "below_3.0": ("below 3.0 mmol/L", 2),
-    "below_3.9": ("below 3.9 mmol/L", 3),
-    "in_range": ("in range (3.9 to 10.0 mmol/L)", 1),
-    "above_10.0": ("above 10.0 mmol/L", 4),
-    "above_13.9": ("above 13.9 mmol/L", 5),
+_BANDS: dict[Band, str] = {
+    "below_3.0": "below 3.0 mmol/L",
+    "below_3.9": "below 3.9 mmol/L",
+    "in_range": "in range (3.9 to 10.0 mmol/L)",
+    "above_10.0": "above 10.0 mmol/L",
+    "above_13.9": "above 13.9 mmol/L",
 }
 _TINY = 1e-9
 #: (day, readings, below 3.0, below 3.9, above 10.0, above 13.9)
 Entry = tuple[int, ...]
+_READINGS, _BELOW_3_0, _BELOW_3_9, _ABOVE_10_0, _ABOVE_13_9 = map(operator.itemgetter, range(1, 6))
+#: Whose counts make the band's: of the first, less those of the others.
+_COLUMNS = {
+    "below_3.0": (_BELOW_3_0,),
+    "below_3.9": (_BELOW_3_9,),
+    "in_range": (_READINGS, _BELOW_3_9, _ABOVE_10_0),
+    "above_10.0": (_ABOVE_10_0,),
+    "above_13.9": (_ABOVE_13_9,),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,11 +61,11 @@ class InRange(base.Assessment):
 
     @property
     def title(self) -> str:
-        return f"Time {_BANDS[self.band][0]}"
+        return f"Time {_BANDS[self.band]}"
 
     def assess(self, view: View) -> Finding | Refusal:
         entries = self._entries(view)
-        readings = sum([entry[1] for entry in entries])
+        readings = sum(map(_READINGS, entries))
         if readings < self._needed - _TINY:
             needed = int(self._needed) + (self._needed > int(self._needed))
             when = f"in the {self.window_days} whole days before today"
@@ -74,24 +83,30 @@ class InRange(base.Assessment):
         """Readings."""
         return self.coverage * self.window_days * 1440 / self.reading_minutes
 
-    def _entries(self, view: View) -> list[Entry]:
-        first = view.day - self.window_days
-        return [entry for entry in view.bands(self.code) if first <= entry[0] < view.day]
+    def _entries(self, view: View) -> Sequence[Entry]:
+        entries = view.bands(self.code)
+        start, stop = 0, len(entries)
+        while stop and entries[stop - 1][0] >= view.day:
+            stop -= 1
+        while start < stop and entries[start][0] < view.day - self.window_days:
+            start += 1
+        return entries[start:stop]
 
     def _counted(self, entries: Sequence[Entry]) -> int:
-        if self.band == "in_range":
-            return sum([entry[1] - entry[3] - entry[4] for entry in entries])
-        column = _BANDS[self.band][1]
-        return sum([entry[column] for entry in entries])
+        plus, *minus = _COLUMNS[self.band]
+        counted: int = sum(map(plus, entries))
+        for column in minus:
+            counted -= sum(map(column, entries))
+        return counted
 
     def tell(self, view: View, finding: Finding) -> Told:
         entries = self._entries(view)
-        readings = sum([entry[1] for entry in entries])
+        readings = sum(map(_READINGS, entries))
         inside = self._counted(entries)
         limit = telling.limit_at(finding.level, self.amber, self.red)
         share = telling.figure(100 * inside / readings, 1, self.amber, self.red)
         sentence = (
-            f"Glucose {share} % of the time {_BANDS[self.band][0]}, {inside} of {readings} readings "
+            f"Glucose {share} % of the time {_BANDS[self.band]}, {inside} of {readings} readings "
             f"from {moments.day(view.day - self.window_days)} to {moments.day(view.day - 1)}, "
             f"{'' if finding.level else 'not '}{self.direction} {telling.limit(limit)} %"
         )
@@ -122,7 +137,7 @@ class InRange(base.Assessment):
         lower = telling.lower(self.amber, self.red)
         back = lower - self.hysteresis if self.direction == "above" else lower + self.hysteresis
         return (
-            f"glucose {_BANDS[self.band][0]} for {telling.limit(back)} % of {self.window_days} whole days or "
+            f"glucose {_BANDS[self.band]} for {telling.limit(back)} % of {self.window_days} whole days or "
             f"{'less' if self.direction == 'above' else 'more'}"
         )
 
