@@ -218,7 +218,7 @@ def _profiles(draw: st.DrawFn) -> list[dict[str, Any]]:
     ]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, derandomize=True)
 @given(
     st.lists(st.tuples(_profiles(), st.sampled_from(_ZONES)), min_size=1, max_size=4),
     st.lists(st.tuples(st.integers(0, 3), st.integers(0, 5 * 96 * 15), st.sampled_from([90, 101, 111, 121, 126, 131]))),
