@@ -77,7 +77,7 @@ class Baseline(base.Assessment):
             after = day
         return newest
 
-    def _usual_days(self, view: View, days: Sequence[Day]) -> list[Day]:
+    def _usual_days(self, view: View, days: Sequence[Day]) -> Sequence[Day]:
         last = view.day - self.skip_days
         return daily.usual_days(days, last - self.baseline_days + 1, last, self.min_days)
 

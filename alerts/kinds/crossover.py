@@ -51,7 +51,7 @@ class Crossover(base.Assessment):
 
     def tell(self, view: View, finding: Finding) -> Told:
         first = view.day - daily.MOST_DAYS + 1
-        days = [entry for entry in view.days(self.code) if first <= entry.day <= view.day]
+        days = daily.between(view.days(self.code), first, view.day)
         points = daily.points(days, first, view.day)
         fast, slow = statistics.decayed(points, self.fast_days), statistics.decayed(points, self.slow_days)
         by = daily.finer(self.code, finding.signal, self.amber, self.red)

@@ -53,7 +53,7 @@ class Cusum(base.Assessment):
         usual = statistics.usual([entry.median for entry in usual_days], self.floor)
         return self.judged(self._sums(run, usual)[-1])
 
-    def _usual_days(self, view: View, days: Sequence[Day]) -> list[Day]:
+    def _usual_days(self, view: View, days: Sequence[Day]) -> Sequence[Day]:
         last = view.day - self.run_days
         return daily.usual_days(days, last - self.baseline_days + 1, last, self.min_days)
 
@@ -64,7 +64,7 @@ class Cusum(base.Assessment):
         days = view.days(self.code)
         usual_days = self._usual_days(view, days)
         usual = statistics.usual([entry.median for entry in usual_days], self.floor)
-        run = [entry for entry in days if view.day - self.run_days < entry.day <= view.day]
+        run = daily.between(days, view.day - self.run_days + 1, view.day)
         sums = self._sums([(entry.day, entry.median) for entry in run], usual)
         start = len(sums) - 1
         while start > 0 and sums[start - 1] > 0:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bisect
+import operator
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -16,6 +18,7 @@ DIRECTIONS: tuple[Direction, ...] = ("rise", "fall")
 MOST_DAYS = 60
 #: Inputs told at most; more go into the numbers.
 MOST_INPUTS = 40
+_DAY = operator.itemgetter(0)
 
 
 # Fields -------------------------------------------------------------------------------------------
@@ -55,18 +58,24 @@ def resolution(code: str) -> float:
 # Days ---------------------------------------------------------------------------------------------
 
 
+def between(days: Sequence[Day], first: int, last: int) -> Sequence[Day]:
+    """The days from first to last, both included."""
+    start = bisect.bisect_left(days, first, key=_DAY)
+    return days[start : bisect.bisect_right(days, last, start, key=_DAY)]
+
+
 def points(days: Sequence[Day], first: int, last: int) -> list[statistics.Point]:
     """(day, median) of the days from first to last, both included."""
-    return [(entry.day, entry.median) for entry in days if first <= entry.day <= last]
+    return [(entry.day, entry.median) for entry in between(days, first, last)]
 
 
-def usual_days(days: Sequence[Day], first: int, last: int, least: int) -> list[Day]:
+def usual_days(days: Sequence[Day], first: int, last: int, least: int) -> Sequence[Day]:
     """The days from first to last, both included, that say what is usual: those without an open episode.
 
     Where fewer than `least` are left, and at least as many had an episode, that has become the usual: all of them.
     Else an episode that outlasts the baseline could never end.
     """
-    window = [entry for entry in days if first <= entry.day <= last]
+    window = between(days, first, last)
     clean = [entry for entry in window if not entry.excluded]
     return window if len(clean) < least <= len(window) - len(clean) else clean
 

@@ -69,7 +69,7 @@ class Slope(base.Assessment):
 
     def tell(self, view: View, finding: Finding) -> Told:
         first = view.day - self.window_days + 1
-        days = [entry for entry in view.days(self.code) if first <= entry.day <= view.day]
+        days = daily.between(view.days(self.code), first, view.day)
         points = daily.points(days, first, view.day)
         line = statistics.theil_sen(points)
         trend = statistics.mann_kendall([value for _, value in points])
