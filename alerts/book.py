@@ -143,7 +143,7 @@ class Page:
 class Desk:
     """The pages of one resident while the fold goes on, and the view that assessments are shown."""
 
-    __slots__ = ("_last", "_level", "_own", "_pages", "at", "day", "keeps", "zone")
+    __slots__ = ("_last", "_level", "_own", "_pages", "_turned", "at", "day", "keeps", "zone")
 
     def __init__(
         self,
@@ -162,6 +162,8 @@ class Desk:
         self._level = open_level
         self.at = 0
         self.day = 0
+        #: Codes of which this moment has the first reading of the local day.
+        self._turned: set[str] = set()
 
     def pages(self) -> dict[str, Page]:
         """As they are now, for a state; the desk goes on with copies."""
@@ -177,11 +179,20 @@ class Desk:
 
     def note(self, at: int, code: str, low: float, high: float, quality: int, excluded: bool) -> None:
         """One more reading, none earlier than those before. NaN: a failed one, which is not kept."""
+        if at != self.at:
+            self._turned.clear()
         self.at, self.day = at, local_day(self.zone, at)
         keep = self.keeps.get(code)
         if keep is not None and low == low and not quality & timeline.POOR:
             sample = Sample(at, low if code in _LESS_IS_WORSE else high, quality)
-            self._page(code).add(code, self.day, sample, excluded, keep)
+            page = self._page(code)
+            if page.day != self.day:
+                self._turned.add(code)
+            page.add(code, self.day, sample, excluded, keep)
+
+    def turned(self, codes: frozenset[str]) -> bool:
+        """Whether this moment has the first reading of the local day of any of these codes."""
+        return not self._turned.isdisjoint(codes)
 
     def exclude(self, code: str) -> None:
         """An episode about this code is open today."""

@@ -7,6 +7,7 @@ any checkpoint, in whatever order they were handed over.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -313,9 +314,10 @@ def _quiet(plan: _Plan, rows: list[_Plain]) -> Result | None:
     desk = book.Desk(plan.subject.zone, kept, {} if state is None else state.pages, last.get, _nothing_open)
     noted: Mapping[str, Keep] = {} if plan.line.paused(plan.piece) else kept
     read: list[str] = []
+    span = _SEVERAL
     for at, code, low, high, quality, live in rows:
         if read and at != desk.at:
-            if _finds(rule_set, desk, read):
+            if _finds(rule_set, desk, read, *span):
                 return None
             read = []
         if midnight is None or at >= midnight:
@@ -332,9 +334,10 @@ def _quiet(plan: _Plan, rows: list[_Plain]) -> Result | None:
             last[code] = [at, low, high, quality, 0]  # red is not quiet
             if code in rule_set.assessed:
                 read.append(code)
+                span = (low, high) if len(read) == 1 else _SEVERAL
         else:
             failed[code] = at
-    if read and _finds(rule_set, desk, read):
+    if read and _finds(rule_set, desk, read, *span):
         return None
     stay, line = plan.line.monitored[plan.piece], plan.line
     cut = line.cuts[plan.piece] if plan.piece < len(line.cuts) else None
@@ -343,8 +346,17 @@ def _quiet(plan: _Plan, rows: list[_Plain]) -> Result | None:
     return Result(plan.subject.resident, (), head, tuple(daily), wake_at, len(rows))
 
 
-def _finds(rule_set: rules.RuleSet, desk: book.Desk, read: list[str]) -> bool:
-    return any(isinstance(found := rule.assess(desk), Finding) and found.level for rule in walk.due(rule_set, read))
+#: What is known of the value where several are read at one moment.
+_SEVERAL = (math.nan, math.nan)
+
+
+def _finds(rule_set: rules.RuleSet, desk: book.Desk, read: list[str], low: float, high: float) -> bool:
+    for watch in rule_set.looking_at(read):
+        if walk.asked(watch, desk, low, high, watched=False):
+            found = watch.rule.assess(desk)
+            if isinstance(found, Finding) and found.level:
+                return True
+    return False
 
 
 def _nothing_open(_: str) -> int:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,9 @@ Sampling = Literal["spot", "continuous"]
 
 #: Readings farther apart than this are judged one by one, whatever the rule calls its sampling.
 CONTINUOUS_SECONDS = 300
+
+#: Combinations of codes read together for which it is kept who looks at them.
+_MOST_KEPT = 1000
 
 APPROVAL = "needs local approval"
 
@@ -124,6 +127,17 @@ class Silence:
 Rule = Threshold | News2 | Silence | Assessment
 
 
+class Watch(NamedTuple):
+    """An assessment and what decides whether it has to be asked, worked out once."""
+
+    rule: Assessment
+    key: str
+    codes: frozenset[str]
+    calm_from: float
+    calm_to: float
+    by_day: bool
+
+
 @dataclass(frozen=True)
 class RuleSet:
     """Checked rules. Keep and reuse the object for one rule version: it caches its columns."""
@@ -171,21 +185,38 @@ class RuleSet:
         return {rule.key: rule for rule in self.rules if isinstance(rule, Assessment)}
 
     @functools.cached_property
-    def in_order(self) -> tuple[Assessment, ...]:
+    def in_order(self) -> tuple[Watch, ...]:
         """The assessments, those that look at other rules last."""
-        return tuple(sorted(self.assessments.values(), key=lambda rule: rule.kind == "combination"))
+        order = sorted(self.assessments.values(), key=lambda rule: rule.kind == "combination")
+        return tuple(Watch(rule, rule.key, frozenset(rule.codes), *rule.calm, rule.by_day) for rule in order)
 
     @functools.cached_property
-    def assessed(self) -> dict[str, tuple[Assessment, ...]]:
+    def assessed(self) -> dict[str, tuple[Watch, ...]]:
         """The assessments by code of the readings that they look at, in order."""
-        every = {code for rule in self.in_order for code in rule.codes}
-        return {code: tuple(rule for rule in self.in_order if code in rule.codes) for code in every}
+        every = {code for watch in self.in_order for code in watch.codes}
+        return {code: tuple(watch for watch in self.in_order if code in watch.codes) for code in every}
+
+    def looking_at(self, read: Sequence[str]) -> tuple[Watch, ...]:
+        """The assessments that look at any of these codes, each once, in order."""
+        if len(read) == 1:
+            return self.assessed[read[0]]
+        key = tuple(read)
+        found = self._looking.get(key)
+        if found is None:
+            if len(self._looking) > _MOST_KEPT:
+                self._looking.clear()
+            found = self._looking[key] = tuple(w for w in self.in_order if not w.codes.isdisjoint(key))
+        return found
+
+    @functools.cached_property
+    def _looking(self) -> dict[tuple[str, ...], tuple[Watch, ...]]:
+        return {}
 
     @functools.cached_property
     def followed(self) -> dict[str, Keep]:
         """Codes whose history the assessments need, and how much of it."""
         found: dict[str, Keep] = {}
-        for rule in self.in_order:
+        for rule in self.assessments.values():
             for code in rule.codes:
                 found[code] = rule.keeps.both(found.get(code, rule.keeps))
         return found

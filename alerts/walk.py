@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from alerts import book, course, judged, reasons, rules, schedule, timeline, tracks
 from alerts.episodes import RANK, Episode, Priority
-from alerts.kinds.base import Assessment, Finding, Keep, Told
+from alerts.kinds.base import Finding, Keep, Told
 from alerts.state import State
 
 DAY_US = schedule.DAY_US
@@ -58,6 +59,7 @@ class Walk:
         self.desk = book.Desk(zone, kept, pages, lambda code: self.last.get(code), self._open_level)
         #: Codes read at this moment, which is assessed when all of it is in.
         self.read: tuple[int, list[str]] | None = None
+        self.span = (math.nan, math.nan)  #: of the value, where one is read
         self._enter(line.piece(start), start)
 
     # Where we are ---------------------------------------------------------------------------------
@@ -155,6 +157,7 @@ class Walk:
             if self.read is None:
                 self.read = (row.at, [])
             self.read[1].append(row.code)
+            self.span = (row.low, row.high) if len(self.read[1]) == 1 else (math.nan, math.nan)
         changed = False
         if row.low != row.low:
             self.failed[row.code] = row.at
@@ -222,9 +225,12 @@ class Walk:
             return
         at, read = self.read
         self.read = None
-        for rule in due(self.rules, read):
+        for watch in self.rules.looking_at(read):
+            track = self.tracks.get(watch.key)
+            if not asked(watch, self.desk, *self.span, watched=track is not None):
+                continue
+            rule = watch.rule
             finding = rule.assess(self.desk)
-            track = self.tracks.get(rule.key)
             if not isinstance(finding, Finding) or (finding.level == 0 and track is None):
                 continue
             sample = [at, finding.signal, 0]
@@ -236,8 +242,8 @@ class Walk:
             if stepped is not None and stepped.get("news"):
                 opened = stepped["open"]
                 stepped["open"] = {**opened, "told": _told(rule.tell(self.desk, finding))}
-            self._put(rule.key, stepped)
-            if rule.key in self.tracks:
+            self._put(watch.key, stepped)
+            if watch.key in self.tracks:
                 for code in rule.codes:
                     self.desk.exclude(code)
         if self.tracks:
@@ -358,12 +364,11 @@ class Walk:
         return tuple(self.episodes), wake(self.monitored, self.rules, self.last, self.cut, timers, end)
 
 
-def due(rule_set: rules.RuleSet, read: list[str]) -> list[Assessment] | tuple[Assessment, ...]:
-    """The assessments that look at any of these codes, each once, those that look at other rules last."""
-    if len(read) == 1:
-        return rule_set.assessed[read[0]]
-    wanted = set(read)
-    return [rule for rule in rule_set.in_order if not wanted.isdisjoint(rule.codes)]
+def asked(watch: rules.Watch, desk: book.Desk, low: float, high: float, *, watched: bool) -> bool:
+    """Whether an assessment can find anything new. low, high: of the only value that was read, else NaN."""
+    if watch.by_day and not desk.turned(watch.codes):
+        return False
+    return watched or not (watch.calm_from <= low and high <= watch.calm_to)
 
 
 def _told(told: Told) -> dict[str, Any]:

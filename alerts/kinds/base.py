@@ -7,6 +7,7 @@ the same view gives the same answer. All signals are oriented so that greater is
 from __future__ import annotations
 
 import abc
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
@@ -108,6 +109,8 @@ class Assessment(abc.ABC):
     """One rule over a history. amber, red: limits of the signal, None is no limit; not both None."""
 
     kind: ClassVar[str]
+    #: What it finds changes only with the local day: it is asked at the first reading of one.
+    by_day: ClassVar[bool] = False
 
     name: str
     amber: float | None = None
@@ -134,6 +137,11 @@ class Assessment(abc.ABC):
     def keeps(self) -> Keep:
         """How much of their history: at most 60 days and 168 hours, as where a kind says nothing."""
         return Keep(60, 168)
+
+    @property
+    def calm(self) -> tuple[float, float]:
+        """While nothing is open, values from here to there find nothing: it need not be asked. Usually none are."""
+        return (math.inf, -math.inf)
 
     @property
     def title(self) -> str:

@@ -43,6 +43,7 @@ class InRange(base.Assessment):
     """
 
     kind: ClassVar[str] = "in_range"
+    by_day: ClassVar[bool] = True
 
     code: str = "glucose"
     band: Band

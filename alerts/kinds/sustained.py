@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal, NamedTuple, Self
@@ -56,6 +57,11 @@ class Sustained(base.Assessment):
     @property
     def keeps(self) -> Keep:
         return Keep(0, -(-(max(self.for_minutes, self.back_minutes) + self.gap_minutes) // 60))
+
+    @property
+    def calm(self) -> tuple[float, float]:
+        step = _STEPS[self.code]
+        return (self.limit + step, math.inf) if self.side == "low" else (-math.inf, self.limit - step)
 
     @property
     def title(self) -> str:

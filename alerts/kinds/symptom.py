@@ -63,7 +63,7 @@ class Symptom(base.Assessment):
         limit = telling.limit_at(finding.level, self.amber, self.red)
         worst = sorted(answers.fresh, key=lambda answer: -answer[1].value)
         present = [
-            f"{codes.BY_KEY[code].name} {codes.shown(code, sample.value)} at "
+            f"{codes.BY_KEY[code].name}{':' * (code in codes.YES_NO)} {codes.shown(code, sample.value)} at "
             f"{moments.clock(sample.at, view.zone, view.at)}"
             for code, sample in worst
             if sample.value > 0
@@ -72,10 +72,10 @@ class Symptom(base.Assessment):
         if len(self.codes) == 1:
             sentence = listed if self.codes[0] in codes.YES_NO else f"{listed}, {_from(finding, limit)}"
         else:
-            sentence = f"{self.title} {telling.limit(finding.signal)}, {_from(finding, limit)}: {listed}"
+            sentence = f"{self.title} adds up to {telling.limit(finding.signal)}, {_from(finding, limit)}: {listed}"
         unknown = [codes.inner(code) for code, _ in answers.old] + [codes.inner(code) for code in answers.missing]
         if unknown:
-            sentence += f"; not counted, no fresh answer: {', '.join(unknown)}"
+            sentence += f"; not counted, no fresh answer: {'; '.join(unknown)}"
         return Told(
             sentence,
             [{**telling.reading(code, sample, view.at), "fresh": True} for code, sample in answers.fresh]

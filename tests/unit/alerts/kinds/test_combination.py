@@ -156,7 +156,7 @@ def test_a_set_looks_at_the_readings_behind_other_rules() -> None:
     conditions = [{"rule": "change/weight"}, {"rule": "threshold/pulse/high"}, {"rule": "news2"}]
     entry = {"kind": "combination", "name": "fluid", "conditions": conditions, "amber": 2}
     found = _set(entry, CHANGE, PULSE, {"kind": "news2", "scale": 1})
-    (one,) = (each for each in found.in_order if each.kind == "combination")
+    (one,) = (each.rule for each in found.in_order if each.rule.kind == "combination")
     assert set(one.codes) == {"weight", "pulse", *news2.INPUT_CODES}
     assert found.assessed["weight"][-1] is one
     assert rules.RuleSet.from_json(found.to_json()) == found
