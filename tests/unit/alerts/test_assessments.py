@@ -264,7 +264,7 @@ def test_a_fall() -> None:
     ]
     (episode,) = evaluate([rule], readings)
     assert brief([episode]) == [("symptom/fall", "red", 10, 10, "cleared")]
-    assert episode["reason"] == "Fall yes at 03:10 (red)"
+    assert episode["reason"] == "Fall: yes at 03:10 (red)"
 
 
 # Combinations -------------------------------------------------------------------------------------

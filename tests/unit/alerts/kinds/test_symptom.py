@@ -82,19 +82,19 @@ def test_a_fall() -> None:
     one = rule(codes=["fall"], amber=None, red=1)
     found = one.assess(chart(fall=(1, 0.5)))
     assert found == Finding(2, 1, False)
-    assert one.tell(chart(fall=(1, 0.5)), found).sentence == "Fall yes at 11:30"
+    assert one.tell(chart(fall=(1, 0.5)), found).sentence == "Fall: yes at 11:30"
     assert one.clears_when() == "the answer no to: fall"
     assert one.key == "symptom/fall"
 
 
 def test_the_sentence_names_what_counts_and_what_is_not_known() -> None:
     told = chart(breathlessness=(4, 1), ankle_swelling=(1, 30))
-    found = rule(name="signs").assess(told)
+    found = rule(name="congestion").assess(told)
     assert isinstance(found, Finding)
-    explained = rule(name="signs").tell(told, found)
+    explained = rule(name="congestion").tell(told, found)
     assert explained.sentence == (
-        "Signs 4, 4 or more: Breathlessness 4 at 11:00; not counted, no fresh answer: "
-        "ankles more swollen than usual, needs more pillows to sleep, or wakes breathless"
+        "Congestion adds up to 4, 4 or more: Breathlessness 4 at 11:00; not counted, no fresh answer: "
+        "ankles more swollen than usual; needs more pillows to sleep, or wakes breathless"
     )
     assert [(entry["code"], entry["fresh"]) for entry in explained.inputs] == [
         ("breathlessness", True),
