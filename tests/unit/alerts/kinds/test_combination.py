@@ -158,7 +158,7 @@ def test_a_set_looks_at_the_readings_behind_other_rules() -> None:
     found = _set(entry, CHANGE, PULSE, {"kind": "news2", "scale": 1})
     (one,) = (each.rule for each in found.in_order if each.rule.kind == "combination")
     assert set(one.codes) == {"weight", "pulse", *news2.INPUT_CODES}
-    assert found.assessed["weight"][-1] is one
+    assert found.assessed["weight"][-1].rule is one
     assert rules.RuleSet.from_json(found.to_json()) == found
     assert "watched" not in one.dump()
 
