@@ -56,6 +56,8 @@ class Settings(BaseSettings):
     #: Within a transaction nobody stands still for longer: the database ends it, and another process goes on.
     database_stall_seconds: float = Field(default=5.0, ge=2, le=600)
     session_hours: float = Field(default=12.0, gt=0, le=72)
+    #: What an alert that a human handles takes of a nurse's time, for dry runs of rules; not set: 15, to be approved.
+    nurse_minutes_per_alert: float | None = Field(default=None, gt=0, le=480)
     #: Messages taken from the broker and not yet committed; the live lane, all slots. Memory is bounded by it.
     ingest_window: int = Field(default=4000, ge=1, le=65535)
     ingest_backlog_window: int = Field(default=200, ge=1, le=65535)

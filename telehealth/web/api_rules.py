@@ -61,8 +61,8 @@ async def propose_rules(request: web.Request) -> web.Response:
     await api_residents.seek(request, "rules.propose")
     asked = await parse.body(request, rules_models.ProposeRules)
     async with access.opened(request, "rules.propose", kind="resident", object_id=resident_id) as view:
-        proposed = await propose(request, view, resident_id, changes_of(asked.changes), asked)
-    return reply(proposed)
+        proposed, trial = await propose(request, view, resident_id, changes_of(asked.changes), asked)
+    return reply({**proposed, "dry_run": await rules_trial.run(request, trial)})
 
 
 @operation(rules_models.RulesChanged, body=rules_models.ChangeRules, refusals=(409,), repeatable=True, tag="rules")
@@ -109,8 +109,8 @@ async def propose(
     resident_id: str,
     changes: Sequence[Change],
     asked: rules_models.ProposeRules,
-) -> Json:
-    """What changes would change, and what that would have done. Invalid, NotFound."""
+) -> tuple[Json, rules_trial.Trial]:
+    """What changes would change, and what to work out what they would have done from. Invalid, NotFound."""
     now = request.app[keys.CLOCK].now()
     found = await api_residents.opened_resident(view, resident_id, now)
     before, after = await rules.propose(
@@ -123,11 +123,8 @@ async def propose(
         now=now,
     )
     view.detail = {"rules": sorted({one.rule for one in changes})}
-    return {
-        "version": before.id,
-        "changes": rules_view.differences(before.rules, after),
-        "dry_run": await rules_trial.dry_run(view, found, after.rule_set, now=now),
-    }
+    trial = await rules_trial.load(view, found, after.rule_set, now=now)
+    return {"version": before.id, "changes": rules_view.differences(before.rules, after)}, trial
 
 
 async def change(

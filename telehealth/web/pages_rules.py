@@ -23,6 +23,7 @@ from telehealth.web import (
     residents_json,
     rule_forms,
     rules_models,
+    rules_trial,
 )
 
 Json = dict[str, Any]
@@ -102,7 +103,7 @@ async def _decide(request: web.Request, *, save: bool) -> web.StreamResponse:
             if save:
                 await api_rules.change(request, view, resident_id, changes, asked, asked.version)
             else:
-                proposed = await api_rules.propose(request, view, resident_id, changes, asked)
+                proposed, trial = await api_rules.propose(request, view, resident_id, changes, asked)
     except rule_forms.WrongForm as error:
         return _form_page(request, looked, rule, form, error.wrong)
     except errors.Invalid as error:
@@ -112,6 +113,7 @@ async def _decide(request: web.Request, *, save: bool) -> web.StreamResponse:
         return _form_page(request, looked, rule, form, [rule_forms.fault("why", text[:1].upper() + text[1:])])
     if save:
         raise render.then(None, f"/residents/{resident_id}/rules", "rules")
+    proposed["dry_run"] = await rules_trial.run(request, trial)
     more = {"rule": rule, "form": form, "proposed": proposed, "less": _less(proposed)}
     return render.page(request, "rules_preview.html", {**looked.context, **more})
 

@@ -26,6 +26,7 @@ from telehealth.web import (
     pages_rules,
     quarantine_api,
     quarantine_pages,
+    rules_trial,
     sign_in,
 )
 from telehealth.web.auth import Who
@@ -62,6 +63,7 @@ API = (
     Route("POST", f"/api/v1/residents/{_RESIDENT}/rules", api_rules.change_rules, Who.CARE),
     Route("GET", f"/api/v1/residents/{_RESIDENT}/rules/history", api_rules.resident_rules_history, Who.STAFF),
     Route("POST", f"/api/v1/residents/{_RESIDENT}/rules/preview", api_rules.propose_rules, Who.CARE),
+    Route("POST", f"/api/v1/residents/{_RESIDENT}/rules/dry-run", rules_trial.try_rules, Who.CARE),
     Route("GET", f"/api/v1/readings/{_READING}", api_readings.reading, Who.STAFF),
     Route("POST", f"/api/v1/readings/{_READING}/resident", api_readings.move_reading, Who.CARE),
     Route("POST", f"/api/v1/readings/{_READING}/time", api_readings.set_reading_time, Who.CARE),

@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, Field
 
 from telehealth.web.requests import Asked, Key
 from telehealth.web.schemas import Given
+from telehealth.web.trial_models import Trial
 
 RuleKey = Annotated[str, Field(pattern=r"^[a-z0-9_]{1,20}(/[a-z0-9_]{1,40})?$")]
 FieldName = Annotated[str, Field(pattern=r"^[a-z0-9_]{1,40}$")]
@@ -41,6 +42,13 @@ class ChangeRules(ProposeRules):
     """version: the one that was looked at; if there is a newer one nothing is changed."""
 
     version: Key
+
+
+class TryRules(Asked):
+    """weeks: how far back. Rules look back further: what they need from before is read too."""
+
+    changes: Annotated[list[RuleChange], Field(min_length=1, max_length=50)]
+    weeks: Annotated[int, Field(ge=1, le=26)] = 4
 
 
 class PersonalField(Given):
@@ -158,7 +166,7 @@ class Proposed(Given):
 
     version: int
     changes: list[Difference]
-    dry_run: dict[str, Any] | None
+    dry_run: Trial | None
 
 
 class RulesChanged(Given):
