@@ -107,11 +107,13 @@ def test_a_page_survives_its_checkpoint(entries: list[tuple[int, float, int]], c
         (180, (0, 0, 0, 0)),
         (181, (0, 0, 1, 0)),
         (250, (0, 0, 1, 0)),
+        (250.2, (0, 0, 1, 1)),
+        (69.9, (0, 1, 0, 0)),
         (251, (0, 0, 1, 1)),
         (400, (0, 0, 1, 1)),
     ],
 )
-def test_mg_dl_are_judged_in_mg_dl(mg_dl: int, expected: tuple[int, ...]) -> None:
+def test_mg_dl_are_judged_in_mg_dl(mg_dl: float, expected: tuple[int, ...]) -> None:
     """The edges of the consensus hold exactly for a sensor that counts in mg/dL."""
     assert glucose.bands(mg_dl * 10 / 180.156) == expected
 
@@ -126,6 +128,8 @@ def test_mg_dl_are_judged_in_mg_dl(mg_dl: int, expected: tuple[int, ...]) -> Non
         (10.0, (0, 0, 0, 0)),
         (10.1, (0, 0, 1, 0)),
         (13.9, (0, 0, 1, 0)),
+        (13.89, (0, 0, 1, 0)),
+        (3.89, (0, 1, 0, 0)),
         (14.0, (0, 0, 1, 1)),
     ],
 )
