@@ -16,8 +16,8 @@ SELECT lower(during) AS "from", upper(during) AS "to", reason, created_by, creat
 FROM pause WHERE resident_id = $1::bigint ORDER BY lower(during);
 
 -- name: rules
--- The rules that were in force, from when on.
-SELECT valid_from, rules, reason, created_by, created_at
+-- The rules that were in force, from when on, and what of them was personal.
+SELECT valid_from, rules, spo2_scale, overrides, reason, created_by, created_at
 FROM rule_version WHERE resident_id = $1::bigint ORDER BY valid_from, id;
 
 -- name: devices
