@@ -60,7 +60,9 @@ _UNITS = {
     "days": "days",
 }
 #: Fields whose unit is that of the measure.
-_OF_THE_CODE = frozenset({"red_low", "amber_low", "amber_high", "red_high", "reference", "limit", "floor"})
+_OF_THE_CODE = frozenset(
+    {"red_low", "amber_low", "amber_high", "red_high", "reference", "limit", "floor", "crossing_limit"}
+)
 _SIGNAL = frozenset({"amber", "red", "hysteresis"})
 
 
@@ -198,7 +200,11 @@ def _average(d: Json) -> str:
 
 def _slope(d: Json) -> str:
     chance = f"if it is hardly chance (p below {_number(d['p'])})"
-    return f"The steady {d['direction']} of {_name(d)} over {d['window_days']} days, {chance}"
+    course = ""
+    if d["crossing_limit"] is not None:
+        limit = f"{_number(d['crossing_limit'])} {_unit(d['code'])}".rstrip()
+        course = f" and on course to be beyond {limit} in {d['crossing_days']} days"
+    return f"The steady {d['direction']} of {_name(d)} over {d['window_days']} days, {chance}{course}"
 
 
 def _crossover(d: Json) -> str:
