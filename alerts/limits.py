@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -42,9 +41,9 @@ def number(entry: Mapping[str, Any], key: str, where: str) -> float | None:
     value = entry.get(key)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise errors.RuleError(f"{where}.{key}", "must be a number or null")
-    if abs(value) > 1_000_000:
+    if not abs(value) <= 1_000_000:  # nor is what is no number
         raise errors.RuleError(f"{where}.{key}", "is out of all reason")
     return float(value)
 

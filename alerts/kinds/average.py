@@ -105,6 +105,8 @@ class Average(base.Assessment):
         amber, red = shared["amber"], shared["red"]
         if amber is not None and red is not None and (red < amber if direction == "above" else red > amber):
             raise errors.RuleError(f"{where}.red", "must not be nearer to normal than amber")
+        if direction == "above" and telling.lower(amber, red) - shared["hysteresis"] <= 0:
+            raise errors.RuleError(f"{where}.hysteresis", "is too wide: an alert could never clear")
         drop = entry.get("drop_first_day", False)
         if not isinstance(drop, bool):
             raise errors.RuleError(f"{where}.drop_first_day", "must be true or false")

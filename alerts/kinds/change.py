@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self
 
-from alerts import codes, limits, moments, telling
+from alerts import codes, errors, limits, moments, telling
 from alerts.kinds import base, window
 from alerts.kinds.base import Finding, Keep, Refusal, Sample, Told, View
 
@@ -101,6 +101,8 @@ class Change(base.Assessment):
         code = base.measured(entry, where)
         shared = base.common(cls, entry, where, name=code)
         base.ordered(shared["amber"], shared["red"], where)
+        if shared["hysteresis"] > telling.lower(shared["amber"], shared["red"]):
+            raise errors.RuleError(f"{where}.hysteresis", "is more than the limit: an alert could hardly clear")
         return cls(
             **shared,
             code=code,

@@ -108,6 +108,8 @@ class Distance(base.Assessment):
             if shared[key] is not None and shared[key] < 0:
                 raise errors.RuleError(f"{where}.{key}", "must not be negative: it is a distance from the set value")
         base.ordered(shared["amber"], shared["red"], where)
+        if shared["hysteresis"] > telling.lower(shared["amber"], shared["red"]) > 0:
+            raise errors.RuleError(f"{where}.hysteresis", "is more than the limit: an alert could hardly clear")
         percent = entry.get("percent", False)
         if not isinstance(percent, bool):
             raise errors.RuleError(f"{where}.percent", "must be true or false")

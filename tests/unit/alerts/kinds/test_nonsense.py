@@ -11,6 +11,14 @@ from alerts import errors, kinds
 from alerts.kinds import base
 
 ENTRIES: dict[str, dict[str, Any]] = {
+    "change": {"code": "weight", "direction": "rise", "window_hours": 72, "amber": 2},
+    "distance": {"code": "weight", "direction": "above", "amber": 2},
+    "average": {
+        **{"code": "systolic", "direction": "above", "amber": 135},
+        **{"window_days": 7, "min_days": 3, "min_readings": 6},
+    },
+    "symptom": {"codes": ["fall", "pain"], "amber": 2},
+    "combination": {"name": "two", "conditions": [{"code": "pulse", "above": 90}, {"rule": "news2"}], "amber": 2},
     "slope": {"code": "weight", "direction": "rise", "amber": 2},
     "crossover": {"code": "weight", "direction": "rise", "amber": 2, "fast_days": 3, "slow_days": 21},
     "cusum": {"code": "weight", "direction": "rise", "amber": 2},
@@ -19,8 +27,15 @@ ENTRIES: dict[str, dict[str, Any]] = {
     "in_range": {"band": "in_range", "direction": "below", "amber": 70},
 }
 NONSENSE: tuple[Any, ...] = (
-    *(None, True, -1, 0, 1, 5.5, 10**9, math.nan, math.inf),
-    *("", "rise", "x" * 1000, [], ["glucose"], {}, b"x"),
+    *(None, True, -1, 0, 1, 5.5, 10**9, 10**400, math.nan, math.inf),
+    *("", "rise", "x" * 1000, [], ["glucose"], {}, b"x", [[]], [None], [{}]),
+    *(
+        [{"code": "pulse", "is": []}],
+        [{"code": "fall", "is": []}],
+        [{"code": "consciousness", "is": []}],
+        [{"rule": 7}],
+    ),
+    *([{"rule": "news2", "level": []}], [{"code": [], "above": 1}], [{"code": "pulse", "above": 90, "label": 7}]),
 )
 
 
