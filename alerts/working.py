@@ -69,9 +69,10 @@ def _silence(evidence: Json) -> list[str]:
 def _change(evidence: Json) -> list[str]:
     numbers, rise = evidence["numbers"], evidence["rule"]["direction"] == "rise"
     extreme = "lowest" if rise else "highest"
+    confirm = evidence["rule"]["confirm"]
     told = [
-        f"{extreme} of the newest {evidence['rule']['confirm']}: {_n(numbers['newest'])}",
-        f"{extreme} of those before them in the window: {_n(numbers['earlier'])}",
+        f"{'newest' if confirm == 1 else f'{extreme} of the newest {confirm}'}: {_n(numbers['newest'])}",
+        f"{extreme} before that in the window: {_n(numbers['earlier'])}",
     ]
     first, second = ("newest", "earlier") if rise else ("earlier", "newest")
     return [*told, f"{_n(numbers[first])} - {_n(numbers[second])} = {_n(numbers['change'])}"]

@@ -58,6 +58,11 @@ def name(code: str) -> str:
     return code if entry is None else entry.display
 
 
+def known(code: str) -> bool:
+    """Whether it is a code of readings."""
+    return code in catalogue.ENTRIES
+
+
 def short(code: str) -> str:
     """For the head of a column."""
     entry = catalogue.ENTRIES.get(code)

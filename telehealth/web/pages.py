@@ -102,7 +102,7 @@ async def alert_page(
         context = await render.frame(request, view)
     more = {
         "alert": api_alerts.detail(found),
-        "unit": measures.unit(rows.rule_code(found.alert.rule) or ""),
+        "unit": _peak_unit(found.alert.rule),
         "ward": ward,
         "resident": resident,
         "outcomes": OUTCOMES,
@@ -131,6 +131,12 @@ async def resolve(request: web.Request) -> web.StreamResponse:
     except (errors.Invalid, errors.Conflict) as error:
         return await alert_page(request, status=422, wrong=[_wrong(error)], form=form)
     raise render.then(form.get("next"), f"/alerts/{found['id']}", "resolved")
+
+
+def _peak_unit(rule: str) -> str:
+    """Of the worst value of an episode: a rule about a history has one of its own, which its explanation tells."""
+    of_values = rule.startswith(("threshold/", "unassigned/", "clock/"))
+    return measures.unit(rows.rule_code(rule) or "") if of_values else ""
 
 
 def _wrong(error: errors.Invalid | errors.Conflict) -> Json:

@@ -75,7 +75,7 @@ def alert(found: Alert) -> Json:
         "subject": subject,
         "nhs_number": found.nhs_number,
         "rule": found.rule,
-        "code": rule_code(found.rule),
+        "code": rule_code(found.rule, found.evidence),
         "kind": found.kind,
         "priority": found.priority,
         "condition": found.condition,
@@ -122,10 +122,11 @@ def rule_list(rules: Any) -> list[Json]:
     return list(rules.get("rules", ())) if isinstance(rules, Mapping) else []
 
 
-def rule_code(rule: str) -> str | None:
-    """The code that a rule is about: spo2 of threshold/spo2/low."""
-    parts = rule.split("/")
-    return parts[1] if len(parts) > 1 else None
+def rule_code(rule: str, evidence: Mapping[str, Any] | None = None) -> str | None:
+    """The code that a rule is about: spo2 of threshold/spo2/low; of change/weight_3_days what its evidence says."""
+    said = ((evidence or {}).get("rule") or {}).get("code")
+    named = said if isinstance(said, str) else next(iter(rule.split("/")[1:2]), None)
+    return named if named is not None and measures.known(named) else None
 
 
 def _urgency(a: Alert) -> int:

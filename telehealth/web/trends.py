@@ -159,7 +159,7 @@ def _limits(code: str, rules: Sequence[Record], since: datetime) -> list[Json]:
 
 
 def _mark(row: Record, charts: set[str], zone: str) -> Json:
-    key = chart_key(rows.rule_code(row["rule"]))
+    key = chart_key(rows.rule_code(row["rule"], row["evidence"]))
     return {
         "id": row["id"],
         "chart": key if key in charts else None,

@@ -115,7 +115,7 @@ ORDER BY valid_from, id;
 
 -- name: alerts_between
 -- Alerts of a resident whose episodes touch a time, for marks on the charts.
-SELECT a.id, a.rule, a.priority, a.reason, a.open, min(e.started_at) AS started_at,
+SELECT a.id, a.rule, a.priority, a.reason, a.evidence, a.open, min(e.started_at) AS started_at,
        CASE WHEN bool_or(e.ended_at IS NULL) THEN NULL ELSE max(e.ended_at) END AS ended_at
 FROM alert a JOIN alert_episode l ON l.alert_id = a.id JOIN episode e ON e.id = l.episode_id
 WHERE a.resident_id = $1::bigint AND a.condition <> 'withdrawn'
