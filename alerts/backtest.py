@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from alerts import burden, engine, rules, schedule, timeline
+from alerts import burden, engine, news2, rules, schedule, timeline
 from alerts.episodes import Episode, Priority
 
 MINUTE_US = 60_000_000
@@ -218,16 +218,19 @@ def _alert(person: int, seen: burden.Seen) -> Alert:
     )
 
 
-def keys(rule_set: rules.RuleSet, *, silence: bool = False) -> list[str]:
-    """Every key that alerts of these rules can have, also of rules that never fired."""
-    found = []
+def keys(rule_set: rules.RuleSet, *, silence: bool = False) -> dict[str, frozenset[str]]:
+    """Every key that alerts of these rules can have, also of rules that never fired; the codes that each looks at."""
+    found: dict[str, frozenset[str]] = {}
     for rule in rule_set.rules:
         key = rules.key_of(rule)
-        if isinstance(rule, rules.Threshold):
-            sides = [
-                s for s in ("low", "high") if rule.limit(s, "red") is not None or rule.limit(s, "amber") is not None
-            ]
-            found += [f"{key}/{side}" for side in sides]
-        elif silence or not isinstance(rule, rules.Silence):
-            found.append(key)
+        match rule:
+            case rules.Threshold():
+                limits = {side: (rule.limit(side, "red"), rule.limit(side, "amber")) for side in ("low", "high")}
+                found |= {f"{key}/{side}": frozenset({rule.code}) for side, p in limits.items() if p != (None, None)}
+            case rules.News2():
+                found[key] = frozenset(news2.INPUT_CODES)
+            case rules.Silence():
+                found |= {key: frozenset({rule.code})} if silence else {}
+            case _:
+                found[key] = frozenset(rule.codes)
     return found

@@ -103,7 +103,7 @@ class Figures:
     false_per_year: Estimate
 
 
-def figures(judged: Judged, wanted: Sequence[str]) -> tuple[Figures, dict[str, Figures]]:
+def figures(judged: Judged, wanted: Iterable[str]) -> tuple[Figures, dict[str, Figures]]:
     """Of all rules together, and by rule: those wanted and every other that fired."""
     keys = sorted({*wanted, *(alert.rule for alert in judged.replay.alerts)})
     columns: list[Callable[[Alert], bool]] = [lambda _: True, *(_is_rule(key) for key in keys)]

@@ -62,7 +62,7 @@ def _truth(windows: onsets.Windows, kinds: Sequence[str]) -> dict[str, str]:
             onsets found.""",
         "precision": "Alerts that start in the hit window of any onset of their person, of all alerts.",
         "false alert": f"""An alert outside every hit window of its person, per person-time outside them. A month is
-            {measures.MONTH_DAYS:.1f} days, a year {measures.YEAR_DAYS:.1f}.""",
+            {measures.MONTH_DAYS} days, a year {measures.YEAR_DAYS}.""",
     }
 
 

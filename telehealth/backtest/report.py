@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from alerts import backtest, comparing, measures, onsets
+import numpy as np
+
+from alerts import backtest, codes, comparing, measures, onsets
 from alerts.backtest import Alert
 from alerts.measures import Figures, Judged
 from telehealth.backtest import definitions, readings, truth
@@ -150,6 +152,7 @@ def _refused(refused: Any) -> Json:
 def _one(asked: Asked, chosen: Chosen, judged: Judged) -> Json:
     wanted = backtest.keys(chosen.rule_set, silence=asked.manner.expected is not None)
     overall, rules = measures.figures(judged, wanted)
+    readings_of = _readings_of(asked.loaded.history)
     return {
         "rules": {
             "label": chosen.label,
@@ -158,7 +161,14 @@ def _one(asked: Asked, chosen: Chosen, judged: Judged) -> Json:
             "number": len(chosen.rule_set.rules),
         },
         "overall": _figures(overall, known=judged.truth is not None),
-        "by_rule": [{"rule": key, **_figures(found, known=judged.truth is not None)} for key, found in rules.items()],
+        "by_rule": [
+            {
+                "rule": key,
+                "readings": sum(readings_of.get(code, 0) for code in wanted.get(key, ())),
+                **_figures(found, known=judged.truth is not None),
+            }
+            for key, found in rules.items()
+        ],
         "by_kind": [
             {"kind": kind, "onsets": count, "sensitivity": share.to_json(), "lead_hours": lead.to_json()}
             for kind, (count, share, lead) in measures.by_kind(judged).items()
@@ -170,6 +180,11 @@ def _one(asked: Asked, chosen: Chosen, judged: Judged) -> Json:
         "alert_list": _alerts(asked, judged, range(len(judged.replay.alerts))),
         "alert_list_whole": len(judged.replay.alerts) <= MOST_ALERTS,
     }
+
+
+def _readings_of(history: backtest.History) -> dict[str, int]:
+    counts = np.bincount(history.readings.code, minlength=len(codes.CODES))
+    return {code: int(count) for code, count in zip(codes.CODES, counts, strict=True)}
 
 
 def _figures(found: Figures, *, known: bool) -> Json:

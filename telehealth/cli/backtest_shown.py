@@ -79,6 +79,9 @@ def _by_rule(document: Json) -> Any:
     names = ["Rule", "Alerts", "Per resident-day"]
     table = _table(*names, *(["Sensitivity", "Precision", "False per person-month"] if truth else []))
     for row in document["by_rule"]:
+        if not row["readings"] and not row["alerts"]:
+            table.add_row(row["rule"], "-", "no readings of it", *([""] * 3 if truth else []))
+            continue
         cells = [row["rule"], str(row["alerts"]), figures.told(row["per_resident_day"])]
         if truth:
             cells += [

@@ -136,8 +136,10 @@ def test_refractory_time_joins() -> None:
 
 
 def test_every_rule_has_its_keys() -> None:
-    assert backtest.keys(SPO2) == ["threshold/spo2/low", "threshold/pulse/high"]
-    assert backtest.keys(SPO2, silence=True) == [*backtest.keys(SPO2), "silence/spo2"]
+    found = backtest.keys(SPO2)
+    assert found == {"threshold/spo2/low": {"spo2"}, "threshold/pulse/high": {"pulse"}}
+    assert backtest.keys(SPO2, silence=True) == {**found, "silence/spo2": {"spo2"}}
+    assert "temperature" in backtest.keys(worlds.COPD)["news2"]
 
 
 # What it is worth -------------------------------------------------------------------------------------

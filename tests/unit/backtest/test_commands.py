@@ -73,6 +73,7 @@ def test_the_figures_of_a_backtest(files: Path) -> None:
     rules = {row["rule"]: row["alerts"] for row in found["by_rule"]}
     assert rules["threshold/spo2/low"] == 3
     assert rules["threshold/pulse/high"] == 0
+    assert {row["rule"]: row["readings"] for row in found["by_rule"]}["threshold/pulse/high"] == 0
 
 
 def test_the_document_is_as_described(files: Path) -> None:
