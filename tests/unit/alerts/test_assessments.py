@@ -64,6 +64,7 @@ COMBINATION: dict[str, Any] = {
     "red": 3,
 }
 PULSE: dict[str, Any] = {"kind": "threshold", "code": "pulse", "amber_high": 100, "red_high": 120, "hysteresis": 5}
+NIGHT: dict[str, Any] = {**PULSE, "profiles": [{"from": "22:00", "to": "07:00", "amber_high": 110, "red_high": None}]}
 
 
 def moment(day: int, time: str = "08:00") -> str:
@@ -299,7 +300,7 @@ def test_a_combination_of_what_is_never_sent_stays_quiet() -> None:
 # Any delivery, any checkpoint ---------------------------------------------------------------------
 
 _SET = rules.RuleSet.from_json(
-    {"pathway": "x", "version": "1", "rules": [COMBINATION, CHANGE, DISTANCE, AVERAGE, SYMPTOM, PULSE]}
+    {"pathway": "x", "version": "1", "rules": [COMBINATION, CHANGE, DISTANCE, AVERAGE, SYMPTOM, NIGHT]}
 )
 _HOUR = 3_600_000_000
 _START = 1_792_800_000_000_000 // (24 * _HOUR) * 24 * _HOUR  # a Saturday before the clocks go back
