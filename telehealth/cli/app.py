@@ -23,6 +23,7 @@ from telehealth.cli import (
     seats,
     serve,
     storage,
+    study,
     users,
     wards,
 )
@@ -73,4 +74,5 @@ app.add_typer(users.app, name="user")
 app.add_typer(users.token_app, name="token")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(storage.app, name="storage")
+app.add_typer(study.app, name="study")
 app.add_typer(export.app, name="export")
