@@ -76,15 +76,14 @@ def opened(path: Path, option: str) -> Iterator[tuple[TextIO, Callable[[], float
 def rows(file: TextIO, option: str, wanted: Sequence[str], refused: Refused) -> Iterator[tuple[int, tuple[str, ...]]]:
     """(line number, the wanted columns in their order) of every line but the header; others are left alone.
 
-    A wanted column that ends in "?" may be missing and is empty then.
+    "person|nhs_number": the first that there is. A wanted column that ends in "?" may be missing and is empty then.
     """
     reader = csv.reader(_bounded(file, option), strict=True)
     header = _header(reader, option)
-    missing = [name for name in wanted if not name.endswith("?") and name not in header]
-    if missing:
-        raise errors.Invalid(option, f"the first line must name the columns {','.join(w.rstrip('?') for w in wanted)}")
-    # Behind the fields of every row an empty one is put, which stands for columns that there are not.
-    places = [header.index(name.rstrip("?")) if name.rstrip("?") in header else -1 for name in wanted]
+    places = [_place(name, header) for name in wanted]
+    if any(place is None for place in places):
+        named = ",".join(name.partition("|")[0] for name in wanted if not name.endswith("?"))
+        raise errors.Invalid(option, f"the first line must name the columns {named}")
     chosen: Callable[[list[str]], tuple[str, ...]] = operator.itemgetter(*places)
     width = len(header)
     while True:
@@ -100,6 +99,12 @@ def rows(file: TextIO, option: str, wanted: Sequence[str], refused: Refused) -> 
         except csv.Error:
             told = "is not CSV: a quotation mark is not closed, or stands inside a field"
             refused.add(reader.line_num, "fields", told)
+
+
+def _place(name: str, header: Sequence[str]) -> int | None:
+    """Behind the fields of every row an empty one is put, which stands for columns that there are not."""
+    found = next((header.index(one) for one in name.rstrip("?").split("|") if one in header), None)
+    return -1 if found is None and name.endswith("?") else found
 
 
 def _header(reader: Iterator[list[str]], option: str) -> list[str]:

@@ -18,7 +18,7 @@ from telehealth import errors
 from telehealth.backtest import lines
 from telehealth.backtest.lines import Bad, Refused
 
-COLUMNS = ("person", "code", "value", "unit", "taken_at", "flags?")
+COLUMNS = ("person|nhs_number", "code", "value", "unit", "taken_at", "flags?")
 
 _OPTION = "--readings"
 _MOST = 100_000_000
@@ -41,7 +41,7 @@ class Loaded:
     conflicts: int  #: readings that came with different values: the more dangerous one counts
     failed: int  #: without a value: the measurement failed
     extreme: int  #: possible, but so unusual that a repeat decides
-    unknown: int  #: of codes that no rule can name
+    unknown: int  #: of codes that no rule can name, and entries that were struck
     refused: Refused
 
 
@@ -129,7 +129,10 @@ def _meaning(code: str, value: str, unit: str, flags: str) -> _Meaning:
         return None
     value, unit = value.strip(), unit.strip()
     conversion = _conversion(entry, unit, needed=bool(value))
-    quality = timeline.quality_of((), flags.split()) if flags else 0
+    words = flags.split()
+    if "struck" in words:
+        return None
+    quality = timeline.quality_of(words, words) if words else 0
     if not value:
         return position, math.nan, quality
     if entry.kind == "boolean":

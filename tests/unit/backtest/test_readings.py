@@ -155,6 +155,22 @@ def test_columns_in_any_order_and_others_beside(tmp_path: Path) -> None:
     assert found.history.people == ("p",)
 
 
+def test_an_export_of_the_service_can_be_replayed(tmp_path: Path) -> None:
+    """With the columns of `telehealth export readings`: whose by NHS number, struck entries left out."""
+    header = "device_id,nhs_number,code,value,unit,value_sent,unit_sent,taken_at,effective_at,flags,method"
+    found = load(
+        tmp_path,
+        "d1,9990000018,spo2,96,%,96,,2026-03-02T09:00:00.000Z,2026-03-02T09:00:00.000Z,,device",
+        "d1,9990000018,spo2,60,%,60,,2026-03-02T10:00:00.000Z,2026-03-02T10:00:00.000Z,extreme struck,device",
+        "d1,9990000018,on_oxygen,1,,true,,2026-03-02T10:00:00.000Z,2026-03-02T10:00:00.000Z,clock_uncertain,keyed",
+        header=header,
+    )
+    assert found.history.people == ("9990000018",)
+    assert found.history.readings.low.tolist() == [96.0, 1.0]
+    assert found.history.readings.quality.tolist() == [0, timeline.UNCERTAIN]
+    assert found.unknown == 1
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
