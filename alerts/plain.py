@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -66,8 +67,18 @@ _OF_THE_CODE = frozenset(
 _SIGNAL = frozenset({"amber", "red", "hysteresis"})
 
 
+def titles(rule_set: rules.RuleSet) -> dict[str, str]:
+    """What the rules are called on a screen, by key; where two would be called the same, their names are added."""
+    found = {rules.key_of(rule): title(rule) for rule in rule_set.rules}
+    several = [told for told, count in Counter(found.values()).items() if count > 1]
+    return {
+        key: f"{told} ({key.partition('/')[2].replace('_', ' ')})" if told in several else told
+        for key, told in found.items()
+    }
+
+
 def title(rule: rules.Rule) -> str:
-    """What the rule is called on a screen."""
+    """What a rule is called on a screen where there is no other like it."""
     match rule:
         case rules.Threshold():
             return f"{codes.BY_KEY[rule.code].name}: limits"
@@ -76,9 +87,7 @@ def title(rule: rules.Rule) -> str:
         case rules.Silence():
             return f"{codes.BY_KEY[rule.code].name}: not measured"
         case _:
-            told = rule.title[:1].upper() + rule.title[1:]
-            name = rule.name.replace("_", " ")
-            return told if name.lower() in told.lower() else f"{told} ({name})"
+            return rule.title[:1].upper() + rule.title[1:]
 
 
 def label(field: str) -> str:

@@ -48,6 +48,7 @@ def changeable(rule: engine.Rule) -> tuple[str, ...]:
 def shown(version: Version, base: Pathway, names: Mapping[str, str], *, today: date) -> Json:
     """One version as JSON: rules in force with numbers, what is left out, reviews that are overdue."""
     now = version.rules
+    titles = plain.titles(now.rule_set)
     return {
         "version": version.id,
         "valid_from": _iso(version.valid_from),
@@ -59,7 +60,10 @@ def shown(version: Version, base: Pathway, names: Mapping[str, str], *, today: d
         "reason": version.reason,
         "by": version.created_name,
         "made_at": _iso(version.created_at),
-        "rules": [_rule(rule, now, base, names, today) for rule in now.rule_set.rules],
+        "rules": [
+            {**_rule(rule, now, base, names, today), "title": titles[engine.key_of(rule)]}
+            for rule in now.rule_set.rules
+        ],
         "left_out": _left_out(now, base, names, today),
         "overdue": sum(one.overdue(today) for one in now.overrides),
         "rule_set": now.rule_set.to_json(),
@@ -96,6 +100,7 @@ def override(one: Override, names: Mapping[str, str]) -> Json:
 
 def differences(before: Rules, after: Rules) -> list[Json]:
     """What a change changes, field by field, in the words of the page."""
+    titles = plain.titles(before.rule_set) | plain.titles(after.rule_set)
     old = {engine.key_of(rule): rule for rule in before.rule_set.rules}
     new = {engine.key_of(rule): rule for rule in after.rule_set.rules}
     found: list[Json] = []
@@ -104,10 +109,8 @@ def differences(before: Rules, after: Rules) -> list[Json]:
     for key in dict.fromkeys((*old, *new)):
         mine, theirs = old.get(key), new.get(key)
         if mine is None or theirs is None:
-            left = mine or theirs
-            assert left is not None
             words = ("in force", "left out") if theirs is None else ("left out", "in force")
-            found.append(_difference(key, plain.title(left), "", *words))
+            found.append(_difference(key, titles[key], "", *words))
             continue
         was, will = _fields(mine), _fields(theirs)
         for field in will:
@@ -115,7 +118,7 @@ def differences(before: Rules, after: Rules) -> list[Json]:
                 old_text, new_text = (
                     _value(rule, field, values.get(field)) for rule, values in ((mine, was), (theirs, will))
                 )
-                found.append(_difference(key, plain.title(theirs), plain.label(field), old_text, new_text))
+                found.append(_difference(key, titles[key], plain.label(field), old_text, new_text))
     return found
 
 
@@ -142,7 +145,9 @@ def _rule(rule: engine.Rule, now: Rules, base: Pathway, names: Mapping[str, str]
         "profiles": _profiles(rule),
         "personal": any(number["personal"] or number["differs"] for number in numbers),
         "not_set": any(number["value"] is None and number["field"] == "reference" for number in numbers),
-        "changeable": list(changeable(rule)),
+        "changeable": [
+            {"field": field, "label": plain.label(field), "unit": plain.unit(rule, field)} for field in changeable(rule)
+        ],
     }
 
 

@@ -145,13 +145,13 @@ def _invalid(error: errors.Invalid, rule: Json) -> Json:
     field = error.field.rpartition(".")[2]
     if "profiles" in error.field:
         return rule_forms.fault("night_red_low", f"At night: {error.problem}")
-    if field not in rule["changeable"]:
-        first = next(iter(rule["changeable"]), "how")
+    if field not in rule_forms.offered(rule):
+        first = next(iter(rule_forms.offered(rule)), "how")
         return rule_forms.fault(
             first if rule["kind"] != "scale" else "scale", error.problem[:1].upper() + error.problem[1:]
         )
-    label = next((number["label"] for number in rule["numbers"] if number["field"] == field), field.replace("_", " "))
-    return rule_forms.fault(field, f"{label[:1].upper()}{label[1:]}: {error.problem}")
+    label = next(one["label"] for one in rule["changeable"] if one["field"] == field)
+    return rule_forms.fault(field, f"{label}: {error.problem}")
 
 
 def _less(proposed: Json) -> bool:

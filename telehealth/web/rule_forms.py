@@ -27,9 +27,14 @@ class WrongForm(Exception):
         self.wrong = wrong
 
 
+def offered(rule: Json) -> list[str]:
+    """The fields of numbers that the form has."""
+    return [one["field"] for one in rule["changeable"]]
+
+
 def blank(rule: Json, review_on: date) -> Json:
     """What the form shows at first: the values in force."""
-    form = {field: _typed(field, rule["values"].get(field)) for field in rule["changeable"]}
+    form = {field: _typed(field, rule["values"].get(field)) for field in offered(rule)}
     daytime: Json = next(iter(rule["values"].get("profiles") or []), {})
     for name in ("from", "to"):
         form[f"night_{name}"] = daytime.get(name) or ""
@@ -51,7 +56,7 @@ def changes(form: Form, rule: Json) -> list[Change]:
     if how == "leave_out":
         return [Change(rule["key"], how="leave_out")]
     found: list[Change] = []
-    for field in rule["changeable"]:
+    for field in offered(rule):
         value = _number(form, field, wrong)
         if value is None and field not in _MAY_BE_NONE:
             value = 0.0
@@ -66,7 +71,7 @@ def changes(form: Form, rule: Json) -> list[Change]:
     if wrong:
         raise WrongForm(wrong)
     if not found:
-        first = next(iter(rule["changeable"]), "how")
+        first = next(iter(offered(rule)), "how")
         raise WrongForm([fault(first, "Nothing is changed: these are the values in force")])
     return found
 

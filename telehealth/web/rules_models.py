@@ -90,6 +90,14 @@ class Daytime(Given):
     text: str
 
 
+class Changeable(Given):
+    """A number of a rule that the page offers to change; programs may change every field of the rule set's rule."""
+
+    field: str
+    label: str
+    unit: str
+
+
 class RuleShown(Given):
     """key: names it in changes. not_set: it decides nothing until its value is set."""
 
@@ -102,7 +110,7 @@ class RuleShown(Given):
     profiles: list[Daytime]
     personal: bool
     not_set: bool
-    changeable: list[str]
+    changeable: list[Changeable]
 
 
 class LeftOut(Given):
