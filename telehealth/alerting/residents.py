@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from alerts import engine, reconcile
+from alerts import engine, joining, reconcile
 from alerts.episodes import Episode
 from alerts.state import State
+from telehealth.alerting import asking
 from telehealth.store import db, episodes, evaluation, plausibility, troubles
 from telehealth.store.db import Connection
 from telehealth.store.library import Library
@@ -117,9 +118,12 @@ async def _follow(
     }
     if not changing:
         return
-    history = await evaluation.history(connection, changing)
+    # What ended before, but so lately that a further episode joins its alert, decides as well.
+    reach = {i: max(at - joining.reach_us(folded[i]), evaluation.BEGINNING_US) for i, at in changing.items()}
+    history = await evaluation.history(connection, reach)
     planned = plan(taken.subjects, {i: folded[i] for i in changing}, history, changing, moment.now)
     await episodes.apply(connection, planned, now=moment.now, actor=ACTOR)
+    await asking.ask(connection, planned, results, now=moment.now)
 
 
 def plan(
