@@ -59,4 +59,5 @@ class Unusable(errors.RuleError):
         first = problems[0]
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         super().__init__(first.path or "pathway", f"{first}{more}")
+        self.args = (self.problem,)  # it says its place itself
         self.problems = problems

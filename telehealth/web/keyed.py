@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -20,6 +20,12 @@ Json = dict[str, Any]
 FIELDS = (
     *("resp_rate", "spo2", "on_oxygen", "oxygen_flow", "systolic", "diastolic", "pulse", "consciousness"),
     *("temperature", "weight", "glucose", "peak_flow", "breathlessness", "pain"),
+)
+
+#: Offered only where the resident's rules look at them: most people have none of these signs.
+SIGNS = (
+    *("ketones", "fev1", "wellbeing"),
+    *(entry.code for entry in catalogue.ENTRIES.values() if entry.kind == "boolean" and entry.code not in FIELDS),
 )
 
 _CONSCIOUSNESS = {
@@ -40,15 +46,24 @@ class WrongForm(Exception):
         self.wrong = wrong
 
 
-def blank(zone: str, now: datetime) -> Json:
-    """The form as it is offered: dated now, in the resident's zone."""
+def blank(zone: str, now: datetime, asked: Collection[str] = ()) -> Json:
+    """The form as it is offered: dated now, in the resident's zone. asked: codes that the resident's rules look at."""
     here = now.astimezone(formats.zone_of(zone))
     return {
         "entry": secrets.new_token()[:24],
         "date": formats.staff_date(now, zone),
         "time": here.strftime("%H:%M"),
-        "fields": [_field(catalogue.ENTRIES[code]) for code in FIELDS],
+        "fields": [_field(catalogue.ENTRIES[code]) for code in (*FIELDS, *(c for c in SIGNS if c in asked))],
     }
+
+
+def asked_by(rules: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Codes that rules look at, as rule sets name them."""
+    found: set[str] = set()
+    for rule in rules:
+        parts = (rule, *(one for one in rule.get("conditions") or () if isinstance(one, Mapping)))
+        found |= {part["code"] for part in parts if isinstance(part.get("code"), str)} | set(rule.get("codes") or ())
+    return found
 
 
 def _field(entry: catalogue.Entry) -> Json:
@@ -75,7 +90,7 @@ def from_form(form: Mapping[str, str], zone: str) -> requests.KeyedSet:
     wrong: list[Json] = []
     taken_at = _moment(form, zone, wrong)
     values = []
-    for code in FIELDS:
+    for code in (*FIELDS, *SIGNS):
         typed = form.get(code, "").strip()
         if typed:
             value = _value(catalogue.ENTRIES[code], typed, wrong)

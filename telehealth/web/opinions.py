@@ -20,11 +20,12 @@ async def of(connection: Connection, resident_id: int, zone: str, *, now: dateti
     found = await store.of(connection, resident_id, now=now)
     if found is None or found.state is None:
         return []
+    titles = plain.titles(found.rule_set)
     at = max(evaluation.micros(now), found.state.through)
     told = [
         {
             "key": opinion.key,
-            "title": plain.title(rule),
+            "title": titles[opinion.key],
             "sentence": plain.sentence(rule),
             "doing": opinion.doing,
             "level": opinion.level,

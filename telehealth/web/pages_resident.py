@@ -88,13 +88,18 @@ async def _content(request: web.Request, view: access.Opened, resident_id: str, 
         "opinions": await opinions.of(view.connection, found["id"], found["zone"], now=now) if row else [],
         "trends": trends.build(found["id"], found["zone"], history, since=since, until=now, now=now),
         "table": {"rows": [residents_json.table_row(g) for g in taken[:_TABLE]], "more": len(taken) > _TABLE},
-        "keyed": keyed.blank(found["zone"], now),
+        "keyed": keyed.blank(found["zone"], now, _asked(history)),
         "schedule": residents_json.schedule(found["schedule"], expectations.stand(found, row, history, now)),
         "devices": [_device(d) for d in await residents_view.devices(view.connection, found["id"], now=now)],
         "strikes": [_strike(s) for s in await residents_view.strikes(view.connection, found["id"])],
         "moves": [held_json.moved(m, found["id"]) for m in await held.moved(view.connection, found["id"])],
         "simulated": found["simulated"],
     }
+
+
+def _asked(history: residents_view.History) -> set[str]:
+    """Codes that the newest rules look at."""
+    return keyed.asked_by(rows.rule_list(history.rules[-1]["rules"])) if history.rules else set()
 
 
 def _device(d: Any) -> Json:

@@ -221,3 +221,23 @@ async def test_versions_of_before_and_unknown_pathways_are_shown(server: Server,
         form |= {"why": "usual for her", "review": REVIEW.strftime("%d-%b-%Y")}
         done = await browser.post(f"{page}/change?rule=threshold/spo2", f"{page}/change", **form)
         assert done.status == 303
+
+
+async def test_signs_are_asked_for_where_rules_look_at_them(server: Server, people: World) -> None:
+    """A symptom rule is not dead for want of a place to key the symptom."""
+    carl = await admitted(server, people)
+    page = f"/residents/{carl.id}"
+    async with server.signed_in("clara") as browser:
+        async with browser.session.get(page) as response:
+            text = await response.text()
+        assert "Ankles more swollen than usual" in text
+        assert "Sputum" not in text
+        entry = text.split('name="entry" value="')[1].split('"')[0]
+        moment = {"date": NOW.strftime("%d-%b-%Y"), "time": NOW.strftime("%H:%M")}
+        done = await browser.post(page, f"{page}/readings", entry=entry, ankle_swelling="true", **moment)
+        assert done.status == 303
+        async with browser.session.get(page) as response:
+            assert "Ankles more swollen than usual" in await response.text()
+    async with server.database.transaction(world.ACTOR) as connection:
+        stored_value = await connection.fetchval("SELECT value FROM reading WHERE code = 'ankle_swelling'")
+    assert stored_value == 1
