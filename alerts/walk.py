@@ -132,10 +132,12 @@ class Walk:
             self._done(key, tracks.end(track, at, ending))
 
     def _fire(self, at: int) -> None:
-        for key in sorted(self.tracks):
-            if self.tracks[key].get("timer") == at:
-                self._touch(at)
-                self._put(key, tracks.expire(self.tracks[key], at, self._manner(key)))
+        fired = [key for key in sorted(self.tracks) if self.tracks[key].get("timer") == at]
+        for key in fired:
+            self._touch(at)
+            self._put(key, tracks.expire(self.tracks[key], at, self._manner(key)))
+        if fired and self.rules.combined:
+            self._look_on(fired, at)
         while self.deadline is not None and self.deadline.at == at:
             if self.monitored is not None:
                 self._due(self.monitored, self.deadline)
@@ -229,27 +231,37 @@ class Walk:
             track = self.tracks.get(watch.key)
             if not asked(watch, self.desk, *self.span, watched=track is not None):
                 continue
-            rule = watch.rule
-            finding = rule.assess(self.desk)
-            if not isinstance(finding, Finding) or (finding.level == 0 and track is None):
-                continue
-            sample = [at, finding.signal, 0]
-            stepped = tracks.step(
-                track, tracks.Seen(finding.level, finding.clears, False, tracks.PLAIN, sample), _ASSESSED
-            )
-            if stepped is not None and stepped["worst"] is sample:
-                stepped["told"] = _told(rule.tell(self.desk, finding))
-            if stepped is not None and stepped.get("news"):
-                opened = stepped["open"]
-                stepped["open"] = {**opened, "told": _told(rule.tell(self.desk, finding))}
-            self._put(watch.key, stepped)
-            if watch.key in self.tracks:
-                for code in rule.codes:
-                    self.desk.exclude(code)
+            self._judge(watch, track, at)
         if self.tracks:
             for code in read:
                 if self._is_open(code):
                     self.desk.exclude(code)
+
+    def _look_on(self, keys: list[str], at: int) -> None:
+        """Judges what looks at rules of which time alone has opened one."""
+        self.desk.at, self.desk.day = at, book.local_day(self.zone, at)
+        for watch in self.rules.combined:
+            if not watch.rules.isdisjoint(keys):
+                self._judge(watch, self.tracks.get(watch.key), at)
+
+    def _judge(self, watch: rules.Watch, track: tracks.Track | None, at: int) -> None:
+        rule = watch.rule
+        finding = rule.assess(self.desk)
+        if not isinstance(finding, Finding) or (finding.level == 0 and track is None):
+            return
+        sample = [at, finding.signal, 0]
+        stepped = tracks.step(track, tracks.Seen(finding.level, finding.clears, False, tracks.PLAIN, sample), _ASSESSED)
+        if stepped is not None and stepped["worst"] is sample:
+            # Of the worst moment only what it came to: the readings are those of the opening, and the state is small.
+            told = rule.tell(self.desk, finding)
+            stepped["told"] = {"sentence": told.sentence, "numbers": told.numbers}
+        if stepped is not None and stepped.get("news"):
+            opened = stepped["open"]
+            stepped["open"] = {**opened, "told": _told(rule.tell(self.desk, finding))}
+        self._put(watch.key, stepped)
+        if watch.key in self.tracks:
+            for code in rule.codes:
+                self.desk.exclude(code)
 
     def _open_level(self, key: str) -> int:
         track = self.tracks.get(key)
