@@ -64,7 +64,11 @@ async def opened(
     if settings.failpoints is not None:
         _log.warning("failpoints are armed: this process stops where a watcher wants it to, which is for tests only")
     failpoints.arm(settings.failpoints)
-    async with Database.open(settings.needed("database_url"), size=settings.database_connections) as database:
+    async with Database.open(
+        settings.needed("database_url"),
+        size=settings.database_connections,
+        stall_seconds=settings.database_stall_seconds,
+    ) as database:
         await schema.check(database)
         async with database.transaction(db.service("main"), read_only=True) as connection:
             step = await clock_row.read(connection)

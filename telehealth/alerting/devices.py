@@ -1,5 +1,5 @@
-"""What is wrong with devices: red readings that belong to nobody, clocks (alerting.clocks), and nothing but nonsense
-(store.nonsense).
+"""What is wrong with devices: red readings that belong to nobody, clocks (alerting.clocks), nothing but nonsense
+(store.nonsense), and what wears out or falls silent (alerting.technical).
 
 Nobody's are those of a device without a resident, or of a clock that cannot be believed.
 
@@ -18,10 +18,10 @@ from typing import NamedTuple
 
 from alerts import codes, pathways, reasons
 from alerts.episodes import Episode
-from telehealth.alerting import clocks, residents
+from telehealth.alerting import clocks, residents, technical
 from telehealth.alerting.residents import ACTOR, Moment
 from telehealth.store import clocks as clock_store
-from telehealth.store import episodes, evaluation, nonsense, troubles, unattributed
+from telehealth.store import episodes, evaluation, nonsense, silence, troubles, unattributed
 from telehealth.store.db import Connection
 from telehealth.store.library import Library
 from telehealth.store.unattributed import Reading
@@ -38,8 +38,13 @@ async def evaluate(connection: Connection, device_pks: Sequence[int], moment: Mo
     given = await unattributed.load(connection, since, library)
     horizon = evaluation.micros(moment.horizon)
     wrong = await clock_store.periods(connection, since)
+    broken, wakes = await technical.judge(connection, list(taken.subjects), since, moment.now)
     folded = {
-        i: [*fold(i, given.readings.get(i, ()), given.assigned.get(i, ())), *clocks.episodes(i, wrong.get(i, ()))]
+        i: [
+            *fold(i, given.readings.get(i, ()), given.assigned.get(i, ())),
+            *clocks.episodes(i, wrong.get(i, ())),
+            *broken[i],
+        ]
         for i in taken.subjects
     }
     known = {i: [until(episode, horizon) for episode in found] for i, found in folded.items()}
@@ -50,8 +55,11 @@ async def evaluate(connection: Connection, device_pks: Sequence[int], moment: Mo
     planned = residents.plan(taken.subjects, known, stored, before, moment.now)
     await episodes.apply(connection, planned, now=moment.now, actor=ACTOR)
     again = await nonsense.decide(connection, taken.subjects, now=moment.now, actor=ACTOR)
-    wakes = {i: _wake(found, horizon, again.get(i)) for i, found in folded.items()}
-    await unattributed.finish(connection, taken, wakes, moment.real)
+    speaking = [i for i in taken.subjects if any(work.cause == "status" for work in taken.work[i])]
+    if speaking:
+        await silence.explain(connection, await silence.of_devices(connection, speaking, moment.now), now=moment.now)
+    looks = {i: _wake(found, horizon, again.get(i), wakes.get(i)) for i, found in folded.items()}
+    await unattributed.finish(connection, taken, looks, moment.real)
     return len(taken.subjects)
 
 
@@ -75,9 +83,9 @@ def until(episode: Episode, horizon: int) -> Episode:
     return replace(episode, ended_at=None, ending=None, evidence=evidence)
 
 
-def _wake(found: Sequence[Episode], horizon: int, also: int | None) -> int | None:
+def _wake(found: Sequence[Episode], horizon: int, *also: int | None) -> int | None:
     ends = [e.ended_at for e in found if e.ended_at is not None and e.ended_at > horizon]
-    return min(ends if also is None else [*ends, also], default=None)
+    return min([*ends, *(at for at in also if at is not None)], default=None)
 
 
 class _Sample(NamedTuple):

@@ -7,7 +7,6 @@ second, with the clock read anew each time, so that a stepped clock neither skip
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from datetime import datetime, timedelta
 from telehealth import clock as clocks
 from telehealth import failpoints, log, metrics
 from telehealth.alerting import beat, devices, residents
+from telehealth.alerting.beat import Beat
 from telehealth.alerting.residents import ACTOR, Moment
 from telehealth.clock import ClinicalClock
 from telehealth.model.health import Health
@@ -211,26 +211,21 @@ class Evaluator:
         return 1
 
 
-async def run(*, database: Database, clock: ClinicalClock, health: Health, wake: asyncio.Event | None = None) -> None:
-    """Evaluate until cancelled. The database may go away and come back at any time.
-
-    wake: may be set by whoever shares the process and knows that something is due.
-    """
-    evaluator = Evaluator(database, clock)
-    hint = wake if wake is not None else asyncio.Event()
-    with beat.beating(hint, every_seconds=_IDLE_SECONDS):
-        await _keep_running(evaluator, health, hint)
+async def run(*, database: Database, clock: ClinicalClock, health: Health) -> None:
+    """Evaluate until cancelled. The database may go away and come back at any time."""
+    with beat.beating() as pulse:
+        await _keep_running(Evaluator(database, clock), health, pulse)
 
 
-async def _keep_running(evaluator: Evaluator, health: Health, hint: asyncio.Event) -> None:
+async def _keep_running(evaluator: Evaluator, health: Health, pulse: Beat) -> None:
     failures = 0
     while True:
         try:
-            async with evaluator.database.listen("evaluation_due", lambda _payload: hint.set()) as lost:
+            async with evaluator.database.listen("evaluation_due", lambda _payload: pulse.hear()) as lost:
                 failures = 0
                 async with asyncio.TaskGroup() as group:
-                    group.create_task(_evaluate(evaluator, health, hint, lost), name="evaluate")
-                    group.create_task(_evaluate_late(evaluator, lost), name="evaluate late work")
+                    group.create_task(_evaluate(evaluator, health, lost, pulse), name="evaluate")
+                    group.create_task(_evaluate_late(evaluator, lost, pulse), name="evaluate late work")
         except Exception as group_or_error:
             error = _one(group_or_error)
             if not _away(error):
@@ -238,15 +233,15 @@ async def _keep_running(evaluator: Evaluator, health: Health, hint: asyncio.Even
             else:
                 _log.warning("the database is away", error=type(error).__name__)
             health.bad("alerting", "the database is away" if _away(error) else "evaluation fails: see the log")
-            await asyncio.sleep(_RETRY_SECONDS[min(failures, len(_RETRY_SECONDS) - 1)])
+            await pulse.rest(_RETRY_SECONDS[min(failures, len(_RETRY_SECONDS) - 1)])
             failures += 1
 
 
-async def _evaluate(evaluator: Evaluator, health: Health, hint: asyncio.Event, lost: asyncio.Event) -> None:
+async def _evaluate(evaluator: Evaluator, health: Health, lost: asyncio.Event, pulse: Beat) -> None:
     """Evaluate until the listening connection is lost or something fails."""
     measured = -_METRICS_SECONDS
     while not lost.is_set():
-        hint.clear()
+        pulse.heard = False
         started = clocks.monotonic()
         done = await evaluator.live()
         health.good("alerting")
@@ -259,22 +254,22 @@ async def _evaluate(evaluator: Evaluator, health: Health, hint: asyncio.Event, l
             # residents are much work, because kits send what they kept for days.
             many = done >= _MANY and took >= _HEAVY_SECONDS
             # The more so where there are many residents: each costs something each time.
-            await asyncio.sleep(min(3 * took, _REST_SECONDS) if many else min(took, _BREATH_SECONDS))
+            await pulse.rest(min(3 * took, _REST_SECONDS) if many else min(took, _BREATH_SECONDS))
         if done:
             continue
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(hint.wait(), _LATE_SECONDS if evaluator.late_waiting else _IDLE_SECONDS)
+        await pulse.rest(_LATE_SECONDS if evaluator.late_waiting else _IDLE_SECONDS, listening=True)
+        if pulse.heard:
             # What comes together is evaluated together.
-            await asyncio.sleep(_COALESCE_SECONDS)
+            await pulse.rest(_COALESCE_SECONDS)
 
 
-async def _evaluate_late(evaluator: Evaluator, lost: asyncio.Event) -> None:
+async def _evaluate_late(evaluator: Evaluator, lost: asyncio.Event, pulse: Beat) -> None:
     """Beside it, a few residents at a time: what came late, with a rest as long, so that others have their turn."""
     while not lost.is_set():
         started = clocks.monotonic()
         done = await evaluator.late()
         took = clocks.monotonic() - started
-        await asyncio.sleep(min(took, _BREATH_SECONDS) if done else _LATE_SECONDS)
+        await pulse.rest(min(took, _BREATH_SECONDS) if done else _LATE_SECONDS)
 
 
 def _one(error: Exception) -> Exception:

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from alerts import engine, joining, reconcile
 from alerts.episodes import Episode
 from alerts.state import State
-from telehealth.alerting import asking
-from telehealth.store import db, episodes, evaluation, plausibility, troubles
+from telehealth.alerting import asking, folding
+from telehealth.store import db, episodes, evaluation, plausibility, silence, troubles
 from telehealth.store.db import Connection
 from telehealth.store.library import Library
 
@@ -62,7 +62,7 @@ async def evaluate(
         return 0
     states = {i: base.state for i, base in bases.items() if i in taken.subjects}
     load = await evaluation.load(connection, taken, states, versions, library, until=moment.until)
-    results = engine.fold(load.subjects, load.readings, evaluation.micros(moment.horizon))
+    results = await folding.fold(connection, load, evaluation.micros(moment.horizon))
     await _follow(connection, taken, results, states, moment)
     await plausibility.judge(connection, taken, now=moment.now)
     await evaluation.finish(connection, taken, results, bases, moment.real)
@@ -123,6 +123,11 @@ async def _follow(
     history = await evaluation.history(connection, reach)
     planned = plan(taken.subjects, {i: folded[i] for i in changing}, history, changing, moment.now)
     await episodes.apply(connection, planned, now=moment.now, actor=ACTOR)
+    await silence.explain(
+        connection,
+        {one.subject.id for one in planned if one.rule.startswith(silence.PREFIX)},
+        now=moment.now,
+    )
     await asking.ask(connection, planned, results, now=moment.now)
 
 

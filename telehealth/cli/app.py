@@ -24,6 +24,7 @@ from telehealth.cli import (
     serve,
     storage,
     study,
+    technical,
     users,
     wards,
 )
@@ -68,6 +69,9 @@ devices.app.command("unseat")(seats.unseat)
 devices.app.command("seats")(seats.listing)
 devices.app.command("share")(seats.share)
 devices.app.command("unshare")(seats.unshare)
+devices.app.command("upkeep")(technical.upkeep)
+devices.app.command("setting")(technical.setting)
+devices.app.command("settings")(technical.settings)
 app.add_typer(pathways.app, name="pathway")
 app.add_typer(broker.app, name="broker")
 app.add_typer(users.app, name="user")

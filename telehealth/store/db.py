@@ -107,9 +107,19 @@ class Database:
     @classmethod
     @contextlib.asynccontextmanager
     async def open(
-        cls, url: str, *, size: int = 8, name: str = "telehealth", statement_seconds: float = 30.0
+        cls,
+        url: str,
+        *,
+        size: int = 8,
+        name: str = "telehealth",
+        statement_seconds: float = 30.0,
+        stall_seconds: float | None = None,
     ) -> AsyncIterator[Database]:
-        """Open a pool; raises Unavailable if the server cannot be reached."""
+        """Open a pool; raises Unavailable if the server cannot be reached.
+
+        stall_seconds: of a process that stands still for so long within a transaction, or does not read what it asked
+        for, the server ends the session: what it had locked is free, and nothing that it had begun is ever committed.
+        """
         settings = {
             "application_name": name,
             "timezone": "UTC",
@@ -117,6 +127,9 @@ class Database:
             # Compiling takes longer than any of our queries.
             "jit": "off",
         }
+        if stall_seconds is not None:
+            limit = str(int(stall_seconds * 1000))
+            settings |= {"idle_in_transaction_session_timeout": limit, "tcp_user_timeout": limit}
         try:
             pool = await asyncpg.create_pool(
                 url, min_size=1, max_size=size, init=_prepare_connection, server_settings=settings, timeout=10

@@ -14,7 +14,10 @@ from telehealth.store.db import Actor, Connection
 from telehealth.store.evaluation import Subject, micros, moment
 from telehealth.store.queries import sql
 
-_TECHNICAL = ("silence/", "unassigned/", "clock", "evaluation")
+_TECHNICAL = (
+    *("silence/", "unassigned/", "clock", "evaluation"),
+    *("battery", "firmware", "silent", "consumable/", "calibration/"),
+)
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from devices.message import Message, Reading
 from devices.receipts import Ranges, Refused
 from telehealth.model.attribution import Claims
 from telehealth.model.delivery import Answer, Delivery, Status
-from telehealth.store import attribution, clocks, nonsense, quarantine, undated
+from telehealth.store import attribution, clocks, nonsense, quarantine, technical, undated
 from telehealth.store.columns import Batch
 from telehealth.store.db import Connection
 from telehealth.store.queries import sql
@@ -66,6 +66,7 @@ async def take_in(
 ) -> Taken:
     """Take in a batch. now: clinical, stepped: by a virtual clock. Retrying it whole after a failure adds nothing."""
     taken = Taken()
+    await technical.ask(connection, statuses)
     devices = await _contact(connection, deliveries, statuses, now)
     known = [delivery for delivery in deliveries if delivery.device_id in devices]
     refused = [_refusals(delivery, devices[delivery.device_id]) for delivery in known if delivery.message.refusals]

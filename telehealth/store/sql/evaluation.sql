@@ -17,7 +17,9 @@ WITH came AS (
 ), came_late AS (
     SELECT resident_id, device_pk FROM evaluation_due
     WHERE $5::boolean AND due_at = '-infinity' AND late AND (resident_id IS NULL OR earliest_at <= $3::timestamptz)
-      AND written_at <= clock_timestamp() - make_interval(secs => $6::double precision)
+      -- Written in the future is before the clock was put back: that has waited long enough.
+      AND (written_at <= clock_timestamp() - make_interval(secs => $6::double precision)
+           OR written_at > clock_timestamp())
     ORDER BY late, id LIMIT $7::integer FOR UPDATE SKIP LOCKED
 ), fell AS (
     SELECT resident_id, device_pk FROM evaluation_due
@@ -55,6 +57,10 @@ ORDER BY id FOR UPDATE SKIP LOCKED;
 SELECT id, device_pk AS subject, CASE WHEN isfinite(earliest_at) THEN earliest_at END AS earliest_at, cause, detail
 FROM evaluation_due WHERE device_pk = ANY ($1::bigint[]) AND resident_id IS NULL AND due_at <= $2::timestamptz
 ORDER BY id FOR UPDATE SKIP LOCKED;
+
+-- name: still_here
+-- The process that holds this transaction is alive and at work.
+SELECT 1;
 
 -- name: delete_taken
 -- The work that this transaction has done, and nothing that came since.
