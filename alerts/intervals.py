@@ -1,9 +1,9 @@
 """95 % intervals of what a replay counts, each with the name of its method.
 
-Proportions: Wilson's score interval. Counts over time: exact Poisson (Garwood), or a bootstrap over people where there
-are enough of them, because one person's alerts are not independent. Medians: exact, from order statistics. Differences
-of paired proportions: Newcombe's square-and-add (method 10). The bootstrap's numbers come from a fixed formula: the
-same data give the same interval on every computer.
+Proportions: Wilson's score interval. Counts over time: exact Poisson (Garwood), with people enough the wider of that
+and a bootstrap over people, because one person's alerts are not independent. Medians: exact, from order statistics.
+Differences of paired proportions: Newcombe's square-and-add (method 10). The bootstrap's numbers come from a fixed
+formula: the same data give the same interval on every computer.
 """
 
 from __future__ import annotations
@@ -23,12 +23,13 @@ Floats = npt.NDArray[np.float64]
 WILSON = "Wilson"
 POISSON = "exact Poisson (Garwood)"
 BOOTSTRAP = "bootstrap over people (2000 resamples, fixed seed)"
+BOTH = "the wider of exact Poisson and bootstrap over people"
 ORDER = "exact, from order statistics"
 NEWCOMBE = "Newcombe, paired"
 
 RESAMPLES = 2000
 #: With fewer people than this, resampling them says too little: rates get the exact Poisson interval.
-ENOUGH_PEOPLE = 20
+ENOUGH_PEOPLE = 10
 
 _Z = 1.959963984540054  # of the normal distribution, 97.5 %
 _TAIL = 0.025
@@ -158,9 +159,15 @@ def rates(counts: Floats, exposures: Floats) -> list[Estimate]:
         time = resampled[:, figures + place]
         # With no alert at all every resample has none: the exact interval says what that proves.
         if sums[figure] > 0 and (time > 0).all():
-            low, high = _middle(resampled[:, figure] / time)
-            found[figure] = Estimate(found[figure].value, low, high, BOOTSTRAP)
+            found[figure] = _wider(found[figure], *_middle(resampled[:, figure] / time))
     return found
+
+
+def _wider(exact: Estimate, low: float, high: float) -> Estimate:
+    """Few alerts make the exact interval the wider one, people who differ much the other."""
+    assert exact.low is not None  # there was time to count in
+    assert exact.high is not None
+    return Estimate(exact.value, min(exact.low, low), max(exact.high, high), BOTH)
 
 
 def rate_difference(counts: Floats, others: Floats, exposure: Floats) -> Estimate:

@@ -68,10 +68,10 @@ def _truth(windows: onsets.Windows, kinds: Sequence[str]) -> dict[str, str]:
 
 def _intervals() -> dict[str, str]:
     return {
-        "95 % intervals": f"""Proportions: {intervals.WILSON}. Rates: {intervals.BOOTSTRAP} with at least
-            {intervals.ENOUGH_PEOPLE} people and one alert, because one person's alerts are not independent; else
-            {intervals.POISSON}, which is too narrow where few people have most of the alerts. Medians:
-            {intervals.ORDER}. Differences of sensitivities: {intervals.NEWCOMBE}. Each figure names its own.""",
+        "95 % intervals": f"""Proportions: {intervals.WILSON}. Rates: {intervals.POISSON}; with at least
+            {intervals.ENOUGH_PEOPLE} people and one alert the wider of that and a {intervals.BOOTSTRAP}, because one
+            person's alerts are not independent. Medians: {intervals.ORDER}. Differences of sensitivities:
+            {intervals.NEWCOMBE}; of rates: {intervals.BOOTSTRAP}. Each figure names its own.""",
         "same alert": f"""Of two rule sets: of the same person and rule, overlapping in time or starting at most
             {pairing.NEAR_HOURS} hours apart.""",
     }

@@ -212,7 +212,7 @@ def test_the_tenth_with_most_alerts() -> None:
     assert (overall.alerts, overall.top_people) == (33, 3)
     assert overall.top_share.value == 30 / 33
     assert overall.top_per_day.value == pytest.approx(30 / 90)
-    assert overall.per_day.method == intervals.BOOTSTRAP
+    assert overall.per_day.method == intervals.BOTH
 
 
 def test_automatic_ones_need_no_human() -> None:

@@ -82,8 +82,9 @@ def test_few_people_have_the_exact_interval_and_many_are_resampled() -> None:
     few = intervals.rates(np.ones((intervals.ENOUGH_PEOPLE - 1, 1)), np.full((intervals.ENOUGH_PEOPLE - 1, 1), 10.0))
     many = intervals.rates(np.ones((intervals.ENOUGH_PEOPLE, 1)), np.full((intervals.ENOUGH_PEOPLE, 1), 10.0))
     assert few[0].method == intervals.POISSON
-    assert many[0].method == intervals.BOOTSTRAP
-    assert (many[0].low, many[0].high) == (0.1, 0.1)  # everybody alike: people do not differ
+    assert many[0].method == intervals.BOTH
+    exact = intervals.poisson(intervals.ENOUGH_PEOPLE, 10.0 * intervals.ENOUGH_PEOPLE)
+    assert (many[0].low, many[0].high) == (exact.low, exact.high)  # everybody alike: people do not differ
     nobody = intervals.rates(np.zeros((50, 1)), np.full((50, 1), 10.0))
     assert nobody[0].method == intervals.POISSON
 
@@ -97,6 +98,7 @@ def test_resampling_people_is_wider_where_one_has_most() -> None:
     exact = intervals.poisson(100, 1000.0)
     assert wide.value == narrow.value == exact.value == 0.1
     assert (wide.high or 0) - (wide.low or 0) > (exact.high or 0) - (exact.low or 0)
+    assert (narrow.low, narrow.high) == (exact.low, exact.high)
 
 
 def test_resampling_covers_what_it_should() -> None:
