@@ -136,6 +136,7 @@ class Watch(NamedTuple):
     calm_from: float
     calm_to: float
     by_day: bool
+    rules: frozenset[str]  #: keys of other rules that it looks at
 
 
 @dataclass(frozen=True)
@@ -188,7 +189,15 @@ class RuleSet:
     def in_order(self) -> tuple[Watch, ...]:
         """The assessments, those that look at other rules last."""
         order = sorted(self.assessments.values(), key=lambda rule: rule.kind == "combination")
-        return tuple(Watch(rule, rule.key, frozenset(rule.codes), *rule.calm, rule.by_day) for rule in order)
+        return tuple(
+            Watch(rule, rule.key, frozenset(rule.codes), *rule.calm, rule.by_day, frozenset(_others(rule)))
+            for rule in order
+        )
+
+    @functools.cached_property
+    def combined(self) -> tuple[Watch, ...]:
+        """Those that look at other rules."""
+        return tuple(watch for watch in self.in_order if watch.rules)
 
     @functools.cached_property
     def assessed(self) -> dict[str, tuple[Watch, ...]]:
@@ -349,6 +358,10 @@ def _bound(parsed: tuple[Rule, ...]) -> tuple[Rule, ...]:
         rule.bound(looked_at, f"rules[{position}]") if isinstance(rule, combination.Combination) else rule
         for position, rule in enumerate(parsed)
     )
+
+
+def _others(rule: Assessment) -> tuple[str, ...]:
+    return rule.rules if isinstance(rule, combination.Combination) else ()
 
 
 def _threshold(entry: Mapping[str, Any], where: str) -> Threshold:

@@ -293,6 +293,17 @@ def test_rules_that_are_judged_at_the_same_moment_count() -> None:
     assert ("combination/fluid", "amber", 12, None, None) in brief(found)
 
 
+def test_a_rule_that_time_alone_opens_counts_at_once() -> None:
+    """An amber pulse that is not repeated opens its alert after half an hour, and the combination with it."""
+    entry = {**COMBINATION, "conditions": [{"rule": "threshold/pulse/high"}, COMBINATION["conditions"][2]], "red": None}
+    readings = daily("breathlessness", 7) + daily("pulse", 110)
+    found = evaluate([entry, PULSE], readings)
+    assert [(one["rule"], one["started_at"][11:16]) for one in found] == [
+        ("combination/fluid", "08:30"),
+        ("threshold/pulse/high", "08:30"),
+    ]
+
+
 def test_a_combination_of_what_is_never_sent_stays_quiet() -> None:
     assert evaluate([COMBINATION, CHANGE, PULSE], daily("breathlessness", 9, 9, 9)) == []
 
