@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self
@@ -35,6 +36,17 @@ class Distance(base.Assessment):
     @property
     def keeps(self) -> Keep:
         return Keep(0, self.max_age_hours)
+
+    @property
+    def calm(self) -> tuple[float, float]:
+        """All of the newest must be beyond the limit: where this one is not, nothing is found."""
+        if self.reference is None:
+            return (-math.inf, math.inf)
+        lower = telling.lower(self.amber, self.red)
+        away = self.reference * lower / 100 if self.percent else lower
+        if self.direction == "above":
+            return (-math.inf, self.reference + away)
+        return (self.reference - away, math.inf)
 
     @property
     def title(self) -> str:

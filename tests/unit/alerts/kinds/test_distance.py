@@ -126,6 +126,7 @@ def test_equal_to_the_definition(flows: list[int], reference: int, confirm: int,
     assert isinstance(found, Finding)
     assert found.signal == pytest.approx(distance.min())
     assert found.level == int(round(distance.min(), 6) > 20) + int(round(distance.min(), 6) > 50)
+    assert not (rule.calm[0] <= flows[-1] <= rule.calm[1] and found.level)
 
 
 @pytest.mark.parametrize(
