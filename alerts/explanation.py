@@ -14,6 +14,7 @@ from alerts import codes, kinds, plain, telling, working
 
 Json = dict[str, Any]
 
+_MOST_DEVICES = 20
 _HOW = {
     "at once": "One reading is enough for this.",
     "repeated": "It needs a second reading in a row, which came.",
@@ -40,7 +41,7 @@ def explain(rule: str, evidence: Mapping[str, Any], *, provisional: bool = False
     said: Mapping[str, Any] = evidence.get("rule") or {}
     kind = _kind(rule)
     return {
-        "sentence": evidence.get("reason") or "",
+        "sentence": _sentence(evidence),
         "level": evidence.get("level") or "",
         "provisional": provisional,
         "rule": {
@@ -64,6 +65,12 @@ def explain(rule: str, evidence: Mapping[str, Any], *, provisional: bool = False
         "clears_when": evidence.get("clears_when") or "",
         "ended": evidence.get("ended"),
     }
+
+
+def _sentence(evidence: Mapping[str, Any]) -> str:
+    """With what the devices tell of why a measure is missing, where that is known."""
+    reason, cause = evidence.get("reason") or "", evidence.get("cause")
+    return f"{reason}; {cause['text']}" if isinstance(cause, Mapping) and cause.get("text") else str(reason)
 
 
 def _kind(rule: str) -> str:
@@ -160,13 +167,23 @@ def _inputs(kind: str, evidence: Mapping[str, Any]) -> list[Json]:
             ("Last reading", evidence.get("last")),
             ("Attempt that failed", evidence.get("failed_attempt")),
         )
-        return [_blank(label, at=at) for label, at in named if at is not None]
+        return [_blank(label, at=at) for label, at in named if at is not None] + _devices(evidence.get("cause"))
     # What was found on devices: every fact with a time.
     return [
         _blank(_label(name), text=str(entry.get("shown", "")), at=entry["at"])
         for name, entry in evidence.items()
         if isinstance(entry, Mapping) and name != "ended" and "at" in entry
     ]
+
+
+def _devices(cause: Any) -> list[Json]:
+    """When the devices that measure it were last heard of."""
+    listed = cause.get("devices") if isinstance(cause, Mapping) else None
+    return [
+        _blank(f"Device {device.get('device_id')} last heard of", at=device.get("heard_at"))
+        | {"notes": [{True: "on", False: "offline"}[device["online"]]] if device.get("online") is not None else []}
+        for device in (listed if isinstance(listed, list | tuple) else ())
+    ][:_MOST_DEVICES]
 
 
 def _input(kind: str, entry: Mapping[str, Any]) -> Json:

@@ -61,8 +61,9 @@ def _news2(evidence: Json) -> list[str]:
 
 
 def _silence(evidence: Json) -> list[str]:
-    minutes = evidence["rule"]["grace_seconds"] / 60
-    told = [f"no reading from the time it counts from until {_n(minutes)} min after the due time"]
+    rule = evidence["rule"]
+    seconds = rule["late_seconds"] if "late_seconds" in rule else rule["grace_seconds"]
+    told = [f"no reading from the time it counts from until {_n(seconds / 60)} min after the due time"]
     return [*told, f"due times missed: {evidence['missed']}"]
 
 

@@ -40,7 +40,7 @@ class QueueIsland extends Component<QueuePage, State> {
     if (message.t === "event" && message.ward === this.props.ward.id) {
       const { alert, what, replayed } = message;
       this.put(alert);
-      if (what === "raised" && !replayed && alert.priority === "high") this.setState({ urgent: `High priority alert. ${alert.subject}: ${alert.reason}` });
+      if (what === "raised" && !replayed && alert.priority === "high" && alert.handling === "new") this.setState({ urgent: `High priority alert. ${alert.subject}: ${alert.reason}` });
     } else if (message.t === "snap") void this.reload();
   }
 

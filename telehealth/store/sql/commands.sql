@@ -27,10 +27,11 @@ GROUP BY d.organisation_id, d.id, w.resident_id, h.subject, w.about_at
 RETURNING id;
 
 -- name: waiting
--- Commands that wait to be published, oldest first; at most $1.
-SELECT c.id, d.device_id, c.codes, c.subject, c.expires_at
+-- Commands that wait to be published, oldest first; at most $1. Those of a device that was revoked have expired.
+SELECT c.id, d.device_id, c.codes, c.subject,
+       CASE WHEN d.revoked_at IS NULL THEN c.expires_at ELSE c.created_at END AS expires_at
 FROM device_command c JOIN device d ON d.id = c.device_pk
-WHERE c.state = 'waiting' AND d.revoked_at IS NULL
+WHERE c.state = 'waiting'
 ORDER BY c.created_at, c.id LIMIT $1::bigint;
 
 -- name: settle

@@ -151,6 +151,12 @@ async def test_what_the_broker_did_not_acknowledge_is_sent_again(database: Datab
     assert await sender.send(database, ClinicalClock(), publish) == 0
     assert await states(database) == ["published", "expired"]
 
+    await _command(database, of, "ox-1", minutes=5)
+    async with database.transaction(world.ACTOR) as connection:
+        await connection.execute("UPDATE device SET revoked_at = $1", clock.real_now())
+    assert await sender.send(database, ClinicalClock(), publish) == 0
+    assert await states(database) == ["published", "expired", "expired"]
+
 
 async def test_a_lost_connection_confirms_nothing(database: Database) -> None:
     """Whoever waits for the broker's word is told that there is none."""

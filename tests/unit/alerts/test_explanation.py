@@ -253,3 +253,15 @@ def test_evidence_that_says_little(rule: str) -> None:
         told = explanation.explain(rule, evidence)
         jsonschema.validate(told, SCHEMA, format_checker=jsonschema.FormatChecker())
         assert told["sentence"] == evidence.get("reason", "")
+
+
+def test_a_missing_measure_says_what_the_devices_tell() -> None:
+    """The cause is said beside the episode; it is part of the sentence, and the devices are among the inputs."""
+    rule, readings = FIRING["silence"]
+    episode = fired({"kind": "silence", **rule}, readings)
+    device = {"device_id": "ox-1", "online": False, "said_at": None, "heard_at": "2026-03-02T10:00:00+00:00"}
+    cause = {"key": "device_silent", "text": "device ox-1 is offline", "devices": [device], "at": device["heard_at"]}
+    told = explanation.explain(episode.rule, {**episode.evidence, "cause": cause})
+    jsonschema.validate(told, SCHEMA, format_checker=jsonschema.FormatChecker())
+    assert told["sentence"] == f"{episode.reason}; device ox-1 is offline"
+    assert (told["inputs"][-1]["label"], told["inputs"][-1]["notes"]) == ("Device ox-1 last heard of", ["offline"])
