@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts import errors, timeline
+from alerts import book, errors, timeline
+from alerts.kinds import window
 from alerts.kinds.base import Finding, Refusal, Sample
 from alerts.kinds.change import Change
 from tests.unit.alerts.kinds import charts
@@ -95,6 +96,7 @@ def test_refused_where_readings_of_the_window_were_dropped() -> None:
     assert isinstance(found, Refusal)
     assert found.why == "too_many"
     assert isinstance(rule(window_hours=12).assess(chart), Finding)
+    assert window.MOST == book.KEPT_SAMPLES
 
 
 @pytest.mark.parametrize(("newest", "clears"), [(79.5, True), (79.6, False), (80.1, False), (78.0, True)])
