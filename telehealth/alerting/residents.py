@@ -94,7 +94,7 @@ async def _too_much(
         weights = await evaluation.weights(connection, since, MOST_READINGS)
         for i in sorted(weighed, key=lambda i: weights[i]):
             room -= weights[i]
-            if room > 0:
+            if room >= 0:
                 kept.add(i)
         few *= 2
     return set(heavy) - kept
