@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import random
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -315,6 +317,36 @@ def test_every_mistake_is_told_at_once() -> None:
         line_of("window_hours"),
         line_of("breathlessness"),
     ]
+
+
+NONSENSE = [
+    "5",
+    '"x"',
+    "true",
+    "[]",
+    "{}",
+    "{ value = 1 }",
+    '{ source = "abc" }',
+    "nan",
+    "-1",
+    "[{}]",
+    "1979-05-27",
+    "x =",
+]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_file_is_answered_by_anything_but_problems(seed: int) -> None:
+    """Whatever stands in it: it is read, or every mistake is told."""
+    chance = random.Random(seed)
+    texts = [GOOD, *(pathways.load(name).text for name in pathways.names())]
+    for _ in range(20):
+        lines = chance.choice(texts).split("\n")
+        for place in chance.sample(range(len(lines)), 3):
+            name, sign, _ = lines[place].partition("=")
+            lines[place] = f"{name}{sign} {chance.choice(NONSENSE)}" if sign else chance.choice(lines)
+        with contextlib.suppress(pathways.Unusable):
+            pathways.compile(pathways.parse("\n".join(lines)))
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
