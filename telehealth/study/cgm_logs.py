@@ -101,6 +101,8 @@ def _take(
     if "code" in places:
         rows = [(line, row) for line, row in rows if row[places["code"]].strip() == "glucose"]
     in_mg = _unit(table, places, [row[column] for _, row in rows], rows)
+    if "person" in places and sources.numbers_rows(rows, places["person"]):
+        places = {role: place for role, place in places.items() if role != "person"}
     parse = cells.clock([row[places["at"]] for _, row in rows])
     before = len(found), sum(len(entries) for entries in found.values())
     for line, row in rows:

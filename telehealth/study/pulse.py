@@ -111,7 +111,7 @@ def _judgeable(daily: Mapping[int, float], onset: int | None) -> bool:
     if onset is None:
         return False
     seen = [day for day in range(onset - HIT_DAYS, onset + HIT_DAYS + 1) if day in daily]
-    return len(seen) >= _LEAST_DAYS and pulse_baseline.known(daily, onset - HIT_DAYS)
+    return len(seen) >= _LEAST_DAYS and pulse_baseline.known(daily, onset)
 
 
 def _added(position: int, person: Person, healthy: frozenset[int]) -> list[Case]:
@@ -265,6 +265,7 @@ def report(
                 tuple(rows),
                 _others(study, own or shipped),
             ),
+            _compared(study, own, theirs),
             _curve(study, engine, cusum),
         ),
         _targets(study, own, theirs),
@@ -282,7 +283,7 @@ def report(
 
 _METHOD = (
     f"Found: an alert is raised from {HIT_DAYS} days before to {HIT_DAYS} days after the onset. An onset is judged"
-    f" where at least {_LEAST_DAYS} of those 15 days have a pulse and 14 of the 28 days before them",
+    f" where at least {_LEAST_DAYS} of those 15 days have a pulse, and 14 of the 28 days before it",
     f"False: an alert on a day with a baseline, more than {_UNWELL_BEFORE} days before and more than {_UNWELL_AFTER}"
     " days after an onset; people without an onset are taken as healthy throughout",
     "CUSUM: k 0.75, h 4, against median and MAD (at least 1/min) of the 28 days before, each day capped at 4; begins"
@@ -344,20 +345,22 @@ def _targets(study: Study, own: Outcome | None, theirs: Outcome | None) -> tuple
     name = f"sensitivity at {BUDGET} false alerts per person-month"
     if own is None or theirs is None:
         return (Target(name, "-", "a limit within the budget", None),)
-    targets = []
-    for what, added in (("onsets", False), ("added illnesses", True)):
-        mine, others = found(study, own, added=added), found(study, theirs, added=added)
-        difference = study.resampled.difference(mine, others)
-        if difference.value is None:
-            targets.append(Target(f"{name}, {what}", "none in these data", "above the CUSUM's", None))
-            continue
-        targets.append(
-            Target(
-                f"{name}, {what}",
-                f"{sum(mine[0]) / sum(mine[1]):.2f}, CUSUM {sum(others[0]) / sum(others[1]):.2f}, difference"
-                f" {difference.told()}",
-                "above the CUSUM's",
-                difference.value > 0,
-            )
-        )
-    return tuple(targets)
+    ours, others = found(study, own, added=False), found(study, theirs, added=False)
+    difference = study.resampled.difference(ours, others)
+    if difference.value is None:
+        return (Target(name, "no onset in these data", "above the CUSUM's", None),)
+    told = (
+        f"{sum(ours[0]):.0f} of {sum(ours[1]):.0f} onsets, CUSUM {sum(others[0]):.0f}, difference {difference.told()}"
+    )
+    return (Target(name, told, "above the CUSUM's", difference.value > 0),)
+
+
+def _compared(study: Study, own: Outcome | None, theirs: Outcome | None) -> Table:
+    rows: list[tuple[str | int | float | Figure | None, ...]] = []
+    if own is not None and theirs is not None:
+        for what, added in (("onsets", False), ("added illnesses", True)):
+            ours, others = found(study, own, added=added), found(study, theirs, added=added)
+            rows.append((what, round(sum(ours[1])), study.resampled.difference(ours, others)))
+    return Table(
+        "The engine's sensitivity less the CUSUM's, both at the budget", ("of", "number", "difference"), tuple(rows)
+    )

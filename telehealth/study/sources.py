@@ -19,6 +19,7 @@ _DELIMITERS = "|;\t,"
 _MOST_BYTES = 2_000_000_000
 _MOST_LINE = 100_000
 _MOST_FILES = 100_000
+_FEW_ROWS = 20
 
 #: What a table needs: role -> the column names that play it, normalised. A role that ends in "?" may be missing.
 Roles = Mapping[str, Sequence[str]]
@@ -158,6 +159,11 @@ def _bounded(file: TextIO, name: str) -> Iterator[str]:
         if len(line) == _MOST_LINE:
             raise errors.Invalid("--data", f"{name} has a line of more than {_MOST_LINE:,} characters")
         yield line
+
+
+def numbers_rows(rows: Sequence[tuple[int, list[str]]], place: int) -> bool:
+    """Whether a column called id numbers the rows and not people."""
+    return len(rows) > _FEW_ROWS and len({row[place] for _, row in rows}) > 0.9 * len(rows)
 
 
 def normal(name: str) -> str:

@@ -119,7 +119,7 @@ def _ramps(log: int, person: str, daily: dict[int, float], regular: frozenset[in
             if all(other in regular for other in range(day, day + length + 1)):
                 quarters.setdefault((day - first) // _QUARTER, []).append(day)
         for quarter, days in sorted(quarters.items()):
-            chance = random.Random(f"{SEED} {person} {length} {quarter}")
+            chance = random.Random(f"{SEED} {person.rpartition('/')[2]} {length} {quarter}")
             found += [Ramp(log, day, length) for day in sorted(chance.sample(days, min(STARTS, len(days))))]
     return found
 

@@ -55,7 +55,7 @@ def read(folder: Path) -> tuple[list[Log], sources.Used]:
     found: dict[str, dict[int, float]] = {}
     for table in sources.tables(folder):
         places = table.places(_ROLES)
-        if places is None or ("kg" in places) == ("lb" in places):
+        if places is None or not {"kg", "lb"} & set(places):
             used.unknown.append(table.name)
             continue
         before = len(found)
@@ -70,6 +70,8 @@ def read(folder: Path) -> tuple[list[Log], sources.Used]:
 
 def _take(table: sources.Table, places: dict[str, int], found: dict[str, dict[int, float]], used: sources.Used) -> None:
     rows = [(line, row) for line, row in table.rows() if len(row) > max(places.values())]
+    if "person" in places and sources.numbers_rows(rows, places["person"]):
+        places = {role: place for role, place in places.items() if role != "person"}
     parse = cells.clock([row[places["at"]] for _, row in rows])
     whole = places.get("kg", places.get("lb"))
     assert whole is not None  # the caller looked
