@@ -68,6 +68,7 @@ def add(
                 pathway_version=version,
                 schedule=_schedule(schedule, chosen.schedule),
                 rules=compiled.to_json(),
+                spo2_scale=spo2_scale,
                 admitted_at=terminal.moment(admitted, field="--admitted") or now,
             )
             if chosen.text:

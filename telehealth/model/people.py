@@ -39,6 +39,7 @@ class NewResident:
     schedule: Mapping[str, Any]
     rules: Mapping[str, Any]
     admitted_at: datetime
+    spo2_scale: int | None = None  #: with which the rules were compiled; None: what their NEWS2 says
 
     def checked(self, *, today: date) -> NewResident:
         """Itself, or Invalid naming the first field that is wrong."""

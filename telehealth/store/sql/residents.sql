@@ -16,8 +16,8 @@ RETURNING id;
 
 -- name: add_rules
 -- A version of a resident's rules, in force from valid_from.
-INSERT INTO rule_version (organisation_id, resident_id, valid_from, rules, reason, created_by, created_at)
-VALUES ($1::bigint, $2::bigint, $3::timestamptz, $4::jsonb, $5::text, $6::text, $7::timestamptz)
+INSERT INTO rule_version (organisation_id, resident_id, valid_from, rules, spo2_scale, reason, created_by, created_at)
+VALUES ($1::bigint, $2::bigint, $3::timestamptz, $4::jsonb, $5::smallint, $6::text, $7::text, $8::timestamptz)
 RETURNING id;
 
 -- name: due
