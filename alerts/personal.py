@@ -117,6 +117,27 @@ def change(before: Rules, pathway: Pathway, wanted: Iterable[Change], signed: Si
     return Rules(after, scale, overrides)
 
 
+def move(before: Rules, pathway: Pathway) -> tuple[Rules, tuple[Override, ...]]:
+    """The rules by another pathway or version, with everything personal that fits it; and what does not.
+
+    Raises RuleError where limits would be out of order: then what is personal is to be changed first.
+    """
+    entries = _entries(pathways.compile(pathway, spo2_scale=before.scale))
+    usual = {key: dict(entry) for key, entry in entries.items()}
+    kept = tuple(one for one in before.overrides if one.rule == SCALE or _fits(usual, one))
+    _lay_on(entries, kept)
+    after = Rules(
+        _checked(Rules(rules.RuleSet(pathway.name, pathway.version, ()), before.scale, ()), entries), before.scale, kept
+    )
+    _refer(after.rule_set)
+    return after, tuple(one for one in before.overrides if one not in kept)
+
+
+def _fits(usual: Mapping[str, Mapping[str, Any]], one: Override) -> bool:
+    entry = usual.get(one.rule)
+    return entry is not None and (one.field is None or one.field in known(entry["kind"]))
+
+
 def _checked(before: Rules, entries: Mapping[str, dict[str, Any]]) -> rules.RuleSet:
     """The rule set of entries; what is wrong is named by rule and field."""
     document = {"pathway": before.rule_set.pathway, "version": before.rule_set.version}
@@ -239,7 +260,7 @@ def _lay_on(entries: dict[str, dict[str, Any]], overrides: Sequence[Override]) -
             continue
         if one.field is None:
             del entries[one.rule]
-        elif one.field in entries[one.rule]:
+        elif one.field in known(entries[one.rule]["kind"]):
             entries[one.rule][one.field] = one.value
             _mark(entries[one.rule], f"{one.field} set for this resident by {one.by}: {one.why}")
 

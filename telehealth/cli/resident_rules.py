@@ -108,6 +108,41 @@ def set_rule(
     terminal.run(job)
 
 
+def set_pathway(
+    resident: Who,
+    pathway: Annotated[str, typer.Argument(help="Pathway and version, for example copd@2.")],
+    why: Annotated[str, typer.Option(help="Why; shown to staff and kept.")],
+    json: terminal.Json = False,
+) -> None:
+    """Put a resident on another pathway or version from now on; what is personal goes along as far as it fits."""
+
+    async def job() -> None:
+        from telehealth import config
+        from telehealth.model import pathway_files, rules_view
+        from telehealth.store import rules as store
+
+        name, _, version = pathway.partition("@")
+        if not version:
+            raise errors.Invalid("pathway", "needs a version, for example copd@2")
+        async with terminal.transaction() as connection:
+            now = await terminal.clinical_now(connection)
+            found = await _find(connection, resident)
+            to = await store.pathway(connection, name, version) or pathway_files.find(
+                config.from_environment().pathways_dir, name, version
+            )
+            made, dropped = await store.move(connection, found.id, to, why=why, actor=terminal.actor(), now=now)
+            names = await store.names(connection, dropped)
+        lost = [rules_view.override(one, names) for one in dropped]
+        lines = [f"On {pathway} from {made.valid_from.isoformat()}"]
+        lines += [
+            f"  no longer personal, the pathway has no such rule: {one['rule']} {one['field'] or ''}" for one in lost
+        ]
+        document = {"resident": found.id, "version": made.id, "valid_from": made.valid_from, "dropped": lost}
+        terminal.answer(document, as_json=json, text="\n".join(lines))
+
+    terminal.run(job)
+
+
 def _value(given: str | None) -> Any:
     """A number, true or false, JSON, or a word."""
     import msgspec

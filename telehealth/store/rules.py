@@ -157,6 +157,45 @@ async def change(
     if expected is not None and (await newest(connection, resident_id)).id != expected:
         raise Conflict(_CHANGED)
     before, after = await propose(connection, resident_id, changes, why=why, review_on=review_on, actor=actor, now=now)
+    detail = {"rules": sorted({one.rule for one in changes})}
+    return await _add(connection, resident_id, before, after, why, actor, now, detail)
+
+
+async def move(
+    connection: Connection, resident_id: int, to: Pathway, *, why: str, actor: Actor, now: datetime
+) -> tuple[Version, tuple[Override, ...]]:
+    """Put a resident on another pathway or version from now on, with what is personal as far as it fits.
+
+    Returns what did not fit as well. Invalid, Conflict as change; for trusted actors.
+    """
+    people.text("why", why, 500)
+    before = await newest(connection, resident_id)
+    own = before.rules.rule_set
+    if (own.pathway, own.version) == (to.name, to.version):
+        raise Conflict(f"the resident is on {to.name}@{to.version} already")
+    if to.text:
+        await keep_pathway(connection, to, actor=actor, now=now)
+    try:
+        after, dropped = personal.move(before.rules, to)
+    except alert_errors.RuleError as error:
+        raise Invalid(error.field, f"{error.problem}: change what is personal first") from None
+    detail = {"pathway": to.name, "pathway_version": to.version}
+    made = await _add(connection, resident_id, before, after, why, actor, now, detail)
+    await connection.execute(sql("rules.move_spell"), resident_id, to.name, to.version)
+    return made, dropped
+
+
+async def _add(
+    connection: Connection,
+    resident_id: int,
+    before: Version,
+    after: Rules,
+    why: str,
+    actor: Actor,
+    now: datetime,
+    detail: dict[str, Any],
+) -> Version:
+    """The version that follows another, and work for the evaluator."""
     valid_from = max(now, before.valid_from)
     try:
         async with connection.transaction():
@@ -184,7 +223,7 @@ async def change(
         object_id=resident_id,
         resident_id=resident_id,
         ward_id=await connection.fetchval(sql("rules.place"), resident_id),
-        detail={"version": made, "rules": sorted({one.rule for one in changes})},
+        detail={"version": made, **detail},
     )
     return await newest(connection, resident_id)
 

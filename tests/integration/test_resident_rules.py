@@ -190,3 +190,31 @@ async def test_a_pathway_of_ones_own(database: Database, urls: Urls, tmp_path: P
     assert shown["rules"][0]["profiles"] == [{"since": "22:00", "to": "07:00", "text": "amber below 88 %"}]
     status, out = call(urls, "pathway", "show", "north_copd", **folder)
     assert (status, "is not one of" in out) == (1, True)
+
+
+async def test_another_version_takes_what_is_personal_along(database: Database, urls: Urls) -> None:
+    """From now on; what does not fit is named; the stay says the new version and the past the old one."""
+    async with database.transaction(ACTOR) as connection:
+        anna = await admitted(connection)
+        changes = [
+            Change("threshold/pulse", "amber_high", 100),
+            Change("distance/dry_weight_gain", "reference", 78.4),
+            Change("silence/spo2", how="leave_out"),
+        ]
+        await rules.change(connection, anna.id, changes, why="x", review_on=REVIEW, actor=ACTOR, now=NOW)
+    move = ("resident", "set-pathway", anna.nhs_number)
+    status, out = call(urls, *move, "heart_failure@1", "--why", "as before", "--json")
+    assert status == 0, out
+    assert {one["rule"] for one in json.loads(out)["dropped"]} == {
+        "distance/dry_weight_gain", "distance/dry_weight_loss",
+    }  # fmt: skip
+    assert call(urls, *move, "heart_failure@1", "--why", "again")[0] == 1
+    assert call(urls, *move, "heart_failure@9", "--why", "x")[0] == 1
+    async with database.transaction(ACTOR) as connection:
+        newest = await rules.newest(connection, anna.id)
+        history = await residents.history(connection, anna.id)
+    assert newest.rules.rule_set.version == "1"
+    assert newest.rules.rule_set.thresholds["pulse"].amber_high == 100
+    assert "spo2" not in newest.rules.rule_set.silences
+    assert history["spells"][0]["pathway_version"] == "1"
+    assert [row["rules"]["version"] for row in history["rules"]] == ["1", "2", "2"]

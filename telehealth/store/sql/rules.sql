@@ -28,6 +28,10 @@ VALUES ($1::bigint, $2::bigint, $3::timestamptz, $4::jsonb, $5::smallint, $6::js
         $10::timestamptz)
 RETURNING id;
 
+-- name: move_spell
+-- The pathway and version of the present stay.
+UPDATE spell SET pathway = $2::text, pathway_version = $3::text WHERE resident_id = $1::bigint AND upper_inf(during);
+
 -- name: place
 -- The ward and the zone of a resident.
 SELECT ward_id, zone FROM resident WHERE id = $1::bigint;
