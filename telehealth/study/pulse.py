@@ -251,7 +251,8 @@ def report(
                 if study.unknown
                 else []
             ),
-            *(f"{file}: {what}" for file, what in sorted(used.files.items())),
+            *used.told(),
+            _SOURCE,
         ),
         _METHOD,
         tuple(rule_sets.told(rule_sets.pulse())),
@@ -280,6 +281,11 @@ def report(
         figures,
     )  # fmt: skip
 
+
+_SOURCE = (
+    "the figures of docs/clinical/performance.md come from Welltory's COVID-19 data (github.com/Welltory/hrv-covid19,"
+    " CC0); Mishra 2020 (doi 10.1038/s41551-020-00640-6, MIT) has no dates of onset there"
+)
 
 _METHOD = (
     f"Found: an alert is raised from {HIT_DAYS} days before to {HIT_DAYS} days after the onset. An onset is judged"

@@ -67,7 +67,7 @@ class People:
     def __init__(self, owners: Sequence[str], seed: int = SEED) -> None:
         self.count = len(owners)
         self.rows = max(_FEWEST, min(RESAMPLES, _AT_ONCE // max(self.count, 1)))
-        self.people = len(set(owners))
+        self.owners = tuple(owners)
         self.chance = random.Random(seed)
         self.first, self.second = self._draws(owners), self._draws(owners)
 
@@ -113,13 +113,13 @@ class People:
         return Figure(total / whole, low, high, min(low, other_low), max(high, other_high))
 
     def share(self, hits: Sequence[float], tries: Sequence[float]) -> Figure:
-        """Sum of hits over sum of tries. The wider one of the bootstrap's interval and Wilson's of whole units."""
+        """Sum of hits over sum of tries. The wider one of the bootstrap's interval and Wilson's of whole people."""
         number, of = np.array(hits, float), np.array(tries, float)
         whole = float(of.sum())
         if whole <= 0:
             return NOTHING
         value = float(number.sum()) / whole
-        units = int((of > 0).sum())
+        units = len({owner for owner, tried in zip(self.owners, of.tolist(), strict=True) if tried > 0})
         first, second = _ratio(self.first, number, of), _ratio(self.second, number, of)
         low, high = _middle(first)
         wilson_low, wilson_high = _wilson(value, units)
@@ -130,7 +130,8 @@ class People:
         else:
             spread = first + second - value
         other_low, other_high = _middle(np.clip(spread, 0, 1))
-        return Figure(value, low, high, min(low, other_low), max(high, other_high))
+        wilson_low, wilson_high = _wilson(value, units / 2)
+        return Figure(value, low, high, min(low, other_low, wilson_low), max(high, other_high, wilson_high))
 
     def mean(self, sums: Sequence[float], numbers: Sequence[float]) -> Figure:
         """Sum over number."""
@@ -185,7 +186,7 @@ def _middle(values: Floats) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _wilson(share: float, units: int) -> tuple[float, float]:
+def _wilson(share: float, units: float) -> tuple[float, float]:
     z = 1.959964
     if units == 0:
         return 0.0, 1.0

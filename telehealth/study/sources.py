@@ -56,6 +56,16 @@ class Used:
     def refuse(self, file: str, line: int, problem: str) -> None:
         self.refused.setdefault(file, []).append(f"line {line}: {problem}")
 
+    def told(self) -> list[str]:
+        """For the report: what was taken for what; the first of many of one kind."""
+        by_kind: dict[str, list[str]] = {}
+        for file, what in sorted(self.files.items()):
+            by_kind.setdefault(what, []).append(file)
+        return [
+            f"{what}: {', '.join(files[:3])}" + (f" and {len(files) - 3} more files" if len(files) > 3 else "")
+            for what, files in by_kind.items()
+        ]
+
     def notes(self) -> list[str]:
         """For the report: what could not be used, in words."""
         found = [
