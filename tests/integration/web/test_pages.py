@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import re
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -62,6 +63,32 @@ async def test_the_residents_page_has_everything_without_scripts(server: Server,
     assert 'name="value_key"' in page
     assert 'name="spo2"' in page
     assert f"/alerts/{people.anna_alert}" in page
+
+
+async def test_how_what_is_expected_stands(server: Server, people: World) -> None:
+    """What was due and has come, is late, or is missing, with its times."""
+    local = NOW.astimezone(ZoneInfo("Europe/London"))
+    times = {
+        "spo2": local - timedelta(minutes=10),
+        "pulse": local - timedelta(minutes=50),
+        "weight": local - timedelta(hours=3),
+        "temperature": local + timedelta(hours=1),
+    }
+    plan = {code: {"times": [f"{at:%H:%M}"], "grace_minutes": 60, "early_minutes": 30} for code, at in times.items()}
+    async with server.database.transaction(world.ACTOR) as connection:
+        await connection.execute("UPDATE spell SET schedule = $2 WHERE resident_id = $1", people.anna.id, plan)
+    await observe(server.database, people.anna, world.spo2(97.0, NOW - timedelta(minutes=5)))
+    async with server.signed_in("clara") as browser, browser.session.get(f"/residents/{people.anna.id}") as response:
+        text = await response.text()
+    card = text.partition("What is expected")[2].partition("</section>")[0]
+    expected = " ".join(re.sub(r"<[^>]*>", " ", card).split())
+    for name, told in (
+        ("Oxygen saturation", "done for"),
+        ("Pulse", "late since .*, missing from"),
+        ("Body weight", "missing since 02-Mar"),
+        ("Temperature", "missing since 01-Mar"),
+    ):
+        assert re.search(rf"{name} \d\d:\d\d missing after \w+ {told}", expected), (name, expected)
 
 
 async def test_an_alert_is_handled_by_forms(server: Server, people: World) -> None:

@@ -33,7 +33,7 @@ SPOT = rules.RuleSet.from_json(
         "rules": [
             {**_LIMITS, "code": "spo2"},
             {"kind": "news2", "scale": 2, "max_age_seconds": {"spo2": 7200}},
-            {"kind": "silence", "code": "spo2", "grace_seconds": 600},
+            {"kind": "silence", "code": "spo2", "grace_seconds": 600, "late_seconds": 120},
             {"kind": "silence", "code": "pulse", "grace_seconds": 600},
         ],
     }
