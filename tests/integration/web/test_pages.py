@@ -86,7 +86,7 @@ async def test_how_what_is_expected_stands(server: Server, people: World) -> Non
         ("Oxygen saturation", "done for"),
         ("Pulse", "late since .*, missing from"),
         ("Body weight", "missing since 02-Mar"),
-        ("Temperature", "missing since 01-Mar"),
+        ("Body temperature", "missing since 01-Mar"),
     ):
         assert re.search(rf"{name} \d\d:\d\d missing after \w+ {told}", expected), (name, expected)
 
