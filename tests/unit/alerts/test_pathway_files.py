@@ -20,6 +20,7 @@ from alerts.pathways.lines import Lines
 DOCS = Path(__file__).parents[3] / "docs"
 EVERY = [(name, version) for name in (*pathways.names(), "unassigned") for version in pathways.versions(name)]
 SCHEMA = schema.schema()
+RULE_SET = json.loads((DOCS / "schemas" / "ruleset.json").read_text("utf-8"))
 #: What the wards of the product are for.
 WANTED = {"copd", "heart_failure", "hypertension", "diabetes", "frailty", "post_acute_infection", "palliative"}
 
@@ -81,7 +82,9 @@ def test_packaged(name: str, version: str) -> None:
     jsonschema.Draft202012Validator(SCHEMA).validate(tomllib.loads(pathway.text))
     for scale in (1, 2):
         compiled = pathways.compile(pathway, spo2_scale=scale)
-        assert rules.RuleSet.from_json(json.loads(json.dumps(compiled.to_json()))) == compiled
+        document = json.loads(json.dumps(compiled.to_json()))
+        jsonschema.Draft202012Validator(RULE_SET).validate(document)
+        assert rules.RuleSet.from_json(document) == compiled
         expected = schedule.parse(pathway.schedule, "Europe/London").expected
         assert set(compiled.silences) <= set(expected)
     assert all(len(number.source) > 10 and number.approval for number in pathway.numbers)
