@@ -7,10 +7,10 @@ the rule as it stood with its version, source and approval, and what would clear
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from alerts import codes, kinds, plain, telling, working
+from alerts import codes, kinds, news2, plain, telling, working
 
 Json = dict[str, Any]
 
@@ -159,7 +159,7 @@ def _limit(rule: str, kind: str, said: Mapping[str, Any], value: float) -> str:
 def _inputs(kind: str, evidence: Mapping[str, Any]) -> list[Json]:
     given = evidence.get("inputs")
     if given is not None:
-        return [_input(kind, entry) for entry in given]
+        return [_input(kind, _charted(kind, entry, given, evidence)) for entry in given]
     if kind == "silence":
         named = (
             ("Due", evidence.get("due")),
@@ -174,6 +174,17 @@ def _inputs(kind: str, evidence: Mapping[str, Any]) -> list[Json]:
         for name, entry in evidence.items()
         if isinstance(entry, Mapping) and name != "ended" and "at" in entry
     ]
+
+
+def _charted(
+    kind: str, entry: Mapping[str, Any], given: Sequence[Mapping[str, Any]], evidence: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """With the field of the NEWS2 chart that the value falls into."""
+    if kind != "news2" or entry.get("points") is None or entry.get("code") not in news2.INPUT_CODES:
+        return entry
+    oxygen = next((one["value"] for one in given if one.get("code") == "on_oxygen" and one.get("fresh")), None)
+    scale = (evidence.get("rule") or {}).get("scale")
+    return {**entry, "chart": news2.row(entry["code"], entry["value"], scale, None if oxygen is None else bool(oxygen))}
 
 
 def _devices(cause: Any) -> list[Json]:
@@ -232,7 +243,8 @@ def _blank(label: str, *, text: str = "", at: str | None = None) -> Json:
 def _notes(kind: str, entry: Mapping[str, Any]) -> Iterator[str]:
     """What else is known of an input."""
     if entry.get("points") is not None:
-        yield f"{entry['points']} point{'' if entry['points'] == 1 else 's'}"
+        chart = f" ({entry['chart']})" if entry.get("chart") else ""
+        yield f"{entry['points']} point{'' if entry['points'] == 1 else 's'}{chart}"
     if entry.get("fresh") is False:
         yield "too old to count"
     if "met" in entry:

@@ -116,14 +116,39 @@ def band(total: int, single: bool) -> Band:
 def _points(code: str, value: float | None, scale: int | None, oxygen: bool | None) -> int | None:
     if value is None:
         return None
-    steps = math.floor(value * 10.0 ** codes.BY_KEY[code].decimals + 0.5 + 1e-9)
-    table = code
-    if code == "spo2":
-        table = "spo2/1" if scale == 1 else "spo2/2/oxygen" if oxygen else "spo2/2/air"
-        if scale == 2 and oxygen is None and steps >= _SCALE_2_NEEDS_OXYGEN_FROM:
-            return None
-    edges, points = _EDGES[table]
+    steps = _steps(code, value)
+    if code == "spo2" and scale == 2 and oxygen is None and steps >= _SCALE_2_NEEDS_OXYGEN_FROM:
+        return None
+    edges, points = _EDGES[_table(code, scale, oxygen)]
     return points[bisect.bisect_right(edges, steps)]
+
+
+def row(code: str, value: float, scale: int | None, oxygen: bool | None) -> str:
+    """The field of the printed chart that a value falls into: "25 or more", "92 to 93"; "" of what is yes or no."""
+    if code in ("on_oxygen", "consciousness"):
+        return ""
+    edges, _ = _EDGES[_table(code, scale, oxygen)]
+    position = bisect.bisect_right(edges, _steps(code, value))
+    first, last = [*edges[:position]][-1:], [*edges[position:]][:1]
+    shown = [_edge(code, edge) for edge in (*first, *(edge - 1 for edge in last))]
+    if first and last:
+        return shown[0] if shown[0] == shown[1] else f"{shown[0]} to {shown[1]}"
+    return f"{shown[0]} or {'more' if first else 'less'}"
+
+
+def _table(code: str, scale: int | None, oxygen: bool | None) -> str:
+    if code != "spo2":
+        return code
+    return "spo2/1" if scale == 1 else "spo2/2/oxygen" if oxygen else "spo2/2/air"
+
+
+def _steps(code: str, value: float) -> int:
+    return math.floor(value * 10.0 ** codes.BY_KEY[code].decimals + 0.5 + 1e-9)
+
+
+def _edge(code: str, steps: int) -> str:
+    decimals = codes.BY_KEY[code].decimals
+    return f"{steps / 10.0**decimals:.{decimals}f}"
 
 
 def columns(values: Floats, oxygen: Floats, scale: Floats) -> Points:

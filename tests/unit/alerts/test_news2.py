@@ -184,3 +184,23 @@ def test_columns_agree_with_single_sets(sets: list[tuple[object, ...]]) -> None:
 def test_not_alert_scores_3_whichever_it_was() -> None:
     """Charts and other systems write CVPU where nobody said which of the four it was."""
     assert observation.answer('{"acvpu": "CVPU"}')["parameters"]["acvpu"] == 3
+
+
+@pytest.mark.parametrize(
+    ("code", "value", "scale", "oxygen", "field"),
+    [
+        ("resp_rate", 25, 1, None, "25 or more"),
+        ("resp_rate", 8, 1, None, "8 or less"),
+        ("resp_rate", 12, 1, None, "12 to 20"),
+        ("spo2", 94.4, 1, None, "94 to 95"),
+        ("spo2", 94, 2, True, "93 to 94"),
+        ("spo2", 94, 2, False, "88 or more"),
+        ("systolic", 219, 1, None, "111 to 219"),
+        ("temperature", 38.6, 1, None, "38.1 to 39.0"),
+        ("temperature", 35.04, 1, None, "35.0 or less"),
+        ("consciousness", 0, 1, None, ""),
+    ],
+)
+def test_the_field_of_the_chart(code: str, value: float, scale: int, oxygen: bool | None, field: str) -> None:
+    """As on the printed chart, for whoever works the score out by hand."""
+    assert news2.row(code, value, scale, oxygen) == field
