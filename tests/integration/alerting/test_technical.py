@@ -13,7 +13,10 @@ from telehealth.errors import Conflict, Invalid
 from telehealth.model.delivery import Status
 from telehealth.store import devices, ingest, technical
 from telehealth.store.alerts import Alert
+from telehealth.store.db import Database
+from tests.conftest import Urls
 from tests.integration.alerting.conftest import Service
+from tests.integration.attribution.test_commands import command
 from tests.support import servers, world
 from tests.support.world import T0, spo2
 
@@ -286,3 +289,45 @@ async def test_data_late(service: Service) -> None:
     [alert] = await service.alerts(resident)
     assert alert.condition == "withdrawn"
     assert await service.episodes(resident) == []
+
+
+async def test_by_command(urls: Urls, database: Database) -> None:
+    """Dates and settings are entered, listed and refused in words; the evaluator is told."""
+    ward = await world.ward(database)
+    device = await world.device(database, ward)
+    entered = ("upkeep", device.device_id, "test_strips", "--due", "2027-01-31", "--json")
+    status, found = await command(urls, *entered)
+    assert (status, [(one["item"], one["due_on"], one["warn_days"]) for one in found]) == (
+        0,
+        [("test_strips", "2027-01-31", 14)],
+    )
+    status, complaint = await command(urls, "upkeep", device.device_id, "test_strips")
+    assert (status, "--due" in complaint) == (1, True)
+    assert (await command(urls, "upkeep", device.device_id, "cuff", "--kind", "calibration", "--gone"))[0] == 1
+    assert await command(urls, "upkeep", device.device_id, "test_strips", "--gone", "--json") == (0, [])
+    status, complaint = await command(urls, "setting", "battery_critical", "0.5", "--source", "ours")
+    assert (status, "must not be above battery_low" in complaint) == (1, True)
+    changed = (
+        "setting",
+        "offline_hours",
+        "12",
+        "--model",
+        "hub",
+        "--source",
+        "ours",
+        "--approval",
+        "approved",
+        "--json",
+    )
+    assert (await command(urls, *changed))[0] == 0
+    _, known = await command(urls, "settings", "--json")
+    of_hubs = [one for one in known if one["name"] == "offline_hours"]
+    assert [(one["model"], one["value"], one["approval"]) for one in of_hubs] == [
+        ("", 24.0, "needs local approval"),
+        ("hub", 12.0, "approved"),
+    ]
+    assert len({one["name"] for one in known}) == 8
+    async with database.transaction(world.ACTOR) as connection:
+        assert await connection.fetchval("SELECT count(*) FROM evaluation_due WHERE device_pk = $1", device.pk) == 2
+        actions = await connection.fetch("SELECT action FROM audit WHERE action LIKE 'device.%' ORDER BY id")
+    assert [row["action"] for row in actions] == ["device.upkeep", "device.upkeep", "device.setting"]
