@@ -38,8 +38,8 @@ _SETTINGS = {"auto": "What clears itself is handled automatically", "max_age_sec
 
 def explain(rule: str, evidence: Mapping[str, Any], *, provisional: bool = False) -> Json:
     """Of the evidence of an episode or alert of this rule key."""
-    said: Mapping[str, Any] = evidence.get("rule") or {}
     kind = _kind(rule)
+    said: Mapping[str, Any] = evidence.get("rule") or (_of_devices(evidence) if kind == "technical" else {})
     return {
         "sentence": _sentence(evidence),
         "level": evidence.get("level") or "",
@@ -71,6 +71,16 @@ def _sentence(evidence: Mapping[str, Any]) -> str:
     """With what the devices tell of why a measure is missing, where that is known."""
     reason, cause = evidence.get("reason") or "", evidence.get("cause")
     return f"{reason}; {cause['text']}" if isinstance(cause, Mapping) and cause.get("text") else str(reason)
+
+
+def _of_devices(evidence: Mapping[str, Any]) -> Json:
+    """The settings by which a device is judged, as if they were one rule."""
+    listed = evidence.get("settings")
+    found = [one for one in (listed if isinstance(listed, list | tuple) else ()) if isinstance(one, Mapping)]
+    told: Json = {str(one.get("name")): one.get("value") for one in found}
+    for origin in ("source", "approval"):
+        told[origin] = "; ".join(dict.fromkeys(str(one[origin]) for one in found if one.get(origin)))
+    return told
 
 
 def _kind(rule: str) -> str:

@@ -234,6 +234,11 @@ TECHNICAL: dict[str, dict[str, Any]] = {
         "ended": {"at": "2026-03-03T10:00:00.000Z", "how": "cleared"},
         "clears_when": "a reading within limits",
     },
+    "battery": {
+        **{"level": "low", "reason": "Battery at 15 %", "lowest": 0.15, "since": "2026-03-02T10:00:00.000Z"},
+        "settings": [{"name": "battery_low", "value": 0.2, "source": "a source", "approval": "approved"}],
+        **{"what_to_do": "Have it charged.", "clears_when": "it says 25 % or more"},
+    },
     "nonsense": {"reason": "It only sends what is refused"},
     "evaluation": {},
 }
@@ -265,3 +270,9 @@ def test_a_missing_measure_says_what_the_devices_tell() -> None:
     jsonschema.validate(told, SCHEMA, format_checker=jsonschema.FormatChecker())
     assert told["sentence"] == f"{episode.reason}; device ox-1 is offline"
     assert (told["inputs"][-1]["label"], told["inputs"][-1]["notes"]) == ("Device ox-1 last heard of", ["offline"])
+
+
+def test_what_a_device_is_judged_by() -> None:
+    rule = explanation.explain("battery", TECHNICAL["battery"])["rule"]
+    assert rule["settings"] == [{"name": "battery_low", "label": "Battery low", "text": "0.2"}]
+    assert (rule["source"], rule["approval"]) == ("a source", "approved")
