@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import multiprocessing
 import os
 import signal
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 
 from alerts import backtest, rules
 from alerts.backtest import History, Manner, Replay
@@ -28,27 +28,23 @@ def replay(
     if workers < 2 or len(history.readings) < _WORTH_IT or len(history.people) < 2:
         return backtest.replay(history, rule_set, manner, progress)
     parts = backtest.parts(history)
+    work = functools.partial(_replayed, rule_set.to_json(), manner)
     found: list[Replay] = []
     done = 0
-    # Fresh processes and not copies of this one, which may have threads that draw a progress bar.
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_leave_interrupts)
-    try:
-        # The most work first, so that nobody waits for a single process at the end.
-        order = sorted(range(len(parts)), key=lambda number: -len(parts[number].readings))
-        work = {number: pool.submit(_replayed, parts[number], rule_set.to_json(), manner) for number in order}
-        for number, part in enumerate(parts):
-            found.append(work[number].result())
+    # Fresh processes and not copies of this one, which may have threads that draw a progress bar. They are ended when
+    # the block is left, also in the middle of their work.
+    with multiprocessing.get_context("spawn").Pool(min(workers, len(parts)), _leave_interrupts) as pool:
+        for part, one in zip(parts, pool.imap(work, parts), strict=True):
+            found.append(one)
             done += len(part.readings)
             progress(done)
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
     return backtest.together(rule_set, found)
 
 
-def _replayed(part: History, document: dict[str, object], manner: Manner) -> Replay:
+def _replayed(document: dict[str, object], manner: Manner, part: History) -> Replay:
     return backtest.replay(part, rules.RuleSet.from_json(document), manner)
 
 
 def _leave_interrupts() -> None:
-    """Ctrl-C is for the process that waits: it stops the others."""
+    """Ctrl-C is for the process that waits: it ends the others."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)

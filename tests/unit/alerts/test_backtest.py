@@ -290,3 +290,48 @@ def test_alerts_are_the_engines_episodes_joined_as_in_the_service() -> None:
     )
     assert len(burden.alerts(plain.episodes)) == len(backtest.replay(whole, SPO2, backtest.Manner()).alerts) == 10
     assert int(np.sum(whole.readings.low < 88)) == 10
+
+
+@few
+@given(
+    st.lists(st.tuples(st.integers(0, 2), st.integers(0, 240), st.integers(1, 30)), max_size=12),
+    st.lists(st.tuples(st.integers(0, 2), st.integers(0, 240)), max_size=6),
+    st.integers(0, 48),
+    st.integers(0, 48),
+)
+def test_figures_are_what_counting_hours_gives(
+    some: list[tuple[int, int, int]], truth: list[tuple[int, int]], before: int, after: int
+) -> None:
+    """Alerts and onsets at whole hours of ten days, three people: each figure counted again, hour by hour."""
+    whole = history(*[[(hour / 24, "spo2", 96.0) for hour in range(240)] for _ in range(3)])
+    alerts = tuple(
+        backtest.Alert(p, "news2", T0 + h * HOUR, T0 + (h + long) * HOUR, "high", "cleared", False, 1, False, "")
+        for p, h, long in sorted(some)
+    )
+    stays = (((T0, T0 + 240 * HOUR),),) * 3
+    replay = backtest.Replay(SPO2, stays, alerts)
+    known = {Onset(p, T0 + h * HOUR, "any") for p, h in truth}
+    windows = onsets.Windows({"": float(before)}, {"": float(after)})
+    found, _ = measures.figures(measures.judge(replay, whole, list(known), windows), [])
+
+    def near(alert: backtest.Alert, onset: Onset) -> bool:
+        hours = (alert.started_at - onset.at) // HOUR
+        return alert.person == onset.person and -before <= hours <= after
+
+    observed = [o for o in known if o.at - before * HOUR < T0 + 240 * HOUR]
+    hits = [a for a in alerts if any(near(a, o) for o in known)]
+    leads = [
+        max((o.at - a.started_at) / HOUR for a in alerts if near(a, o))
+        for o in observed
+        if any(near(a, o) for a in alerts)
+    ]
+    free = sum(
+        not any(o.person == person and -before <= hour - (o.at - T0) // HOUR < after for o in known)
+        for person in range(3)
+        for hour in range(240)
+    )
+    assert (found.alerts, found.true, found.false) == (len(alerts), len(hits), len(alerts) - len(hits))
+    assert (found.onsets, found.found) == (len(observed), len(leads))
+    assert found.lead_hours.value == (pytest.approx(float(np.median(leads))) if leads else None)
+    if free:
+        assert found.false_per_day.value == pytest.approx((len(alerts) - len(hits)) / (free / 24))
