@@ -29,6 +29,19 @@ class Waiting:
     expires_at: datetime
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What a device was asked to measure again. state: waiting, published or expired."""
+
+    codes: Sequence[str]
+    device_id: str
+    about_at: datetime
+    created_at: datetime
+    expires_at: datetime
+    state: str
+    settled_at: datetime | None
+
+
 async def ask(connection: Connection, repeats: Sequence[Repeat], *, now: datetime) -> int:
     """Ask the devices that residents have now, and that can measure what is to be repeated; how many are asked.
 
@@ -51,6 +64,14 @@ async def ask(connection: Connection, repeats: Sequence[Repeat], *, now: datetim
 async def waiting(connection: Connection) -> list[Waiting]:
     """Commands that wait to be published, oldest first, some at most."""
     return [Waiting(*row) for row in await connection.fetch(sql("commands.waiting"), _MOST)]
+
+
+async def about(
+    connection: Connection, resident_id: int, codes: Sequence[str], *, since: datetime, until: datetime
+) -> list[Asked]:
+    """What was asked about a resident's readings of these codes taken in a time, in that order."""
+    rows = await connection.fetch(sql("commands.about"), resident_id, list(codes), since, until)
+    return [Asked(*row) for row in rows]
 
 
 async def settle(connection: Connection, ids: Sequence[UUID], state: str, *, now: datetime) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -9,7 +10,7 @@ from aiohttp import web
 
 from alerts import lifecycle
 from telehealth import errors
-from telehealth.store import alerts, board, residents_view
+from telehealth.store import alerts, board, commands, residents_view
 from telehealth.web import access, api_alerts, auth, boards, keys, measures, render, residents_json, rows
 
 Json = dict[str, Any]
@@ -99,9 +100,11 @@ async def alert_page(
         if found.alert.resident_id is not None:
             row = await residents_view.resident(view.connection, found.alert.resident_id, now=now)
             resident = residents_json.banner(row, now)
+        asked = await _asked(view, found, now)
         context = await render.frame(request, view)
     more = {
         "alert": api_alerts.detail(found),
+        "asked": asked,
         "unit": _peak_unit(found.alert.rule),
         "ward": ward,
         "resident": resident,
@@ -131,6 +134,32 @@ async def resolve(request: web.Request) -> web.StreamResponse:
     except (errors.Invalid, errors.Conflict) as error:
         return await alert_page(request, status=422, wrong=[_wrong(error)], form=form)
     raise render.then(form.get("next"), f"/alerts/{found['id']}", "resolved")
+
+
+async def _asked(view: access.Opened, found: alerts.Detail, now: datetime) -> list[Json]:
+    """Which devices were asked to repeat what the alert rests on."""
+    if found.alert.resident_id is None or not found.episodes:
+        return []
+    inputs = [entry for one in found.episodes for entry in one.evidence.get("inputs") or () if "code" in entry]
+    times = [one.ended_at or now for one in found.episodes] + [one.started_at for one in found.episodes]
+    asked = await commands.about(
+        view.connection,
+        found.alert.resident_id,
+        sorted({entry["code"] for entry in inputs}),
+        since=min(times) - timedelta(seconds=1),
+        until=max(times),
+    )
+    said = {"waiting": "not sent yet", "published": "sent", "expired": "not sent in time"}
+    return [
+        {
+            "what": ", ".join(measures.name(code) for code in one.codes),
+            "device_id": one.device_id,
+            "at": one.created_at,
+            "until": one.expires_at,
+            "state": said[one.state],
+        }
+        for one in asked
+    ]
 
 
 def _peak_unit(rule: str) -> str:

@@ -130,6 +130,18 @@ def test_a_nurse_works_it_out_again(nurse: Page, service: Service, person: Perso
     assert nurse.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
 
 
+def test_who_was_asked_to_measure_again(nurse: Page, service: Service, person: Person, axe: Axe) -> None:
+    """A single red value: the alert says which device was asked to repeat it."""
+    nurse.goto(f"/residents/{person.id}")
+    service.say(person, reading("spo2", 84, "%"))
+    nurse.get_by_role("link", name=re.compile("^SpO2 84 %")).click()
+    asked = nurse.get_by_role("region", name="Asked to measure again")
+    expect(asked).to_contain_text(f"Oxygen saturation by {person.device_id}")
+    expect(asked).to_contain_text("not sent yet")  # this service has no broker
+    expect(nurse.get_by_role("region", name="Why", exact=True)).to_contain_text("84 < 88, the red limit")
+    assert axe(nurse) == []
+
+
 def test_what_cannot_decide_yet_says_what_it_lacks(nurse: Page, service: Service, person: Person, axe: Axe) -> None:
     service.say(person, reading("weight", 80.0, "kg"))
     nurse.goto(f"/residents/{person.id}")

@@ -34,6 +34,13 @@ FROM device_command c JOIN device d ON d.id = c.device_pk
 WHERE c.state = 'waiting'
 ORDER BY c.created_at, c.id LIMIT $1::bigint;
 
+-- name: about
+-- What devices were asked to repeat of resident $1, about readings of codes $2 from $3 to $4.
+SELECT c.codes, d.device_id, c.about_at, c.created_at, c.expires_at, c.state, c.settled_at
+FROM device_command c JOIN device d ON d.id = c.device_pk
+WHERE c.resident_id = $1::bigint AND c.codes && $2::text[] AND c.about_at BETWEEN $3::timestamptz AND $4::timestamptz
+ORDER BY c.about_at, d.device_id LIMIT 100;
+
 -- name: settle
 -- Commands that the broker has, or that came too late: at $3.
 UPDATE device_command SET state = $2::text, settled_at = $3::timestamptz
