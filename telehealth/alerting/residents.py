@@ -64,6 +64,8 @@ async def evaluate(
     load = await evaluation.load(connection, taken, states, versions, library, until=moment.until)
     results = await folding.fold(connection, load, evaluation.micros(moment.horizon))
     await _follow(connection, taken, results, states, moment)
+    silent = [r.resident for r in results if any(key.startswith(silence.PREFIX) for key in r.state.tracks)]
+    await silence.explain(connection, silent, now=moment.now)
     await plausibility.judge(connection, taken, now=moment.now)
     await evaluation.finish(connection, taken, results, bases, moment.real)
     if moment.until != evaluation.END:
@@ -123,11 +125,6 @@ async def _follow(
     history = await evaluation.history(connection, reach)
     planned = plan(taken.subjects, {i: folded[i] for i in changing}, history, changing, moment.now)
     await episodes.apply(connection, planned, now=moment.now, actor=ACTOR)
-    await silence.explain(
-        connection,
-        {one.subject.id for one in planned if one.rule.startswith(silence.PREFIX)},
-        now=moment.now,
-    )
     await asking.ask(connection, planned, results, now=moment.now)
 
 

@@ -21,6 +21,10 @@ KINDS: tuple[Kind, ...] = ("battery", "firmware", "silent")
 
 #: 0.25 - 0.05 must not keep 0.2 from being in.
 _TINY = 1e-9
+#: A silent device is looked at again after so long: one that only sends readings says nothing of itself.
+_SILENT = timedelta(minutes=15)
+#: Likewise that of somebody whose monitoring is paused.
+_NOT_MONITORED = timedelta(hours=1)
 _VERSION = re.compile(r"[vV]?(\d{1,6}(?:\.\d{1,6}){0,5})(?![0-9])")
 
 
@@ -105,7 +109,7 @@ class Settings:
 class Said:
     """What is known of a device. heard_at: its last sign of life; said_at: when its present status was received.
 
-    in_use: it is with somebody who is monitored now.
+    in_use: it is with somebody who is monitored now; assigned: with somebody at all.
     """
 
     model: str
@@ -116,6 +120,7 @@ class Said:
     online: bool | None
     battery: float | None
     firmware: str | None
+    assigned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +153,15 @@ def decide(
             changed.append(after)
         elif after is not None and before is not None and (after.level, after.detail) != (before.level, before.detail):
             changed.append(Condition(kind, before.since, None, after.level, after.detail))
-    silent_at = _silent_at(said, settings)
-    return changed, silent_at if silent_at is not None and silent_at > now else None
+    return changed, _look_again(said, settings, now)
+
+
+def _look_again(said: Said, settings: Settings, now: datetime) -> datetime | None:
+    """When silence begins; while there is one, now and then: not everything that ends it is told."""
+    at = _silent_at(said, settings)
+    if at is None or at > now:
+        return at
+    return now + (_SILENT if said.in_use else _NOT_MONITORED)
 
 
 def _over(kind: Kind, said: Said, now: datetime) -> datetime:
@@ -199,7 +211,7 @@ def _firmware(said: Said, before: Condition | None, settings: Settings, now: dat
 
 def _silent(said: Said, settings: Settings, now: datetime) -> Condition | None:
     at = _silent_at(said, settings)
-    if at is None or at > now:
+    if at is None or at > now or not said.in_use:
         return None
     why = "offline" if said.online is False else "no_heartbeat"
     name = "offline_hours" if why == "offline" else "heartbeat_minutes"
@@ -215,7 +227,7 @@ def _silent(said: Said, settings: Settings, now: datetime) -> Condition | None:
 def _silent_at(said: Said, settings: Settings) -> datetime | None:
     """When it will have been silent for too long; None: nothing is expected of it."""
     heard = _heard(said)
-    if said.revoked or not said.in_use or heard is None:
+    if said.revoked or not (said.in_use or said.assigned) or heard is None:
         return None
     if said.online is False:
         return heard + timedelta(hours=settings.number("offline_hours", said.model))

@@ -78,6 +78,7 @@ async def known(connection: Connection, device_pks: Sequence[int], now: datetime
             online=status.get("online"),
             battery=status.get("battery"),
             firmware=status.get("firmware"),
+            assigned=row["assigned"],
         )
     for row in await connection.fetch(sql("technical.present"), list(device_pks)):
         found.present.setdefault(row["device_pk"], {})[row["kind"]] = _condition(row)

@@ -3,7 +3,7 @@
 SELECT a.id, a.resident_id, a.ward_id, a.rule, a.reason, a.evidence, r.zone
 FROM alert a JOIN resident r ON r.id = a.resident_id
 WHERE a.resident_id = ANY ($1::bigint[]) AND a.open AND a.condition = 'active' AND starts_with(a.rule, 'silence/')
-ORDER BY a.id FOR UPDATE OF a;
+ORDER BY a.id;
 
 -- name: devices
 -- What residents have at a moment, and when it was last heard of.

@@ -11,17 +11,17 @@ ORDER BY d.id;
 
 -- name: said
 -- What devices last said, and whether each is with somebody who is monitored at a moment.
-SELECT d.id, d.organisation_id, d.model, d.revoked_at, c.seen_at, c.status, c.status_at,
-       EXISTS (
-           SELECT FROM (
-               SELECT a.resident_id FROM device_assignment a WHERE a.device_pk = d.id AND a.during @> $2::timestamptz
-               UNION ALL
-               SELECT s.resident_id FROM device_seat s WHERE s.device_pk = d.id AND s.during @> $2::timestamptz
-           ) AS whose JOIN spell p ON p.resident_id = whose.resident_id AND p.during @> $2::timestamptz
-           WHERE NOT EXISTS (
-               SELECT FROM pause z WHERE z.resident_id = whose.resident_id AND z.during @> $2::timestamptz)
-       ) AS in_use
-FROM device d LEFT JOIN device_contact c ON c.device_pk = d.id
+SELECT d.id, d.organisation_id, d.model, d.revoked_at, c.seen_at, c.status, c.status_at, whose.assigned, whose.in_use
+FROM device d LEFT JOIN device_contact c ON c.device_pk = d.id CROSS JOIN LATERAL (
+    SELECT count(*) > 0 AS assigned,
+           coalesce(bool_or(NOT EXISTS (
+               SELECT FROM pause z WHERE z.resident_id = had.resident_id AND z.during @> $2::timestamptz)), false) AS in_use
+    FROM (
+        SELECT a.resident_id FROM device_assignment a WHERE a.device_pk = d.id AND a.during @> $2::timestamptz
+        UNION ALL
+        SELECT s.resident_id FROM device_seat s WHERE s.device_pk = d.id AND s.during @> $2::timestamptz
+    ) AS had JOIN spell p ON p.resident_id = had.resident_id AND p.during @> $2::timestamptz
+) AS whose
 WHERE d.id = ANY ($1::bigint[]);
 
 -- name: present

@@ -160,6 +160,22 @@ async def test_offline_for_long(service: Service) -> None:
     assert await service.rows("SELECT 1 FROM evaluation_due WHERE device_pk IS NOT NULL") == []
 
 
+async def test_a_silent_device_whose_resident_is_paused(service: Service) -> None:
+    """Nobody expects anything of it then, and again when the pause is over."""
+    ward = await world.ward(service.database)
+    resident = await world.resident(service.database, ward, admitted_at=T0 - DAY)
+    device = await world.device(service.database, ward, resident=resident)
+    await says(service, device, T0, online=False)
+    await service.at(T0 + 24 * HOUR)
+    assert await told(service, device) == [("silent", "silent", "low", "active")]
+    await world.pause(service.database, resident, T0 + 25 * HOUR, T0 + 30 * HOUR)
+    await service.at(T0 + 26 * HOUR)
+    assert await told(service, device) == [("silent", "silent", "low", "cleared")]
+    await service.at(T0 + 29 * HOUR)
+    await service.at(T0 + 31 * HOUR)
+    assert await told(service, device) == [("silent", "silent", "low", "active")]
+
+
 async def test_what_runs_out(service: Service) -> None:
     """Warned of by the registry's date, overdue from the day after it, over when another date is entered."""
     ward = await world.ward(service.database)

@@ -83,8 +83,10 @@ def test_offline() -> None:
     due = T0 + 25 * HOUR
     assert technical.decide(said, {}, Settings(), due - timedelta(microseconds=1)) == ([], due)
     [silent], wake = technical.decide(said, {}, Settings(), due)
-    assert (silent.kind, silent.since, wake) == ("silent", due, None)
+    assert (silent.kind, silent.since, wake) == ("silent", due, due + timedelta(minutes=15))
     assert technical.decide(replace(said, in_use=False), {}, Settings(), due) == ([], None)
+    paused = replace(said, in_use=False, assigned=True)
+    assert technical.decide(paused, {}, Settings(), due) == ([], due + HOUR)
     [over], _ = technical.decide(replace(said, heard_at=due + HOUR), {"silent": silent}, Settings(), due + HOUR)
     assert over.until == due + HOUR
 
