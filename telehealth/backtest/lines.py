@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO, TextIO
 from zoneinfo import ZoneInfo
 
 from telehealth import errors
@@ -62,15 +62,26 @@ class Refused:
 def opened(path: Path, option: str) -> Iterator[tuple[TextIO, Callable[[], float]]]:
     """The text of a file (- is standard input) and how much of it is read. Invalid if it cannot be opened."""
     if str(path) == "-":
-        yield sys.stdin, lambda: 0.0
+        with _text(sys.stdin.buffer) as file:
+            yield file, lambda: 0.0
         return
     try:
         with path.open("rb") as source:
             size = max(path.stat().st_size, 1)
-            file = io.TextIOWrapper(source, encoding="utf-8-sig", errors="surrogateescape")
-            yield file, lambda: min(1.0, source.tell() / size)
+            with _text(source) as file:
+                yield file, lambda: min(1.0, source.tell() / size)
     except OSError as error:
         raise errors.Invalid(option, f"cannot be read: {error.strerror or type(error).__name__}") from None
+
+
+@contextlib.contextmanager
+def _text(source: BinaryIO) -> Iterator[TextIO]:
+    """Bytes that are no text become characters that nothing accepts, so that the line is named; source stays open."""
+    file = io.TextIOWrapper(source, encoding="utf-8-sig", errors="surrogateescape")
+    try:
+        yield file
+    finally:
+        file.detach()
 
 
 def rows(file: TextIO, option: str, wanted: Sequence[str], refused: Refused) -> Iterator[tuple[int, tuple[str, ...]]]:

@@ -56,7 +56,8 @@ def _rules(rules: Json) -> str:
 def _data(console: Any, document: Json) -> None:
     data, truth = document["data"], document["truth"]
     console.print(
-        f"{data['people']:,} people, {data['readings']:,} readings from {data['from'][:10]} to {data['to'][:10]},"
+        f"{data['people']:,} {'person' if data['people'] == 1 else 'people'}, {data['readings']:,} readings"
+        f" from {data['from'][:10]} to {data['to'][:10]},"
         f" {data['resident_days']:,.1f} resident-days"
     )
     if data["refused"]["lines"]:

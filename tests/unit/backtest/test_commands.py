@@ -303,3 +303,14 @@ def test_it_can_be_interrupted() -> None:
         assert process.returncode == 130
         assert process.stderr is not None
         assert process.stderr.read() == b"telehealth: interrupted\n"
+
+
+def test_standard_input_may_be_any_bytes(files: Path) -> None:
+    """What is no text is a line that is named."""
+    readings = (files / "readings.csv").read_bytes() + b"Zo\xeb,spo2,96,%,2026-03-02T09:00:00Z\n"
+    result = CliRunner().invoke(
+        app, ["backtest", "--pathway", "copd@1", "--readings", "-", "--json"], input=b"\xef\xbb\xbf" + readings
+    )
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["overall"]["alerts"] == 3
+    assert result.stderr.startswith("--readings, line 302: person: must be at most")
