@@ -22,23 +22,27 @@ app = typer.Typer(
 Data = Annotated[
     Path, typer.Option("--data", help="A folder (or one file) of CSV, PSV or zip files; found by their columns.")
 ]
+Some = Annotated[
+    Path | None, typer.Option("--data", help="A folder (or one file) of CSV, PSV or zip files; found by their columns.")
+]
+Model = Annotated[bool, typer.Option("--model", help="Instead of data: the made-up people on whom rules were chosen.")]
 Html = Annotated[Path | None, typer.Option("--html", help="Write a page with a picture to this file.")]
 
 
 @app.command()
-def weight(data: Data, html: Html = None, json: terminal.Json = False) -> None:
+def weight(data: Some = None, model: Model = False, html: Html = None, json: terminal.Json = False) -> None:
     """Gains of weight: false alerts on people without heart failure, and a gain of 2.3 kg added to their real logs."""
     from telehealth.study import weight
 
-    _run(lambda: weight.run(data), html, as_json=json)
+    _run(lambda: weight.run_model() if model else weight.run(_needed(data)), html, as_json=json)
 
 
 @app.command()
-def pulse(data: Data, html: Html = None, json: terminal.Json = False) -> None:
+def pulse(data: Some = None, model: Model = False, html: Html = None, json: terminal.Json = False) -> None:
     """Resting pulse of wearables: illnesses found at 0.6 false alerts per person-month, against a CUSUM."""
     from telehealth.study import pulse
 
-    _run(lambda: pulse.run(data), html, as_json=json)
+    _run(lambda: pulse.run_model() if model else pulse.run(_needed(data)), html, as_json=json)
 
 
 @app.command()
@@ -55,6 +59,12 @@ def hospital(data: Data, html: Html = None, json: terminal.Json = False) -> None
     from telehealth.study import hospital
 
     _run(lambda: hospital.run(data), html, as_json=json)
+
+
+def _needed(data: Path | None) -> Path:
+    if data is None:
+        raise errors.SettingError("--data", "is needed: a folder of recorded data (or --model)")
+    return data
 
 
 def _run(study: Callable[[], Report], html: Path | None, *, as_json: bool) -> None:

@@ -12,7 +12,7 @@ from telehealth.study.resampling import Figure
 INTERVALS = (
     "In brackets: 95 % interval by resampling people (and, of one person's long log, its quarters), 2,000 times from a"
     " fixed seed; for rates no narrower than Poisson's exact interval, for shares no narrower than Wilson's with one"
-    ' trial a unit. "Other people": where the same figure of another group of as many people lies in 95 %.'
+    ' trial a person. "Other people": where the same figure of another group of as many people lies in 95 %.'
 )
 
 

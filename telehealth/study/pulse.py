@@ -9,7 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from telehealth import errors
-from telehealth.study import cells, document, folding, pulse_baseline, pulse_logs, resampling, rule_sets, sources
+from telehealth.study import (
+    cells,
+    document,
+    folding,
+    models,
+    pulse_baseline,
+    pulse_logs,
+    resampling,
+    rule_sets,
+    sources,
+)
 from telehealth.study.document import Point, Table, Target
 from telehealth.study.pulse_logs import Person
 from telehealth.study.resampling import Figure
@@ -70,14 +80,23 @@ Alerts = Callable[[Sequence[Mapping[int, float]]], list[list[int]]]
 def run(folder: Path) -> document.Report:
     """The whole study on the wearables of a folder."""
     people, used = pulse_logs.read(folder)
-    study = prepare(people)
+    return _judged(prepare(people), used)
+
+
+def run_model() -> document.Report:
+    """The same study on people who are made up."""
+    used = sources.Used(files={"made up (telehealth/study/models.py), not people": "resting pulse and onsets"})
+    return _judged(prepare(models.pulses(), bouts=0), used)
+
+
+def _judged(study: Study, used: sources.Used) -> document.Report:
     usual = engine_limit()
     engine = {limit: judge(study, "engine", limit, _engine(limit)) for limit in sorted({usual, *ENGINE_LIMITS})}
     cusum = {limit: judge(study, "CUSUM", limit, _cusum(limit)) for limit in sorted({pulse_baseline.H, *CUSUM_LIMITS})}
     return report(study, engine, cusum, usual, used)
 
 
-def prepare(people: Sequence[Person]) -> Study:
+def prepare(people: Sequence[Person], bouts: int = BOUTS) -> Study:
     """Who and when is judged. Raises Invalid where nobody has a baseline."""
     judged = [person for person in people if person.onset is not None or not person.cases_only]
     healthy = [_healthy(person) for person in judged]
@@ -95,7 +114,9 @@ def prepare(people: Sequence[Person]) -> Study:
         for position, person in enumerate(chosen)
         if person.onset is not None and _judgeable(person.daily, person.onset)
     ]
-    cases += [case for position, person in enumerate(chosen) for case in _added(position, person, days[position])]
+    cases += [
+        case for position, person in enumerate(chosen) for case in _added(position, person, days[position], bouts)
+    ]
     resampled = resampling.People([f"{position}" for position in range(len(chosen))])
     return Study(tuple(chosen), tuple(days), tuple(cases), len(people) - len(judged), resampled)
 
@@ -114,7 +135,7 @@ def _judgeable(daily: Mapping[int, float], onset: int | None) -> bool:
     return len(seen) >= _LEAST_DAYS and pulse_baseline.known(daily, onset)
 
 
-def _added(position: int, person: Person, healthy: frozenset[int]) -> list[Case]:
+def _added(position: int, person: Person, healthy: frozenset[int], bouts: int) -> list[Case]:
     """Seeded onsets on days whose surroundings are healthy, and at least four weeks apart."""
     around = range(-HIT_DAYS, HIT_DAYS + 1)
     unwell = range(0)
@@ -124,7 +145,7 @@ def _added(position: int, person: Person, healthy: frozenset[int]) -> list[Case]
     chance = random.Random(f"{SEED} {person.name}")
     chosen: list[int] = []
     for day in chance.sample(days, len(days)):
-        if len(chosen) < BOUTS and all(abs(day - other) >= 2 * len(around) for other in chosen):
+        if len(chosen) < bouts and all(abs(day - other) >= 2 * len(around) for other in chosen):
             chosen.append(day)
     return [Case(position, day, True) for day in sorted(chosen)]
 

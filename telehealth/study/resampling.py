@@ -109,8 +109,11 @@ class People:
             for seen, spent in zip((self.first @ number).tolist(), times.tolist(), strict=True)
         ]
         other_low, other_high = _middle(np.array([self._poisson(mean) / whole for mean in means]))
+        # People differ by more than chance: once for these and once for the others.
+        spread = _ratio(self.first, number, time) + _ratio(self.second, number, time) - total / whole
+        spread_low, spread_high = _middle(np.maximum(spread, 0))
         low, high = min(low, exact.low), max(high, exact.high)
-        return Figure(total / whole, low, high, min(low, other_low), max(high, other_high))
+        return Figure(total / whole, low, high, min(low, other_low, spread_low), max(high, other_high, spread_high))
 
     def share(self, hits: Sequence[float], tries: Sequence[float]) -> Figure:
         """Sum of hits over sum of tries. The wider one of the bootstrap's interval and Wilson's of whole people."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from alerts import burden, rules
 from telehealth import errors
-from telehealth.study import cells, document, folding, resampling, rule_sets, sources, weight_logs, weight_rules
+from telehealth.study import cells, document, folding, models, resampling, rule_sets, sources, weight_logs, weight_rules
 from telehealth.study.document import Point, Table, Target
 from telehealth.study.resampling import Figure
 from telehealth.study.weight_logs import Log
@@ -23,6 +23,7 @@ SEED = 20_260_101
 BUDGET = 1.0  #: false alerts per person-year
 _YEAR = 365.25
 _QUARTER = 91
+_MODEL_STARTS = 2
 _BEFORE_DAYS = 70  #: history that a replay with an added gain begins with
 
 
@@ -84,13 +85,22 @@ class Outcome:
 def run(folder: Path) -> document.Report:
     """The whole study on the logs of a folder."""
     logs, used = weight_logs.read(folder)
-    study = prepare(logs)
+    return _judged(prepare(logs), used)
+
+
+def run_model() -> document.Report:
+    """The same study on people who are made up."""
+    used = sources.Used(files={"made up (telehealth/study/models.py), not people": "weights"})
+    return _judged(prepare(models.weights(), starts=_MODEL_STARTS), used)
+
+
+def _judged(study: Study, used: sources.Used) -> document.Report:
     own = engine(study, rule_sets.weight())
     swept = [one for rule in weight_rules.SWEEP for one in sweep(study, rule)]
     return report(study, own, swept, used)
 
 
-def prepare(logs: Sequence[Log]) -> Study:
+def prepare(logs: Sequence[Log], starts: int = STARTS) -> Study:
     """Chooses the people who weigh often enough, and where gains are added. Raises Invalid where nobody does."""
     daily = [log.daily() for log in logs]
     regular = [weight_logs.regular(sorted(days)) for days in daily]
@@ -103,13 +113,15 @@ def prepare(logs: Sequence[Log]) -> Study:
         {(log, (day - min(all_daily[log])) // _QUARTER) for log, days in enumerate(all_regular) for day in days}
     )
     ramps = [
-        ramp for log, days in enumerate(all_regular) for ramp in _ramps(log, chosen[log].person, all_daily[log], days)
+        ramp
+        for log, days in enumerate(all_regular)
+        for ramp in _ramps(log, chosen[log].person, all_daily[log], days, starts)
     ]
     people = resampling.People([chosen[log].person for log, _ in units])
     return Study(tuple(chosen), tuple(all_daily), tuple(all_regular), tuple(ramps), tuple(units), people)
 
 
-def _ramps(log: int, person: str, daily: dict[int, float], regular: frozenset[int]) -> list[Ramp]:
+def _ramps(log: int, person: str, daily: dict[int, float], regular: frozenset[int], starts: int) -> list[Ramp]:
     """Seeded starts: weighing is regular from the start to the end."""
     found = []
     first = min(daily)
@@ -120,7 +132,7 @@ def _ramps(log: int, person: str, daily: dict[int, float], regular: frozenset[in
                 quarters.setdefault((day - first) // _QUARTER, []).append(day)
         for quarter, days in sorted(quarters.items()):
             chance = random.Random(f"{SEED} {person.rpartition('/')[2]} {length} {quarter}")
-            found += [Ramp(log, day, length) for day in sorted(chance.sample(days, min(STARTS, len(days))))]
+            found += [Ramp(log, day, length) for day in sorted(chance.sample(days, min(starts, len(days))))]
     return found
 
 
