@@ -17,7 +17,7 @@ from telehealth.store.db import Database
 from tests.conftest import Urls
 from tests.integration.alerting.conftest import Service
 from tests.integration.attribution.test_commands import command
-from tests.support import servers, world
+from tests.support import world
 from tests.support.world import T0, spo2
 
 MINUTE = timedelta(minutes=1)
@@ -26,12 +26,6 @@ DAY = timedelta(days=1)
 
 SILENCE = {"kind": "silence", "code": "spo2", "grace_seconds": 3600, "source": "test", "approval": "draft"}
 SCHEDULE = {"spo2": {"times": ["10:00", "18:00"], "grace_minutes": 30}}
-
-
-@pytest.fixture(params=["postgres_18", "postgres_15"])
-def postgres(request: pytest.FixtureRequest) -> servers.Postgres:
-    server: servers.Postgres = request.getfixturevalue(request.param)
-    return server
 
 
 async def says(service: Service, device: world.Device, at: datetime, *, online: bool = True, **more: Any) -> None:
