@@ -40,7 +40,7 @@ def _weights(name: str, days: int, chance: random.Random) -> Log:
     return Log(name, tuple(at), tuple(kg))
 
 
-def pulses(people: int = 300, days: int = 170, seed: int = SEED) -> list[Person]:
+def pulses(people: int = 1000, days: int = 170, seed: int = SEED) -> list[Person]:
     """Resting pulse by day, /min: half of the people fall ill once, the others never."""
     return [
         _pulses(f"model {number}", days, random.Random(f"{seed} {number}"), number % 2 == 0) for number in range(people)

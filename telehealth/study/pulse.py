@@ -80,19 +80,21 @@ Alerts = Callable[[Sequence[Mapping[int, float]]], list[list[int]]]
 def run(folder: Path) -> document.Report:
     """The whole study on the wearables of a folder."""
     people, used = pulse_logs.read(folder)
-    return _judged(prepare(people), used)
+    return _judged(prepare(people), used, ENGINE_LIMITS, CUSUM_LIMITS)
 
 
 def run_model() -> document.Report:
     """The same study on people who are made up."""
     used = sources.Used(files={"made up (telehealth/study/models.py), not people": "resting pulse and onsets"})
-    return _judged(prepare(models.pulses(), bouts=0), used)
+    return _judged(prepare(models.pulses(), bouts=0), used, (3.0, 3.5, 4.0, 4.5), (3.5, 3.75, 4.0, 4.25))
 
 
-def _judged(study: Study, used: sources.Used) -> document.Report:
+def _judged(
+    study: Study, used: sources.Used, engine_limits: Sequence[float], cusum_limits: Sequence[float]
+) -> document.Report:
     usual = engine_limit()
-    engine = {limit: judge(study, "engine", limit, _engine(limit)) for limit in sorted({usual, *ENGINE_LIMITS})}
-    cusum = {limit: judge(study, "CUSUM", limit, _cusum(limit)) for limit in sorted({pulse_baseline.H, *CUSUM_LIMITS})}
+    engine = {limit: judge(study, "engine", limit, _engine(limit)) for limit in sorted({usual, *engine_limits})}
+    cusum = {limit: judge(study, "CUSUM", limit, _cusum(limit)) for limit in sorted({pulse_baseline.H, *cusum_limits})}
     return report(study, engine, cusum, usual, used)
 
 

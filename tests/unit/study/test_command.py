@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from telehealth.cli.app import app
+from telehealth.study import models
 
 
 def folder(tmp_path: Path) -> Path:
@@ -63,3 +64,19 @@ def test_a_page_that_cannot_be_written(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["study", "weight", "--data", str(folder(tmp_path)), "--html", str(tmp_path)])
     assert result.exit_code == 1
     assert result.stderr.startswith("telehealth: --html: cannot be written")
+
+
+def test_no_data_at_all() -> None:
+    result = CliRunner().invoke(app, ["study", "pulse"])
+    assert result.exit_code == 2
+    assert result.stderr == "telehealth: --data: is needed: a folder of recorded data (or --model)\n"
+
+
+def test_made_up_people_are_the_same_each_time() -> None:
+    assert models.weights(2, 60) == models.weights(2, 60)
+    assert models.weights(2, 60, seed=8) != models.weights(2, 60)
+    ill, well = models.pulses(2, 120)
+    assert (ill, well) == tuple(models.pulses(2, 120))
+    assert ill.onset is not None
+    assert well.onset is None
+    assert 80 < len(well.daily) < 120
