@@ -28,7 +28,11 @@ def weight() -> rules.RuleSet:
 
 
 def _gains(rule: Mapping[str, Any]) -> bool:
-    return rule.get("code") == "weight" and rule["kind"] in ("change", "slope", "baseline", "crossover", "cusum")
+    return (
+        rule.get("code") == "weight"
+        and rule.get("direction") == "rise"
+        and rule["kind"] in ("change", "slope", "baseline", "crossover", "cusum")
+    )
 
 
 @functools.cache

@@ -69,11 +69,11 @@ def test_a_rule_is_left_out_and_taken_in_again() -> None:
 
 def test_what_a_combination_looks_at_stays() -> None:
     with pytest.raises(errors.RuleError):
-        changed(start(), Change("slope/weight_trend", how="leave_out"))
+        changed(start(), Change("baseline/weight_level", how="leave_out"))
     both = changed(
-        start(), Change("slope/weight_trend", how="leave_out"), Change("combination/congestion", how="leave_out")
+        start(), Change("baseline/weight_level", how="leave_out"), Change("combination/congestion", how="leave_out")
     )
-    assert "slope/weight_trend" not in both.rule_set.assessments
+    assert "baseline/weight_level" not in both.rule_set.assessments
 
 
 def test_scale_2_brings_its_limits_and_keeps_what_is_personal_about_others() -> None:

@@ -33,7 +33,7 @@ def test_json_text_and_page(tmp_path: Path) -> None:
     assert rate["value"] == 0
     assert 0 < rate["high"] <= rate["other_high"]
     assert document["method"]
-    assert [rule["kind"] for rule in document["rules"]] == ["change", "slope"]
+    assert [rule["kind"] for rule in document["rules"]] == ["change", "baseline"]
     page = (tmp_path / "page.html").read_text()
     assert "a&lt;b&gt;.csv" in page
     assert "a<b>" not in page
