@@ -136,7 +136,8 @@ def _replay(history: History, rule_set: rules.RuleSet, manner: Manner) -> Replay
 def followed(history: History, gap_days: float) -> tuple[tuple[tuple[int, int], ...], ...]:
     """Each person's stays: from a first reading to one usual interval after the last.
 
-    The usual interval is the median time between a person's readings, at most a day; who has but one has a day.
+    The usual interval is the median time between a person's readings, gaps longer than gap_days left out, at most a
+    day; who has but one has a day.
     """
     bounds = np.searchsorted(history.readings.resident, np.arange(len(history.people) + 1))
     return tuple(

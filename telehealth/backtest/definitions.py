@@ -25,13 +25,13 @@ def _burden(manner: backtest.Manner) -> dict[str, str]:
             the ward.""",
         "alert": f"""An episode, or several of one rule and person. A further one belongs to the alert before it while
             that is not handled (people are assumed to handle an alert {manner.handled_minutes:g} minutes after it is
-            raised, --handled), or within the rule's refractory time after the end of its last episode. Refractory time
-            of rules that have none of their own: {join}.""",
+            raised, --handled), or within the rule's refractory time after the end of its last episode, also where it is
+            worse: the alert is counted once. Refractory time of rules that have none of their own: {join}.""",
         "human-handled": """Alerts that somebody had to look at: all but those that cleared by themselves, before
             anybody handled them, under a rule that leaves this to the service (auto).""",
         "withdrawn": "Alerts that a repeat measurement did not confirm. They count as alerts.",
         "resident-day": f"""A day in which a person was followed: from a first reading to one usual interval (the median
-            time between that person's readings, at most a day) after the last. More than {manner.gap_days:g} days
+            time between that person's readings, without gaps longer than --gap; at most a day) after the last. More than {manner.gap_days:g} days
             without any reading (--gap) are not followed: the stay ends, and the next reading begins another.""",
         "top 10 %": """The tenth of the people with the most alerts, rounded up: their share of all alerts, and their
             rate.""",

@@ -53,6 +53,10 @@ def load(path: Path, history: backtest.History, zone: ZoneInfo | None) -> Loaded
                 continue
             known += 1
             found.add(Onset(place, at, what))
+    # A header alone says that nothing happened; lines of which none is understood say nothing.
+    if refused.lines and not known and not strangers:
+        first = refused.lines[0]
+        raise errors.Invalid(_OPTION, f"has no line that can be used: line {first['line']}: {first['problem']}")
     ordered = sorted(found, key=lambda onset: (onset.person, onset.at, onset.kind))
     return Loaded(tuple(ordered), count, strangers, known - len(found), refused)
 

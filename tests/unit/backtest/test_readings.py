@@ -249,6 +249,15 @@ def test_onsets(tmp_path: Path) -> None:
     assert [onset.at for onset in dated.onsets] == [micros(2026, 7, 1, 23)]
 
 
+def test_onsets_of_no_use(tmp_path: Path) -> None:
+    """Not a replay against nothing; a file without lines says that nothing happened."""
+    history = load(tmp_path, GOOD)
+    with pytest.raises(errors.Invalid, match="has no line that can be used: line 2: onset: "):
+        onsets(tmp_path, history, "p1,yesterday,fall", "p1,2026-03-02T12:00Z,(bad)")
+    assert onsets(tmp_path, history).onsets == ()
+    assert onsets(tmp_path, history, "p9,2026-03-02T12:00Z,x", "p1,yesterday,x").strangers == 1
+
+
 def test_progress_ends_within_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lines, "TELL_EVERY", 10)
     file = tmp_path / "readings.csv"

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from alerts import kinds, scenario
+from alerts import kinds, scenario, timeline
 from alerts.kinds import base
 
 PAGES = Path(__file__).parents[4] / "docs" / "clinical" / "rules"
@@ -151,3 +151,10 @@ def test_the_worked_example_happens(kind: str) -> None:
         for quote in re.findall(r"^> ((?:.+\n)(?:> .+\n)*)", text, re.MULTILINE)
     ]
     assert episode["reason"] in quotes
+
+
+def test_the_flags_that_make_a_reading_doubted_are_all_listed() -> None:
+    text = (PAGES.parent / "rules.md").read_text(encoding="utf-8")
+    section = text.split("## What makes a reading doubted\n")[1].split("\n## ")[0]
+    listed = re.findall(r"`(\w+)`", "".join(re.findall(r"^\|.*\|$", section, re.MULTILINE)))
+    assert sorted(listed) == sorted(timeline.POOR_FLAGS)
