@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from alerts import glucose, schedule, timeline
-from alerts.kinds.base import Day, Keep, Sample
+from alerts.kinds.base import Day, Keep, Sample, Worse
 
 KEPT_SAMPLES = 200
 #: Values of one local day of which the median is taken; of more, the first ones.
@@ -43,6 +43,7 @@ class Page:
     samples: list[Sample] = field(default_factory=list)
     bands: list[tuple[int, ...]] = field(default_factory=list)
     counts: list[int] = field(default_factory=list)
+    conflict_at: int = 0  #: of the newest sample that came with different values
 
     def copy(self) -> Page:
         """One that may be changed."""
@@ -55,6 +56,7 @@ class Page:
             self.samples[:],
             self.bands[:],
             self.counts[:],
+            self.conflict_at,
         )
 
     @property
@@ -63,7 +65,8 @@ class Page:
         values = self.values
         half, odd = divmod(len(values), 2)
         median = values[half] if odd else (values[half - 1] + values[half]) / 2
-        return Day(self.day, len(values), median, values[0], values[-1], self.at, self.excluded)
+        # To nine decimals: equal days are to be equal, whatever they were worked out from.
+        return Day(self.day, len(values), round(median, 9), values[0], values[-1], self.at, self.excluded)
 
     @property
     def whole(self) -> Sequence[Day]:
@@ -73,6 +76,8 @@ class Page:
     def add(self, code: str, day: int, sample: Sample, excluded: bool, keep: Keep) -> None:
         """One more reading, later than all others, as far as it has to be kept."""
         if keep.hours:
+            if sample.other is not None:
+                self.conflict_at = sample.at
             self._sample(sample, sample.at - keep.hours * _HOUR_US)
         if keep.days:
             if day != self.day or not self.values:
@@ -80,7 +85,7 @@ class Page:
             if len(self.values) < MOST_A_DAY:
                 bisect.insort(self.values, sample.value)
             if code == "glucose":
-                self._count(sample.value)
+                self._count(sample)
             self.excluded = self.excluded or excluded
         self.day, self.at = day, sample.at
 
@@ -93,12 +98,15 @@ class Page:
         if first:
             del samples[:first]
 
-    def _count(self, value: float) -> None:
+    def _count(self, sample: Sample) -> None:
         if not self.counts:
             self.counts = [0] * 5
         self.counts[0] += 1
-        for place, found in enumerate(glucose.bands(value), 1):
-            self.counts[place] += found
+        found = glucose.bands(sample.value)
+        if sample.other is not None:
+            found = (*glucose.bands(sample.other)[:2], *found[2:])
+        for place, inside in enumerate(found, 1):
+            self.counts[place] += inside
 
     def _turn(self, day: int, oldest: int) -> None:
         """The current day is over; those before `oldest` are forgotten."""
@@ -119,15 +127,16 @@ class Page:
             self.values,
             self.at,
             self.excluded,
-            [list(sample) for sample in self.samples],
+            [list(sample[:3] if sample.other is None else sample) for sample in self.samples],
             [list(entry) for entry in self.bands],
             self.counts,
+            self.conflict_at,
         ]
 
     @classmethod
     def from_json(cls, document: Sequence[Any]) -> Page:
         """Inverse of to_json."""
-        days, day, values, at, excluded, samples, bands, counts = document
+        days, day, values, at, excluded, samples, bands, counts, conflict_at = document
         return cls(
             [Day(*entry) for entry in days],
             day,
@@ -137,6 +146,7 @@ class Page:
             [Sample(*entry) for entry in samples],
             [tuple(entry) for entry in bands],
             list(counts),
+            conflict_at,
         )
 
 
@@ -184,7 +194,8 @@ class Desk:
         self.at, self.day = at, local_day(self.zone, at)
         keep = self.keeps.get(code)
         if keep is not None and low == low and not quality & timeline.POOR:
-            sample = Sample(at, low if code in _LESS_IS_WORSE else high, quality)
+            value, other = (low, high) if code in _LESS_IS_WORSE else (high, low)
+            sample = Sample(at, value, quality, other if low != high else None)
             page = self._page(code)
             if page.day != self.day:
                 self._turned.add(code)
@@ -194,10 +205,10 @@ class Desk:
         """Whether this moment has the first reading of the local day of any of these codes."""
         return not self._turned.isdisjoint(codes)
 
-    def exclude(self, code: str) -> None:
-        """An episode about this code is open today."""
+    def exclude(self, code: str, at: int) -> None:
+        """An episode about this code is open at this time, and so on this day."""
         page = self._pages.get(code)
-        if page is not None and page.day == self.day and page.values and not page.excluded:
+        if page is not None and page.day == local_day(self.zone, at) and page.values and not page.excluded:
             self._page(code).excluded = True
 
     # What assessments see -------------------------------------------------------------------------
@@ -206,9 +217,14 @@ class Desk:
         page = self._pages.get(code)
         return () if page is None else page.whole
 
-    def samples(self, code: str) -> Sequence[Sample]:
+    def samples(self, code: str, worse: Worse | None = None) -> Sequence[Sample]:
         page = self._pages.get(code)
-        return () if page is None else page.samples
+        if page is None:
+            return ()
+        if worse is None or not page.conflict_at or page.conflict_at < page.samples[0].at:
+            return page.samples
+        choose = min if worse == "low" else max
+        return [s if s.other is None else s._replace(value=choose(s.value, s.other)) for s in page.samples]
 
     def bands(self, code: str) -> Sequence[tuple[int, ...]]:
         page = self._pages.get(code)

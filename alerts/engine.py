@@ -351,7 +351,7 @@ def _quiet(plan: _Plan, rows: list[_Plain]) -> Result | None:
             continue
         if low == low:
             last[code] = [at, low, high, quality, 0]  # red is not quiet
-            if code in rule_set.assessed:
+            if code in rule_set.assessed and not quality & timeline.POOR:
                 read.append(code)
                 span = (low, high) if len(read) == 1 else _SEVERAL
         else:

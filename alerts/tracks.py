@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from alerts import rules
+from alerts import rules, timeline
 
 _SECOND_US = 1_000_000
 _GAP_US = rules.CONTINUOUS_SECONDS * _SECOND_US
@@ -73,7 +73,8 @@ def step(track: Track | None, seen: Seen, manner: Manner) -> Track | None:
     unproved = track["plain"] == 0 and track["good"] < 2
     opened = track["open"]
     if reached > (opened["level"] if opened else 0):
-        how = "persisted" if seen.close else "repeated" if reached <= manner.repeat else "at once"
+        again = reached <= manner.repeat and track["runs"][reached - 1][1] >= 2
+        how = "persisted" if seen.close else "repeated" if again else "at once"
         track = _reach(track, reached, at, seen.sample, unproved, how)
     elif opened is not None:
         track["open"] = {**opened, "provisional": opened["provisional"] and unproved}
@@ -132,7 +133,9 @@ def _met(track: Track, level: int, seen: Seen, manner: Manner) -> bool:
     since, count = track["runs"][level - 1]
     if seen.close:
         return bool(count >= 2 and seen.sample[0] - since >= manner.persistence_us)
-    return bool(level > manner.repeat or count >= 2)
+    # What is so unusual that it has to be measured again is told meanwhile, also where it is amber.
+    unusual = seen.proof == EXTREME and seen.sample[2] & timeline.EXTREME
+    return bool(level > manner.repeat or count >= 2 or unusual)
 
 
 def _reach(track: Track, level: int, at: int, trigger: Sample, provisional: bool, how: str) -> Track:

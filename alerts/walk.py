@@ -136,6 +136,8 @@ class Walk:
         for key in fired:
             self._touch(at)
             self._put(key, tracks.expire(self.tracks[key], at, self._manner(key)))
+            if key.startswith("threshold/"):
+                self.desk.exclude(key.split("/")[1], at)
         if fired and self.rules.combined:
             self._look_on(fired, at)
         while self.deadline is not None and self.deadline.at == at:
@@ -155,7 +157,8 @@ class Walk:
             self.desk.note(row.at, row.code, row.low, row.high, row.quality, self._is_open(row.code))
         if not row.live:
             return
-        if row.low == row.low and row.code in self.rules.assessed:
+        # What the device doubts is no history, and makes nobody look at one.
+        if row.low == row.low and row.code in self.rules.assessed and not row.quality & timeline.POOR:
             if self.read is None:
                 self.read = (row.at, [])
             self.read[1].append(row.code)
@@ -235,7 +238,7 @@ class Walk:
         if self.tracks:
             for code in read:
                 if self._is_open(code):
-                    self.desk.exclude(code)
+                    self.desk.exclude(code, at)
 
     def _look_on(self, keys: list[str], at: int) -> None:
         """Judges what looks at rules of which time alone has opened one."""
@@ -261,7 +264,7 @@ class Walk:
         self._put(watch.key, stepped)
         if watch.key in self.tracks:
             for code in rule.codes:
-                self.desk.exclude(code)
+                self.desk.exclude(code, at)
 
     def _open_level(self, key: str) -> int:
         track = self.tracks.get(key)

@@ -51,6 +51,10 @@ class Average(base.Assessment):
     def title(self) -> str:
         return f"{codes.BY_KEY[self.code].name}, average of {self.window_days} days"
 
+    @property
+    def _worse(self) -> base.Worse:
+        return "low" if self.direction == "below" else "high"
+
     def assess(self, view: View) -> Finding | Refusal:
         chosen = self._choose(view)
         if isinstance(chosen, Refusal):
@@ -144,7 +148,7 @@ class Average(base.Assessment):
                 "too_few",
                 f"{count} of {self.min_readings} readings of {name} within {_counted(self.window_days, 'day')}",
             )
-        samples = view.samples(self.code)
+        samples = view.samples(self.code, self._worse)
         if count > len(samples):
             return Refusal(
                 "too_many",

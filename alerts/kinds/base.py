@@ -24,6 +24,10 @@ WORKED_OUT = {"worked_out": True}
 LEVELS = ("", "amber", "red")
 
 
+#: On which side of a rule a value is the more dangerous.
+Worse = Literal["low", "high"]
+
+
 class Day(NamedTuple):
     """One local day of one code: of the readings that neither failed nor were doubted by the device."""
 
@@ -42,6 +46,7 @@ class Sample(NamedTuple):
     at: int
     value: float
     quality: int
+    other: float | None = None  #: it came with different values, and the other end of them is this
 
 
 class Keep(NamedTuple):
@@ -65,8 +70,11 @@ class View(Protocol):
     def days(self, code: str) -> Sequence[Day]:
         """Ascending, of the days that the rules need; the last one may be today's, so far."""
 
-    def samples(self, code: str) -> Sequence[Sample]:
-        """Ascending by time, of the hours that the rules need; at most the newest 200."""
+    def samples(self, code: str, worse: Worse | None = None) -> Sequence[Sample]:
+        """Ascending by time, of the hours that the rules need; at most the newest 200.
+
+        worse: which end counts where one came with different values and nobody has decided yet.
+        """
 
     def bands(self, code: str) -> Sequence[tuple[int, ...]]:
         """(day, readings, below 3.0, below 3.9, above 10.0, above 13.9) of each local day; of glucose only."""

@@ -38,8 +38,12 @@ class Change(base.Assessment):
     def title(self) -> str:
         return f"{codes.BY_KEY[self.code].name} {'rising' if self.direction == 'rise' else 'falling'}"
 
+    @property
+    def _worse(self) -> base.Worse:
+        return "low" if self.direction == "fall" else "high"
+
     def assess(self, view: View) -> Finding | Refusal:
-        samples = view.samples(self.code)
+        samples = view.samples(self.code, self._worse)
         chosen = window.since(samples, view.at - self.window_hours * window.HOUR_US)
         if window.crowded(samples, chosen):
             return self._too_many()
@@ -49,7 +53,7 @@ class Change(base.Assessment):
         return self.judged(last.value - first.value if self.direction == "rise" else first.value - last.value)
 
     def tell(self, view: View, finding: Finding) -> Told:
-        chosen = window.since(view.samples(self.code), view.at - self.window_hours * window.HOUR_US)
+        chosen = window.since(view.samples(self.code, self._worse), view.at - self.window_hours * window.HOUR_US)
         first, last = self._pair(chosen)
         newest = chosen[-self.confirm :]
         limit = telling.limit_at(finding.level, self.amber, self.red)

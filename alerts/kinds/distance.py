@@ -52,10 +52,14 @@ class Distance(base.Assessment):
     def title(self) -> str:
         return f"{codes.BY_KEY[self.code].name} {self.direction} the set value"
 
+    @property
+    def _worse(self) -> base.Worse:
+        return "low" if self.direction == "below" else "high"
+
     def assess(self, view: View) -> Finding | Refusal:
         if self.reference is None:
             return Refusal("not_set", f"the set value of {codes.inner(self.code)} for this resident")
-        samples = view.samples(self.code)
+        samples = view.samples(self.code, self._worse)
         newest = samples[-self.confirm :]
         if len(newest) < self.confirm:
             return Refusal("too_few", f"{len(newest)} of {self._readings()}")
@@ -67,7 +71,7 @@ class Distance(base.Assessment):
     def tell(self, view: View, finding: Finding) -> Told:
         reference = self.reference
         assert reference is not None  # refused otherwise
-        newest = view.samples(self.code)[-self.confirm :]
+        newest = view.samples(self.code, self._worse)[-self.confirm :]
         nearest = self._nearest(newest)
         which = ""
         if self.confirm > 1:

@@ -72,7 +72,7 @@ class Sustained(base.Assessment):
         return codes.beyond(self.code, self.side, self.limit)
 
     def assess(self, view: View) -> Finding | Refusal:
-        samples = view.samples(self.code)
+        samples = view.samples(self.code, self.side)
         if not samples:
             return Refusal("too_few", f"a reading of {codes.inner(self.code)}")
         newest = samples[-1]
@@ -119,7 +119,7 @@ class Sustained(base.Assessment):
         return self.limit - sample.value if self.side == "low" else sample.value - self.limit
 
     def tell(self, view: View, finding: Finding) -> Told:
-        found = self._run(view.samples(self.code))
+        found = self._run(view.samples(self.code, self.side))
         run = found.samples[::-1]
         first, newest, worst = run[0], run[-1], max(run, key=self._depth)
         sentence = (

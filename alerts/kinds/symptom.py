@@ -44,19 +44,21 @@ class Symptom(base.Assessment):
     def assess(self, view: View) -> Finding | Refusal:
         oldest = view.at - self.max_age_hours * window.HOUR_US
         total = held = 0.0
-        fresh = 0
+        fresh, doubted = 0, False
         for code in self.codes:
             sample = view.last(code)
             if sample is None:
                 continue
             held += sample.value
+            doubted = doubted or bool(sample.quality & timeline.POOR)
             if sample.at >= oldest and not sample.quality & timeline.POOR:
                 total += sample.value
                 fresh += 1
         if fresh == 0:
             return self._refusal(view)
-        # An answer that has grown too old counts no more, but ends nothing either.
-        return Finding(self._level(total), total, held < telling.lower(self.amber, self.red) - self.hysteresis)
+        # An answer that has grown too old counts no more, but ends nothing either; nor does a doubted one.
+        clears = not doubted and held < telling.lower(self.amber, self.red) - self.hysteresis
+        return Finding(self._level(total), total, clears)
 
     def tell(self, view: View, finding: Finding) -> Told:
         answers = self._answers(view)

@@ -57,7 +57,7 @@ class Chart:
             for day, some in sorted(by_day.items())
         ]
 
-    def samples(self, code: str) -> list[Sample]:
+    def samples(self, code: str, worse: object = None) -> list[Sample]:
         return self._usable(code)[-200:]
 
     def bands(self, code: str) -> list[tuple[int, ...]]:
