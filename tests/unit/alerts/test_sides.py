@@ -116,4 +116,4 @@ def test_a_day_whose_alert_came_by_time_alone_is_left_out() -> None:
     }
     found = scenario.evaluate(json.dumps(document))["episodes"]
     (low,) = [episode for episode in found if episode["rule"] == "baseline/systolic"]
-    assert low["evidence"]["numbers"]["days"] == 5
+    assert low["evidence"]["numbers"]["usual"]["days"] == 5
