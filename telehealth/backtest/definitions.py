@@ -31,8 +31,9 @@ def _burden(manner: backtest.Manner) -> dict[str, str]:
             anybody handled them, under a rule that leaves this to the service (auto).""",
         "withdrawn": "Alerts that a repeat measurement did not confirm. They count as alerts.",
         "resident-day": f"""A day in which a person was followed: from a first reading to one usual interval (the median
-            time between that person's readings, without gaps longer than --gap; at most a day) after the
-            last. More than {manner.gap_days:g} days without any reading (--gap) are not followed: the stay ends, and the next reading begins another.""",
+            time between that person's readings, without gaps longer than --gap; at most a day) after the last. More
+            than {manner.gap_days:g} days without any reading (--gap) are not followed: the stay ends, and the next
+            reading begins another.""",
         "top 10 %": """The tenth of the people with the most alerts, rounded up: their share of all alerts, and their
             rate.""",
         "silence": f"Rules about readings that did not come are {silence}.",
