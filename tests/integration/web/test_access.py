@@ -383,6 +383,8 @@ async def test_sockets_refuse_foreign_wards(server: Server, people: World) -> No
                 assert message.json()["wards"] == [people.south.id, 0]
                 assert message.json()["residents"] == [people.bert.id]
                 break
-        assert people.bert.nhs_number[-4:] not in "".join(texts)
+        number = people.bert.nhs_number
+        for form in (number, f"{number[:3]} {number[3:6]} {number[6:]}"):
+            assert form not in "".join(texts)
     assert await audited(server.database, action="live.ward", outcome="denied") == 2
     assert await audited(server.database, action="live.resident", outcome="denied") == 1
