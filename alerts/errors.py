@@ -9,6 +9,9 @@ AlertError
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
 
 class AlertError(Exception):
     """The engine cannot do this."""
@@ -24,6 +27,14 @@ class RuleError(AlertError):
         super().__init__(f"{field}: {problem}")
         self.field = field
         self.problem = problem
+
+
+def keyed(error: RuleError, keys: Sequence[str]) -> RuleError:
+    """The same with the key of the rule instead of its place: threshold/spo2.red_low, not rules[12].red_low."""
+    place = re.match(r"rules\[(\d+)\]", error.field)
+    if place is None or int(place[1]) >= len(keys):
+        return error
+    return RuleError(keys[int(place[1])] + error.field[place.end() :], error.problem)
 
 
 class InputError(AlertError):

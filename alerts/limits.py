@@ -42,7 +42,7 @@ def number(entry: Mapping[str, Any], key: str, where: str) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise errors.RuleError(f"{where}.{key}", "must be a number or null")
+        raise errors.RuleError(f"{where}.{key}", "must be a number; leave it out, or empty, where there is none")
     if not abs(value) <= 1_000_000:  # nor is what is no number
         raise errors.RuleError(f"{where}.{key}", "is out of all reason")
     return float(value)

@@ -7,13 +7,12 @@ time can be told and judged again.
 from __future__ import annotations
 
 import dataclasses
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
 
-from alerts import errors, pathways, rules
+from alerts import errors, pathways, plausible, rules
 from alerts.kinds.base import Assessment
 from alerts.pathways.entry import known
 from alerts.pathways.model import Pathway
@@ -112,6 +111,7 @@ def change(before: Rules, pathway: Pathway, wanted: Iterable[Change], signed: Si
             _apply(entries, usual, one, signed, own)
     after = _checked(before, entries)
     _refer(after)
+    _sensible(after, {one.rule for one in (overrides if scale != before.scale else changes)})
     if after == before.rule_set and scale == before.scale and overrides == before.overrides:
         raise errors.RuleError("changes", "change nothing: these are the rules in force")
     return Rules(after, scale, overrides)
@@ -130,6 +130,7 @@ def move(before: Rules, pathway: Pathway) -> tuple[Rules, tuple[Override, ...]]:
         _checked(Rules(rules.RuleSet(pathway.name, pathway.version, ()), before.scale, ()), entries), before.scale, kept
     )
     _refer(after.rule_set)
+    _sensible(after.rule_set, {one.rule for one in kept})
     return after, tuple(one for one in before.overrides if one not in kept)
 
 
@@ -144,11 +145,14 @@ def _checked(before: Rules, entries: Mapping[str, dict[str, Any]]) -> rules.Rule
     try:
         return rules.RuleSet.from_json({**document, "rules": list(entries.values())})
     except errors.RuleError as error:
-        place = re.match(r"rules\[(\d+)\]", error.field)
-        if place is None:
-            raise
-        key = list(entries)[int(place[1])]
-        raise errors.RuleError(key + error.field[place.end() :], error.problem) from None
+        raise errors.keyed(error, list(entries)) from None
+
+
+def _sensible(after: rules.RuleSet, personal: Collection[str]) -> None:
+    """What is personal can be reached, and its alerts can end; the pathway's own rules are not looked at again."""
+    for rule in after.rules:
+        if (key := rules.key_of(rule)) in personal:
+            plausible.check(rule, key)
 
 
 def differing(now: Rules, pathway: Pathway) -> dict[tuple[str, str], Any]:

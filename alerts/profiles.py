@@ -81,7 +81,9 @@ def parse(entry: Mapping[str, Any], where: str) -> tuple[Profile, ...]:
 
 def _profile(entry: object, where: str) -> Profile:
     if not isinstance(entry, Mapping):
-        raise errors.RuleError(where, "must be an object with from, to and limits")
+        raise errors.RuleError(
+            where, 'must be written with its times and limits: { from = "22:00", to = "07:00", amber_low = 88 }'
+        )
     limits.known(entry, where, ("from", "to", *LIMITS))
     start, stop = _minute(entry.get("from"), f"{where}.from"), _minute(entry.get("to"), f"{where}.to")
     if start == stop:

@@ -13,7 +13,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
-from alerts import errors, kinds, rules
+from alerts import errors, kinds, plausible, rules
 from alerts.pathways import document, entry
 from alerts.pathways.model import Number, Pathway, Problem, Unusable
 
@@ -103,9 +103,16 @@ def compile(  # the word for it, and always called as pathways.compile
         chosen[key] = {"kind": kind, **called, **chosen.get(key, {}), **change}
         if "source" not in change:
             chosen[key]["source"] = "personal limits of this resident"
-    return rules.RuleSet.from_json(
-        {"pathway": pathway.name, "version": pathway.version, "rules": list(chosen.values())}
-    )
+    try:
+        compiled = rules.RuleSet.from_json(
+            {"pathway": pathway.name, "version": pathway.version, "rules": list(chosen.values())}
+        )
+    except errors.RuleError as error:
+        raise errors.keyed(error, list(chosen)) from None
+    for key, made in zip(chosen, compiled.rules, strict=True):
+        if (overrides or {}).get(key) is not None:
+            plausible.check(made, key)
+    return compiled
 
 
 def key_of(rule: Mapping[str, Any]) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from alerts import errors, schedule
+from alerts import errors, plausible, schedule
 from alerts.pathways import entry as entries
 from alerts.pathways.lines import Lines
 from alerts.pathways.model import Number, Pathway, Problem, Unusable
@@ -28,6 +28,7 @@ _EXAMPLES = {
 
 def read(text: str) -> Pathway:
     """The pathway of a TOML text. Raises Unusable, which has every problem."""
+    text = text.removeprefix("\ufeff")  # some editors begin a file with a mark
     if len(text) > MOST_BYTES:
         raise Unusable((Problem(None, "", "", "is longer than a pathway can be, 1 MB"),))
     return _Reader(text).read()
@@ -139,10 +140,12 @@ class _Reader:
         if not known or len(self._problems) > before:
             return None
         try:
-            entries.parse({name: value for name, value in plain.items() if name != "scale"}, where)
+            rule = entries.parse({name: value for name, value in plain.items() if name != "scale"}, where)
         except errors.RuleError as error:
             self._say(error.field, error.problem + _values(plain, error))
             return None
+        for field, problem in plausible.problems(rule):
+            say(field, problem)
         return plain, numbers
 
     def _across(self) -> None:
@@ -161,11 +164,11 @@ class _Reader:
                     self._say(
                         f"rules[{place}]", f"there is a rule {key} already, in line {first}: one of them is too many"
                     )
+            names = [name for key, place in keys.items() for name in entries.looked_at(key, self._entries[place])]
             for place, one in present:
                 for number, rule in _references(one):
-                    if rule.removesuffix("/low").removesuffix("/high") not in keys:
-                        at = f"rules[{place}].conditions[{number}].rule"
-                        self._say(at, f'there is no rule "{rule:.80}" in this pathway; there are {", ".join(keys)}')
+                    if rule not in names:
+                        self._say(f"rules[{place}].conditions[{number}].rule", _no_rule(rule, names))
 
     def _schedule(self, found: object) -> None:
         if not isinstance(found, Mapping):
@@ -185,9 +188,25 @@ def _references(one: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
             yield number, condition["rule"]
 
 
+def _no_rule(rule: str, names: Sequence[str]) -> str:
+    there_are = f"there are {', '.join(names) or 'none that a combination can look at'}"
+    sides = [name for name in names if name.rpartition("/")[0] == rule]
+    if sides:
+        return f'"{rule:.80}" does not say which limits: write {" or ".join(sides)}; {there_are}'
+    kind, _, rest = rule.partition("/")
+    code, _, side = rest.rpartition("/")
+    other = [name for name in names if name.startswith(f"{kind}/{code}/")]
+    if kind == "threshold" and side in ("low", "high") and other:
+        return f"threshold/{code:.40} has no {side} limits to look at: write {' or '.join(other)}; {there_are}"
+    return f'there is no rule "{rule:.80}" in this pathway; {there_are}'
+
+
 def _values(rule: Mapping[str, Any], error: errors.RuleError) -> str:
     """The numbers that a message is about: " (red_low is 93, amber_low is 92)"."""
     words = set(re.findall(r"[a-z0-9_]+", f"{error.field} {error.problem}"))
+    if profile := re.search(r"\.profiles\[(\d+)\]", error.field):  # its limits go before the rule's
+        found = rule["profiles"][int(profile[1])] if isinstance(rule.get("profiles"), list) else None
+        rule = {**rule, **found} if isinstance(found, Mapping) else rule
     if "limits" in words or "band" in words:
         words |= {"red_low", "amber_low", "amber_high", "red_high"}
     if "amber" in words or "red" in words:
@@ -198,6 +217,9 @@ def _values(rule: Mapping[str, Any], error: errors.RuleError) -> str:
 
 def _toml_words(message: str, line: str) -> str:
     """What tomllib says, for somebody who does not know TOML."""
+    if re.search("[“”„‘’‚«»]", line) and not message.startswith("Cannot"):
+        told = 'quotes must be straight, " at both ends, not curly as a word processor makes them'
+        return f"is not valid TOML: {told} ({message})"
     if re.search(r"\d,\d", line):
         return f"is not valid TOML: write decimal numbers with a point, 37.8 and not 37,8 ({message})"
     hints = {

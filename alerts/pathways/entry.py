@@ -116,7 +116,7 @@ def check(entry: Mapping[str, Any], say: Say) -> bool:
     every = kinds_of_rules()
     if not isinstance(kind, str) or kind not in every:
         what = "is missing" if kind is None else f'is "{kind!s:.40}", which is not known{_like(str(kind), every)}'
-        say("kind", f"{what}; kinds of rules are {', '.join(every)}")
+        say("kind", _listed(what, "kinds of rules are", every))
         return False
     allowed = known(kind)
     wrong = [name for name in entry if name not in allowed]
@@ -126,7 +126,8 @@ def check(entry: Mapping[str, Any], say: Say) -> bool:
         say("scale", "is set for each resident by a clinician, never by a pathway: leave it out of the news2 rule")
     elif "scale" in entry and (entry["scale"] not in (1, 2) or isinstance(entry["scale"], bool)):
         say("scale", "must be 1 or 2: the SpO2 scale of the residents whom the rule is for")
-    good = [_code(entry.get("code"), "code", say)] if "code" in allowed else []
+    good = [_table(entry, field, example, say) for field, example in _tables(kind).items()]
+    good += [_code(entry.get("code"), "code", say)] if "code" in allowed else []
     if isinstance(several := entry.get("codes"), list):
         good += [_code(code, f"codes[{place}]", say) for place, code in enumerate(several)]
     if isinstance(conditions := entry.get("conditions"), list):
@@ -148,6 +149,25 @@ def known(kind: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*_ALWAYS, *base.written(kinds.KINDS[kind]), "unit")))
 
 
+def _tables(kind: str) -> dict[str, str]:
+    """Fields of a kind that are several values in braces, each with an example."""
+    if kind == "silence":
+        return {}
+    if kind == "news2":
+        return {
+            "priority": 'priority = { emergency = "high", urgent = "medium", single = "low" }',
+            "max_age_seconds": 'max_age_seconds.spo2 = { value = 43200, source = "..." }, for each measure',
+        }
+    return {"priority": 'priority = { red = "high", amber = "medium" }'}
+
+
+def _table(entry: Mapping[str, Any], field: str, example: str, say: Say) -> bool:
+    if isinstance(entry.get(field, {}), Mapping):
+        return True
+    say(field, f"must be written as {example}")
+    return False
+
+
 def _code(code: object, path: str, say: Say) -> bool:
     if isinstance(code, str) and code in codes.INDEX:
         return True
@@ -159,7 +179,13 @@ def _code(code: object, path: str, say: Say) -> bool:
 
 
 def unknown(name: str, allowed: Sequence[str], what: str) -> str:
-    return f'"{name:.40}" is not a field of {what}{_like(name, allowed)}; its fields are {", ".join(allowed)}'
+    return _listed(f'"{name:.40}" is not a field of {what}{_like(name, allowed)}', "its fields are", allowed)
+
+
+def _listed(said: str, these: str, names: Sequence[str]) -> str:
+    """What is wrong, and what there is: a new sentence after a question."""
+    start = f" {these[0].upper()}{these[1:]}" if said.endswith("?") else f"; {these}"
+    return f"{said}{start} {', '.join(names)}"
 
 
 def _like(word: str, allowed: Sequence[str]) -> str:
@@ -181,6 +207,22 @@ def _together(numbers: Sequence[Number]) -> str:
     for number in numbers:
         by_source.setdefault(number.source, []).append(number.field)
     return "; ".join(f"{', '.join(names)}: {source}" for source, names in by_source.items())[:500]
+
+
+def looked_at(key: str, rule: Mapping[str, Any]) -> list[str]:
+    """What a combination calls a rule that it looks at: of thresholds each side that has a limit."""
+    kind = rule.get("kind")
+    if kind in ("silence", "combination"):
+        return []
+    if kind != "threshold":
+        return [key]
+    profiles = rule.get("profiles")
+    every = [rule, *(one for one in (profiles if isinstance(profiles, list) else ()) if isinstance(one, Mapping))]
+    return [
+        f"{key}/{side}"
+        for side in ("low", "high")
+        if any(one.get(f"{level}_{side}") is not None for one in every for level in ("red", "amber"))
+    ]
 
 
 def parse(rule: Mapping[str, Any], where: str) -> rules.Rule:
