@@ -35,6 +35,7 @@ class Plan:
     seconds: int = 30
     connections: int = 5000
     backlog_devices: int = 1000
+    residents: int = 10_000
 
 
 class Report(msgspec.Struct):
@@ -86,7 +87,7 @@ async def _phase(
         return
     if phase == "wards":
         progress("wards: residents of all pathways with four weeks of history")
-        figures.wards = wards.measure()
+        figures.wards = wards.measure(plan.residents)
         return
     async with _database(folder / phase, about) as url:
         if phase == "screen":

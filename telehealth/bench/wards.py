@@ -17,9 +17,10 @@ _DAY_US = 86_400_000_000
 _NOW_US = 1_772_442_000_000_000
 _START_US = _NOW_US - _DAYS * _DAY_US
 _SENSOR_US = 300_000_000
-#: Histories that differ, of each pathway; residents share them in turn.
+#: Histories that differ, of each pathway, at most; residents share them in turn.
 _DIFFERENT = 60
-_REPLAYED = 1_000_000
+#: Readings that are replayed, for each resident.
+_REPLAYED = 100
 
 #: code -> (usual value, spread of days, spread of readings, times a day)
 _SPOT = {
@@ -41,27 +42,29 @@ class Wards(msgspec.Struct):
 
     residents: int
     milliseconds: float
-    micros_of_1000: float
-    micros_of_50000: float
+    micros_of_few: float  #: among a tenth of the residents
+    micros_of_many: float  #: among five times as many
     replayed: int
     replay_seconds: float
     state_bytes: int
     state_bytes_glucose: int
 
 
-def measure(runs: int = 5) -> Wards:
+def measure(residents: int, runs: int = 5) -> Wards:
     """Medians of some runs, on the core that this happens to run on."""
-    people = _people()
+    few, many = max(1, residents // 10), residents * 5
+    people = _people(min(_DIFFERENT, max(1, few // len(pathways.names()))))
     sizes = [len(msgspec.json.encode(subject.state.to_json())) for subject in people if subject.state is not None]
     spot = [size for size, subject in zip(sizes, people, strict=True) if "glucose" not in _kept(subject)]
     sensor = [size for size, subject in zip(sizes, people, strict=True) if "glucose" in _kept(subject)]
-    took = {count: _incremental(people, count, runs) for count in (1000, 10_000, 50_000)}
+    took = {count: _incremental(people, count, runs) for count in (few, residents, many)}
     return Wards(
-        10_000,
-        took[10_000] * 1e3,
-        took[1000] / 1000 * 1e6,
-        took[50_000] / 50_000 * 1e6,
-        *_replay(people),
+        residents,
+        took[residents] * 1e3,
+        took[few] / few * 1e6,
+        took[many] / many * 1e6,
+        residents * _REPLAYED,
+        _replay(people, residents * _REPLAYED),
         max(spot),
         max(sensor, default=0),
     )
@@ -71,7 +74,7 @@ def _kept(subject: engine.Subject) -> Collection[str]:
     return () if subject.state is None else subject.state.kept
 
 
-def _people() -> list[engine.Subject]:
+def _people(different: int) -> list[engine.Subject]:
     """Residents of every pathway in turn, with the state that their history leaves."""
     expected = schedule.parse({}, "Europe/London")
     names = pathways.names()
@@ -83,7 +86,7 @@ def _people() -> list[engine.Subject]:
             [],
             "Europe/London",
         )
-        for n in range(len(names) * _DIFFERENT)
+        for n in range(len(names) * different)
     ]
     results = engine.fold(subjects, _history(subjects), _NOW_US)
     return [replace(subject, state=result.state) for subject, result in zip(subjects, results, strict=True)]
@@ -146,15 +149,15 @@ def _incremental(people: Sequence[engine.Subject], count: int, runs: int) -> flo
     return statistics.median(took)
 
 
-def _replay(people: Sequence[engine.Subject]) -> tuple[int, float]:
-    """Whole histories of all pathways, from the beginning, until a million readings are folded."""
+def _replay(people: Sequence[engine.Subject], count: int) -> float:
+    """Seconds for so many readings: whole histories of all pathways, from the beginning."""
     subjects = [replace(subject, state=None) for subject in people]
     readings = _history(subjects)
     each = len(readings)
     folded, took = 0, 0.0
-    while folded < _REPLAYED:
+    while folded < count:
         started = clock.monotonic()
         engine.fold(subjects, readings, _NOW_US)
         took += clock.monotonic() - started
         folded += each
-    return _REPLAYED, took * _REPLAYED / folded
+    return took * count / folded

@@ -25,6 +25,7 @@ def bench(
     steady: Annotated[int, typer.Option(min=2, max=3600, help="Seconds of live, memory and overload.")] = 30,
     connections: Annotated[int, typer.Option(min=1, max=20_000, help="Connected devices of memory.")] = 5000,
     backlog: Annotated[int, typer.Option(min=1, max=20_000, help="Devices with 48 hours of readings.")] = 1000,
+    residents: Annotated[int, typer.Option(min=100, max=100_000, help="Residents of wards.")] = 10_000,
     only: Annotated[str, typer.Option(help="Phases, by commas; see docs/bench.md.")] = "",
     full: Annotated[bool, typer.Option("--full", help="Ten minutes of each phase that goes on for a time.")] = False,
     json: terminal.Json = False,
@@ -50,6 +51,7 @@ def bench(
             seconds=_FULL_SECONDS if full else steady,
             connections=connections,
             backlog_devices=backlog,
+            residents=residents,
         )
         report = await run.everything(plan, progress=lambda text: typer.echo(text, err=True))
         if json:
@@ -99,7 +101,7 @@ def _lines(report: Report) -> list[str]:
     if (wards := figures.wards) is not None:
         found.append(
             f"wards: {wards.residents:,} residents of all pathways, one new set each: {wards.milliseconds:,.0f} ms"
-            f" ({wards.micros_of_1000:.0f} us each among 1,000, {wards.micros_of_50000:.0f} us among 50,000);"
+            f" ({wards.micros_of_few:.0f} us each among a tenth, {wards.micros_of_many:.0f} us among five times as many);"
             f" replay of {wards.replayed:,} readings {wards.replay_seconds:.1f} s"
         )
     found += [

@@ -17,7 +17,7 @@ def test_bench_json() -> None:
         [
             *(sys.executable, "-m", "telehealth", "bench", "--json"),
             *("--runs", "1", "--messages", "1000", "--devices", "20", "--seconds", "2"),
-            *("--steady", "2", "--connections", "30", "--backlog", "20"),
+            *("--steady", "2", "--connections", "30", "--backlog", "20", "--residents", "100"),
         ],
         capture_output=True,
         check=False,
@@ -32,6 +32,9 @@ def test_bench_json() -> None:
     assert figures["drain"]["storage"]["table_and_indexes"] > 100
     assert [seen["alerts"] for seen in figures["screen"]] == [200, 200]
     assert figures["evaluation"]["residents_a_second"] > 0
+    assert figures["wards"]["residents"] == 100
+    assert figures["wards"]["replayed"] == 10_000
+    assert figures["wards"]["state_bytes"] > 0
     assert figures["two"]["ratio"] > 0
     assert figures["live"]["receipt_ms"]["count"] == figures["live"]["messages"] > 3000
     assert figures["memory"]["connections"] == 31
