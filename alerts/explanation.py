@@ -33,6 +33,51 @@ _ORIGIN = ("key", "kind", "name", "pathway", "version", "source", "approval")
 _OF_LIMITS = ("amber", "red", "clears_when", "code", "codes", "conditions", "counts_from")
 #: What is not said where it is not so.
 _OPTIONAL = ("refractory_hours", "auto", "percent", "hysteresis", "drop_first_day")
+#: Numbers on the way whose own name says little to a nurse.
+_NUMBERS = {
+    "earlier": "Value before",
+    "newest": "Newest value",
+    "readings": "Readings",
+    "window_from": "Readings since",
+    "reference": "Set value",
+    "nearest": "Value that decides",
+    "mean": "Average",
+    "from": "First day",
+    "to": "Last day",
+    "slope_per_day": "Change a day",
+    "window_days": "Window (days)",
+    "line_today": "The line today",
+    "mann_kendall": "Pairs of days that rise, less those that fall",
+    "z": "The same in standard deviations of chance",
+    "p": "Chance of such a trend where there is none",
+    "crossing_day": "Day looked ahead to",
+    "line_at_crossing": "The line on that day",
+    "days": "Days with a value",
+    "fast": "Average of late",
+    "slow": "Average of long",
+    "values": "Days with a value",
+    "sum": "Sum",
+    "k": "Taken off each day (spreads)",
+    "cap": "Most that a day counts (spreads)",
+    "unit": "Deviation counted in",
+    "deviation": "Deviation that decides",
+    "usual.median": "Usual value (the middle one)",
+    "usual.mad": "Middle distance from the usual",
+    "usual.floor": "Least spread that counts",
+    "usual.spread": "Usual spread",
+    "usual.days": "Days of the baseline",
+    "met": "Conditions met",
+    "unknown": "Conditions not known",
+    "minutes": "Minutes so far",
+    "since": "Beyond since",
+    "worst": "Worst value",
+    "worst_at": "Time of the worst value",
+    "share": "Share (%)",
+    "inside": "Readings in the band",
+    "needed": "Readings needed",
+    "percent_of_reference": "Percent of the set value",
+}
+_UNIT_OF_A_DEVIATION = {"z": "usual spreads", "value": "the unit of the measure", "percent": "percent"}
 _SETTINGS = {"auto": "What clears itself is handled automatically", "max_age_seconds": "Oldest value that counts"}
 
 
@@ -169,7 +214,8 @@ def _limit(rule: str, kind: str, said: Mapping[str, Any], value: float) -> str:
 def _inputs(kind: str, evidence: Mapping[str, Any]) -> list[Json]:
     given = evidence.get("inputs")
     if given is not None:
-        return [_input(kind, _charted(kind, entry, given, evidence)) for entry in given]
+        limit = (evidence.get("rule") or {}).get("limit") if kind == "sustained" else None
+        return [_input(kind, _charted(kind, entry, given, evidence), limit) for entry in given]
     if kind == "silence":
         named = (
             ("Due", evidence.get("due")),
@@ -207,7 +253,8 @@ def _devices(cause: Any) -> list[Json]:
     ][:_MOST_DEVICES]
 
 
-def _input(kind: str, entry: Mapping[str, Any]) -> Json:
+def _input(kind: str, entry: Mapping[str, Any], limit: float | None) -> Json:
+    """limit: beyond which every one of the inputs is."""
     code = entry.get("code")
     known = isinstance(code, str) and code in codes.BY_KEY
     label = entry.get("label") or (codes.BY_KEY[str(code)].name if known else "")
@@ -217,7 +264,7 @@ def _input(kind: str, entry: Mapping[str, Any]) -> Json:
     found = _blank(label, at=entry.get("at"))
     if value is not None:
         count = kind == "in_range"
-        found["text"] = telling.limit(value) if count or not known else _shown(str(code), value)
+        found["text"] = telling.limit(value) if count or not known else _shown(str(code), value, limit)
     return {
         **found,
         "code": code if known else None,
@@ -230,9 +277,9 @@ def _input(kind: str, entry: Mapping[str, Any]) -> Json:
     }
 
 
-def _shown(code: str, value: float) -> str:
+def _shown(code: str, value: float, limit: float | None = None) -> str:
     whole = codes.BY_KEY[code].key in codes.YES_NO or code == "consciousness"
-    return codes.shown(code, value) if whole else telling.measured(code, value)
+    return codes.shown(code, value) if whole else telling.measured(code, value, limit)
 
 
 def _blank(label: str, *, text: str = "", at: str | None = None) -> Json:
@@ -259,6 +306,8 @@ def _notes(kind: str, entry: Mapping[str, Any]) -> Iterator[str]:
         yield "too old to count"
     if "met" in entry:
         yield {True: "met", False: "not met"}.get(entry["met"], f"unknown: {entry.get('why', '')}".rstrip(": "))
+    if kind == "in_range" and "to" in entry:
+        yield f"{entry['days']} days together, to {entry['to']}"
     if entry.get("part"):
         yield str(entry["part"])
     if entry.get("decides"):
@@ -306,10 +355,11 @@ def _scalars(numbers: Mapping[str, Any], before: str) -> Iterator[Json]:
             if "at" not in value:
                 yield from _scalars(value, f"{before}{name}.")
         elif isinstance(value, str | bool | int | float):
-            text = _setting("", value)
             shown = value if isinstance(value, int | float) and not isinstance(value, bool) else None
-            label = _label(f"{before}{name}".replace(".", " "))
-            yield {"name": f"{before}{name}", "label": label, "value": shown, "text": text}
+            full = f"{before}{name}"
+            text = _UNIT_OF_A_DEVIATION.get(str(value), str(value)) if full == "unit" else _setting("", value)
+            label = _NUMBERS.get(full) or _label(full.replace(".", " "))
+            yield {"name": full, "label": label, "value": shown, "text": text}
 
 
 def _series(evidence: Mapping[str, Any]) -> list[Json]:
@@ -320,6 +370,7 @@ def _series(evidence: Mapping[str, Any]) -> list[Json]:
     usual = numbers.get("usual")
     found = [
         ("Days of the baseline", usual.get("values") if isinstance(usual, Mapping) else None),
+        ("Left out of the baseline, because an alert about it was open", _days_left_out(numbers.get("left_out"))),
         ("Earlier days", numbers.get("earlier")),
     ]
     return [
@@ -327,6 +378,11 @@ def _series(evidence: Mapping[str, Any]) -> list[Json]:
         for label, rows in found
         if isinstance(rows, list | tuple) and rows
     ]
+
+
+def _days_left_out(listed: Any) -> list[list[Any]]:
+    """As rows. Of an average it is one day, which the sentence names."""
+    return [[entry["day"], entry["value"]] for entry in listed] if isinstance(listed, list | tuple) else []
 
 
 def _worst(evidence: Mapping[str, Any]) -> Json | None:

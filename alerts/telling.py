@@ -42,16 +42,37 @@ def amount(code: str, value: float, *limits: float | None) -> str:
     return codes.measure(code, figure(value, codes.BY_KEY[code].decimals, *limits))
 
 
-def measured(code: str, value: float) -> str:
-    """A value as it was measured, up to two decimals beyond the code's resolution: "78.45 kg"."""
-    decimals = codes.BY_KEY[code].decimals
-    return codes.measure(code, figure(value, decimals, round(value, decimals + 2)))
+def difference(code: str, value: float, *limits: float | None) -> str:
+    """How far apart values of a code are: "2.3 kg", but "4 percentage points"."""
+    return apart(code, figure(value, codes.BY_KEY[code].decimals, *limits))
+
+
+def apart(code: str, number: str) -> str:
+    """A number that is a difference of values of a code, with its unit. Of shares a "%" would be ambiguous."""
+    if codes.BY_KEY[code].unit != "%":
+        return codes.measure(code, number)
+    return f"{number} percentage point{'' if number == '1' else 's'}"
+
+
+def measured(code: str, value: float, *limits: float | None) -> str:
+    """A value as it was measured: "78.45 kg". Up to two decimals, and up to three more where fewer would put it on
+    another side of a limit: 181 mg/dL beside a limit of 10 mmol/L are "10.05 mmol/L".
+    """
+    least = codes.BY_KEY[code].decimals
+    short = round(value, max(2, least))
+    places = next((n for n in range(least, 2) if abs(round(value, n) - short) < 1e-9), max(2, least))
+    return codes.measure(code, figure(value, places, *limits))
 
 
 def limit(value: float) -> str:
     """A limit as it was written: "2", "1.36"."""
     told = f"{value:.6f}".rstrip("0").rstrip(".")
     return "0" if told == "-0" else told
+
+
+def limit_apart(code: str, value: float) -> str:
+    """A limit of a difference, with its unit."""
+    return apart(code, limit(value))
 
 
 def limit_of(code: str, value: float) -> str:

@@ -128,7 +128,10 @@ def _crossover(evidence: Json) -> list[str]:
 
 def _usual(evidence: Json) -> list[str]:
     usual = evidence["numbers"]["usual"]
+    left_out = [entry["day"] for entry in evidence["numbers"].get("left_out") or ()]
+    told = [f"left out, because an alert about it was open: {', '.join(left_out)}"] if left_out else []
     return [
+        *told,
         f"usual: median of {usual['days']} days = {_n(usual['median'])}",
         f"spread: 1.4826 x {_n(usual['mad'])} (median distance from it), at least {_n(usual['floor'])} "
         f"= {_n(usual['spread'])}",
@@ -149,7 +152,7 @@ def _cusum(evidence: Json) -> list[str]:
 def _baseline(evidence: Json) -> list[str]:
     numbers, rise = evidence["numbers"], evidence["rule"]["direction"] == "rise"
     usual = numbers["usual"]
-    told = _usual(evidence) if numbers["unit"] == "z" else _usual(evidence)[:1]
+    told = _usual(evidence) if numbers["unit"] == "z" else _usual(evidence)[:-1]
     for entry in evidence["inputs"]:
         off = (entry["value"] - usual["median"]) * (1 if rise else -1)
         pair = (entry["value"], usual["median"]) if rise else (usual["median"], entry["value"])
@@ -180,7 +183,8 @@ def _sustained(evidence: Json) -> list[str]:
     sign = "<" if rule["side"] == "low" else ">"
     return [
         f"{numbers['readings']} readings in a row {sign} {_n(numbers['limit'])}, none more than "
-        f"{_n(rule['gap_minutes'])} min after the one before",
+        f"{_n(rule['gap_minutes'])} min after the one before; the {'lowest' if rule['side'] == 'low' else 'highest'} "
+        f"{telling.measured(rule['code'], numbers['worst'], numbers['limit'])}",
         f"from the first to the last, and {_n(rule['reading_minutes'])} min for the last: {_n(numbers['minutes'])} "
         f"min; {_n(rule['for_minutes'])} min are needed to begin",
     ]
@@ -188,7 +192,9 @@ def _sustained(evidence: Json) -> list[str]:
 
 def _in_range(evidence: Json) -> list[str]:
     numbers = evidence["numbers"]
+    counted = [entry["value"] for entry in evidence["inputs"]]
     return [
+        f"in the band: {' + '.join(map(_n, counted))} = {_n(sum(counted))}",
         f"{numbers['readings']} readings, of {_n(numbers['needed'])} needed",
         f"100 x {numbers['inside']} / {numbers['readings']} = {_n(numbers['share'])} %",
     ]

@@ -73,10 +73,11 @@ class Average(base.Assessment):
         mean = self._sign * finding.signal
         limit = telling.limit_at(finding.level, self.amber, self.red)
         first, last = moments.day(chosen.days[0].day), moments.day(chosen.days[-1].day)
+        span = first if first == last else f"{first} to {last}"
         dropped = f"; {moments.day(chosen.dropped.day)}, the first day, left out" if chosen.dropped else ""
         sentence = (
             f"{codes.BY_KEY[self.code].name} averages {telling.amount(self.code, mean, self.amber, self.red)} over "
-            f"{len(chosen.samples)} readings on {_counted(len(chosen.days), 'day')} ({first} to {last}{dropped}), "
+            f"{_counted(len(chosen.samples), 'reading')} on {_counted(len(chosen.days), 'day')} ({span}{dropped}), "
             f"{'' if finding.level else 'not '}{self.direction} {telling.limit_of(self.code, limit)}"
         )
         return Told(

@@ -98,9 +98,11 @@ class Baseline(base.Assessment):
         days = view.days(self.code)
         newest = days[-self.days :]
         usual_days = self._usual_days(view, days)
+        last = view.day - self.skip_days
+        left_out = daily.left_out(days, last - self.baseline_days + 1, last, usual_days)
         usual = statistics.usual([entry.median for entry in usual_days], self.floor)
         told = ", ".join(f"{telling.measured(self.code, day.median)} on {moments.day(day.day)}" for day in newest)
-        spread = f", usual spread {daily.finer(self.code, usual.spread)}" if self.unit == "z" else ""
+        spread = f", usual spread {daily.finer_apart(self.code, usual.spread)}" if self.unit == "z" else ""
         limit = telling.limit_at(finding.level, self.amber, self.red)
         sentence = (
             f"{codes.BY_KEY[self.code].name} {'above' if self.direction == 'rise' else 'below'} usual by "
@@ -108,6 +110,7 @@ class Baseline(base.Assessment):
             f"{daily.more_than(finding)} {self._limit(limit)}: {told}; usual "
             f"{telling.measured(self.code, usual.centre)}{spread}, of {len(usual_days)} days "
             f"from {moments.day(usual_days[0].day)} to {moments.day(usual_days[-1].day)}"
+            f"{daily.without(left_out)}"
         )
         return Told(
             sentence,
@@ -116,6 +119,7 @@ class Baseline(base.Assessment):
                 "deviation": telling.tidy(finding.signal),
                 "unit": self.unit,
                 "usual": daily.usual_numbers(usual_days, usual, self.floor),
+                "left_out": left_out,
             },
         )
 
@@ -130,7 +134,7 @@ class Baseline(base.Assessment):
             case "percent":
                 return f"{figure} %"
             case "value":
-                return codes.measure(self.code, figure)
+                return telling.apart(self.code, figure)
 
     def _limit(self, limit: float) -> str:
         return telling.limit(limit) if self.unit == "z" else self._told(telling.limit(limit))

@@ -64,8 +64,9 @@ class Change(base.Assessment):
         if self.confirm > 1:
             which = f", the {'lowest' if self.direction == 'rise' else 'highest'} of the last {self.confirm}"
         sentence = (
-            f"{codes.BY_KEY[self.code].name} {word} {telling.amount(self.code, finding.signal, self.amber, self.red)} "
-            f"within {window.hours(self.window_hours)}, {beyond} than {telling.limit_of(self.code, limit)}: "
+            f"{codes.BY_KEY[self.code].name} {word} "
+            f"{telling.difference(self.code, finding.signal, self.amber, self.red)} "
+            f"within {window.hours(self.window_hours)}, {beyond} than {telling.limit_apart(self.code, limit)}: "
             f"from {telling.measured(self.code, first.value)} at {moments.clock(first.at, view.zone, view.at)} "
             f"to {telling.measured(self.code, last.value)} at {moments.clock(last.at, view.zone, view.at)}{which}"
         )
@@ -93,7 +94,7 @@ class Change(base.Assessment):
         )
 
     def clears_when(self) -> str:
-        back = telling.limit_of(self.code, telling.lower(self.amber, self.red) - self.hysteresis)
+        back = telling.limit_apart(self.code, telling.lower(self.amber, self.red) - self.hysteresis)
         side = "above" if self.direction == "rise" else "below"
         return (
             f"{codes.inner(self.code)} no more than {back} {side} where it was within the last "

@@ -54,13 +54,13 @@ class Crossover(base.Assessment):
         days = daily.between(view.days(self.code), first, view.day)
         points = daily.points(days, first, view.day)
         fast, slow = statistics.decayed(points, self.fast_days), statistics.decayed(points, self.slow_days)
-        by = daily.finer(self.code, finding.signal, self.amber, self.red)
+        by = daily.finer_apart(self.code, finding.signal, self.amber, self.red)
         limit = telling.limit_at(finding.level, self.amber, self.red)
         sentence = (
             f"{codes.BY_KEY[self.code].name} averages {daily.finer(self.code, fast)} lately (over "
             f"{self.fast_days:g} days), {by} {'above' if self.direction == 'rise' else 'below'} its average of "
             f"{self.slow_days:g} days, {daily.finer(self.code, slow)}: {daily.more_than(finding)} "
-            f"{telling.limit_of(self.code, limit)}"
+            f"{telling.limit_apart(self.code, limit)}"
         )
         return Told(
             sentence,
@@ -76,7 +76,7 @@ class Crossover(base.Assessment):
         )
 
     def clears_when(self) -> str:
-        told = telling.limit_of(self.code, telling.lower(self.amber, self.red) - self.hysteresis)
+        told = telling.limit_apart(self.code, telling.lower(self.amber, self.red) - self.hysteresis)
         side = "above" if self.direction == "rise" else "below"
         return f"the fast average of {codes.inner(self.code)} no more than {told} {side} the slow one"
 

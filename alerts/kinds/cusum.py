@@ -63,6 +63,8 @@ class Cusum(base.Assessment):
     def tell(self, view: View, finding: Finding) -> Told:
         days = view.days(self.code)
         usual_days = self._usual_days(view, days)
+        last = view.day - self.run_days
+        left_out = daily.left_out(days, last - self.baseline_days + 1, last, usual_days)
         usual = statistics.usual([entry.median for entry in usual_days], self.floor)
         run = daily.between(days, view.day - self.run_days + 1, view.day)
         sums = self._sums([(entry.day, entry.median) for entry in run], usual)
@@ -70,12 +72,13 @@ class Cusum(base.Assessment):
         while start > 0 and sums[start - 1] > 0:
             start -= 1
         limit = telling.limit_at(finding.level, self.amber, self.red)
+        told_left = f"; usual of {len(usual_days)} days{daily.without(left_out)}" if left_out else ""
         sentence = (
             f"{codes.BY_KEY[self.code].name} {'above' if self.direction == 'rise' else 'below'} its usual "
             f"{telling.measured(self.code, usual.centre)} since {moments.day(run[start].day)}, newest "
             f"{telling.measured(self.code, run[-1].median)} on {moments.day(run[-1].day)}: daily deviations sum up to "
             f"{telling.figure(finding.signal, 2, self.amber, self.red)}, {daily.more_than(finding)} "
-            f"{telling.limit(limit)}"
+            f"{telling.limit(limit)}{told_left}"
         )
         return Told(
             sentence,
@@ -88,6 +91,7 @@ class Cusum(base.Assessment):
                 "k": self.k,
                 "cap": self.cap,
                 "usual": daily.usual_numbers(usual_days, usual, self.floor),
+                "left_out": left_out,
                 **daily.earlier(run),
             },
         )

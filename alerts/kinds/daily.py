@@ -80,6 +80,16 @@ def usual_days(days: Sequence[Day], first: int, last: int, least: int) -> Sequen
     return window if len(clean) < least <= len(window) - len(clean) else clean
 
 
+def left_out(days: Sequence[Day], first: int, last: int, chosen: Sequence[Day]) -> list[dict[str, Any]]:
+    """Evidence of the days from first to last that are not among the chosen ones, with the reason."""
+    kept = {entry.day for entry in chosen}
+    return [
+        {"day": moments.iso_day(entry.day), "value": telling.tidy(entry.median), "why": "alert open"}
+        for entry in between(days, first, last)
+        if entry.day not in kept
+    ]
+
+
 def too_few(code: str, found: int, needed: int, first: int, last: int) -> Refusal:
     told = f"{found} of {needed} days with a value of {codes.inner(code)}"
     return Refusal("too_few", f"{told} from {moments.day(first)} to {moments.day(last)}")
@@ -91,6 +101,12 @@ def too_few(code: str, found: int, needed: int, first: int, last: int) -> Refusa
 def more_than(finding: Finding) -> str:
     """How the signal stands to that limit."""
     return "more than" if finding.level else "not more than"
+
+
+def without(left: Sequence[Mapping[str, Any]]) -> str:
+    """The end of a sentence about usual days: that some were left out, and why."""
+    days = "1 day" if len(left) == 1 else f"{len(left)} days"
+    return f", {days} with an open alert left out" if left else ""
 
 
 def inputs(code: str, days: Sequence[Day]) -> list[dict[str, Any]]:
@@ -131,6 +147,11 @@ def usual_numbers(days: Sequence[Day], usual: statistics.Usual, floor: float) ->
         "days": len(days),
         "values": pairs(days),
     }
+
+
+def finer_apart(code: str, value: float, *other: float | None) -> str:
+    """A difference or a spread that was worked out from values: "0.87 kg", "1.5 percentage points"."""
+    return telling.apart(code, telling.figure(value, codes.BY_KEY[code].decimals + 1, *other))
 
 
 def finer(code: str, value: float, *other: float | None) -> str:

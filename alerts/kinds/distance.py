@@ -86,8 +86,8 @@ class Distance(base.Assessment):
             set_value = telling.limit_of(self.code, reference)
             sentence = f"{name} {value} {when} is {told} % of the set {set_value}, {beyond}"
         else:
-            told = telling.amount(self.code, finding.signal, self.amber, self.red)
-            more = f"{'' if finding.level else 'not '}more than {telling.limit_of(self.code, limit)}"
+            told = telling.difference(self.code, finding.signal, self.amber, self.red)
+            more = f"{'' if finding.level else 'not '}more than {telling.limit_apart(self.code, limit)}"
             set_value = telling.limit_of(self.code, reference)
             sentence = f"{name} {value} {when} is {told} {self.direction} the set {set_value}, {more}"
         numbers = {

@@ -69,7 +69,8 @@ class InRange(base.Assessment):
         readings = sum(map(_READINGS, entries))
         if readings < self._needed - _TINY:
             needed = int(self._needed) + (self._needed > int(self._needed))
-            when = f"in the {self.window_days} whole days before today"
+            span = "whole day" if self.window_days == 1 else f"{self.window_days} whole days"
+            when = f"in the {span} before today"
             return Refusal("too_few", f"{readings} of {needed} readings of glucose {when}")
         share = 100 * self._counted(entries) / readings
         if self.direction == "above":
@@ -108,21 +109,12 @@ class InRange(base.Assessment):
         share = telling.figure(100 * inside / readings, 1, self.amber, self.red)
         sentence = (
             f"Glucose {share} % of the time {_BANDS[self.band]}, {inside} of {readings} readings "
-            f"from {moments.day(view.day - self.window_days)} to {moments.day(view.day - 1)}, "
+            f"{self._when(view)}, "
             f"{'' if finding.level else 'not '}{self.direction} {telling.limit(limit)} %"
         )
         return Told(
             sentence,
-            [
-                {
-                    "code": self.code,
-                    "unit": codes.BY_KEY[self.code].unit,
-                    "day": moments.iso_day(entry[0]),
-                    "readings": entry[1],
-                    "value": self._counted([entry]),
-                }
-                for entry in entries[-daily.MOST_INPUTS :]
-            ],
+            self._inputs(entries),
             {
                 "share": telling.tidy(100 * inside / readings),
                 "inside": inside,
@@ -134,11 +126,32 @@ class InRange(base.Assessment):
             },
         )
 
+    def _when(self, view: View) -> str:
+        first, last = moments.day(view.day - self.window_days), moments.day(view.day - 1)
+        return f"on {last}" if self.window_days == 1 else f"from {first} to {last}"
+
+    def _inputs(self, entries: Sequence[Entry]) -> list[dict[str, Any]]:
+        """One of each day; where these are too many, one of all the first days together, so that the sum is there."""
+        together = len(entries) - daily.MOST_INPUTS + 1 if len(entries) > daily.MOST_INPUTS else 1
+        groups = [group for group in (entries[:together], *([entry] for entry in entries[together:])) if group]
+        return [
+            {
+                "code": self.code,
+                "unit": codes.BY_KEY[self.code].unit,
+                "day": moments.iso_day(group[0][0]),
+                **({"to": moments.iso_day(group[-1][0]), "days": len(group)} if len(group) > 1 else {}),
+                "readings": sum(map(_READINGS, group)),
+                "value": self._counted(group),
+            }
+            for group in groups
+        ]
+
     def clears_when(self) -> str:
         lower = telling.lower(self.amber, self.red)
         back = lower - self.hysteresis if self.direction == "above" else lower + self.hysteresis
         return (
-            f"glucose {_BANDS[self.band]} for {telling.limit(back)} % of {self.window_days} whole days or "
+            f"glucose {_BANDS[self.band]} for {telling.limit(back)} % of "
+            f"{'1 whole day' if self.window_days == 1 else f'{self.window_days} whole days'} or "
             f"{'less' if self.direction == 'above' else 'more'}"
         )
 

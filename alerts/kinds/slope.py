@@ -74,13 +74,13 @@ class Slope(base.Assessment):
         line = statistics.theil_sen(points)
         trend = statistics.mann_kendall([value for _, value in points])
         change = line.slope * self.window_days
-        amount = daily.finer(self.code, change * self._sign, self.amber, self.red)
+        amount = daily.finer_apart(self.code, change * self._sign, self.amber, self.red)
         limit = telling.limit_at(finding.level, self.amber, self.red)
         course, at_crossing = self._course(line, view.day)
         sentence = (
             f"{codes.BY_KEY[self.code].name} {'rises' if self.direction == 'rise' else 'falls'} by {amount} in "
-            f"{self.window_days} days, {daily.more_than(finding)} {telling.limit_of(self.code, limit)}: line through "
-            f"{len(days)} daily values from {moments.day(days[0].day)} to {moments.day(days[-1].day)}, "
+            f"{self.window_days} days, {daily.more_than(finding)} {telling.limit_apart(self.code, limit)}: line "
+            f"through {len(days)} daily values from {moments.day(days[0].day)} to {moments.day(days[-1].day)}, "
             f"{_chance(trend.p)}{course}"
         )
         numbers: dict[str, Any] = {
@@ -103,11 +103,16 @@ class Slope(base.Assessment):
             return "", {}
         day = today + self.crossing_days
         value = line.value(day)
-        told = f", on course for {telling.amount(self.code, value, self.crossing_limit)} on {moments.day(day)}"
+        side = "above" if self.direction == "rise" else "below"
+        beyond = (value - self.crossing_limit) * self._sign > _TINY
+        told = (
+            f", on course for {telling.amount(self.code, value, self.crossing_limit)} on {moments.day(day)}, "
+            f"{'' if beyond else 'not '}{side} {telling.limit_of(self.code, self.crossing_limit)}"
+        )
         return told, {"crossing_day": moments.iso_day(day), "line_at_crossing": telling.tidy(value)}
 
     def clears_when(self) -> str:
-        told = telling.limit_of(self.code, telling.lower(self.amber, self.red) - self.hysteresis)
+        told = telling.limit_apart(self.code, telling.lower(self.amber, self.red) - self.hysteresis)
         return f"the {self.direction} over {self.window_days} days is {told} or less, or may be chance"
 
     @classmethod

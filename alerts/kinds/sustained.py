@@ -69,7 +69,7 @@ class Sustained(base.Assessment):
 
     @property
     def _beyond_limit(self) -> str:
-        return codes.beyond(self.code, self.side, self.limit)
+        return f"{'below' if self.side == 'low' else 'above'} {telling.measured(self.code, self.limit)}"
 
     def assess(self, view: View) -> Finding | Refusal:
         samples = view.samples(self.code, self.side)
@@ -125,11 +125,12 @@ class Sustained(base.Assessment):
         sentence = (
             f"{codes.BY_KEY[self.code].name} {self._beyond_limit} "
             f"{f'for {self.for_minutes} minutes' if found.long else 'again'}: "
-            f"{telling.measured(self.code, newest.value)} at {moments.clock(newest.at, view.zone, view.at)}"
+            f"{telling.measured(self.code, newest.value, self.limit)} at {moments.clock(newest.at, view.zone, view.at)}"
         )
         if worst.value != newest.value:
             sentence += (
-                f", {'lowest' if self.side == 'low' else 'highest'} {telling.measured(self.code, worst.value)} at "
+                f", {'lowest' if self.side == 'low' else 'highest'} "
+                f"{telling.measured(self.code, worst.value, self.limit)} at "
                 f"{moments.clock(worst.at, view.zone, view.at)}"
             )
         return Told(

@@ -202,3 +202,10 @@ def test_refuses_what_makes_no_sense(changes: dict[str, Any], field: str) -> Non
 def test_round_trip() -> None:
     for one in (rule(drop_first_day=True), rule(direction="below", amber=110, red=100)):
         assert Average.parse(one.dump(), "rules[0]") == one
+
+
+def test_one_reading_on_one_day_is_told_as_one() -> None:
+    few = {"window_days": 2, "min_days": 1, "min_readings": 1}
+    chart = twice_daily(150)
+    told = rule(**few).tell(chart, finding(chart, **few)).sentence
+    assert "over 1 reading on 1 day (20-Nov), above 135 mmHg" in told

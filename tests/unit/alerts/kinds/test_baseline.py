@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alerts import explanation
 from alerts.kinds.base import Finding, Refusal
 from tests.unit.alerts.kinds import histories
 from tests.unit.alerts.kinds.histories import daily, found, refused, rule
@@ -158,3 +159,20 @@ def test_told_so_that_it_can_be_worked_out_again() -> None:
 )
 def test_refused_with_the_field_named(change: dict[str, object], told: str) -> None:
     assert told in histories.complaint({"kind": "baseline", **BASIC, **change})
+
+
+def test_days_left_out_are_named_with_the_reason() -> None:
+    given_rule = rule("baseline", **BASIC)
+    desk = daily({**usual, 5: 90.0, 6: 90.0, 29: 68.5, 30: 70.0}, "resting_pulse", excluded=(5, 6))
+    told = given_rule.tell(desk, found(given_rule, desk))
+    assert told.numbers["left_out"] == [
+        {"day": "2024-10-09", "value": 90, "why": "alert open"},
+        {"day": "2024-10-10", "value": 90, "why": "alert open"},
+    ]
+    assert "2 days with an open alert left out" in told.sentence
+    evidence = {"inputs": told.inputs, "numbers": told.numbers, "rule": given_rule.dump(), "level": "amber"}
+    page = explanation.explain(given_rule.key, evidence)
+    (series,) = [entry for entry in page["series"] if entry["label"].startswith("Left out of the baseline")]
+    assert series["rows"] == [["2024-10-09", 90], ["2024-10-10", 90]]
+    assert "left out, because an alert about it was open: 2024-10-09, 2024-10-10" in page["working"]
+    assert "Usual mad" not in {entry["label"] for entry in page["numbers"]}

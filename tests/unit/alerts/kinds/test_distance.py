@@ -161,3 +161,10 @@ def test_the_newest_count_not_the_last_given() -> None:
     found = parse(DRY).assess(chart)
     assert isinstance(found, Finding)
     assert found.signal == pytest.approx(2.6)
+
+
+def test_a_difference_of_shares_is_in_percentage_points() -> None:
+    rule = parse(DRY, code="spo2", direction="below", reference=92)
+    chart = charts.Chart(charts.hourly("spo2", 87.6))
+    told = rule.tell(chart, rule.judged(4.4)).sentence
+    assert told.endswith("is 4 percentage points below the set 92 %, more than 2 percentage points")

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alerts import explanation
 from alerts.kinds.base import Finding, Refusal
 from tests.unit.alerts.kinds import histories
 from tests.unit.alerts.kinds.histories import daily, found, refused, rule
@@ -83,6 +84,31 @@ def test_too_few_readings() -> None:
     refusal = refused(rule("in_range", **BASIC), desk)
     assert (refusal.why, refusal.needs) == ("too_few", "33 of 34 readings of glucose in the 2 whole days before today")
     assert found(rule("in_range", **BASIC), daily({0: hours(20, 0), 1: hours(14, 0), 2: [7.0]}, "glucose")).level == 0
+
+
+def test_more_days_than_inputs_still_add_up() -> None:
+    """The first days are told together: 55 days in 40 inputs."""
+    given_rule = rule("in_range", **{**BASIC, "window_days": 55})
+    desk = daily({**{day: hours(10 + day % 3, 10) for day in range(55)}, 55: [7.0]}, "glucose")
+    told = given_rule.tell(desk, found(given_rule, desk))
+    assert len(told.inputs) == 40
+    assert sum(entry["value"] for entry in told.inputs) == told.numbers["inside"]
+    assert sum(entry["readings"] for entry in told.inputs) == told.numbers["readings"]
+    assert (told.inputs[0]["day"], told.inputs[0]["to"], told.inputs[0]["days"]) == ("2024-10-04", "2024-10-19", 16)
+    page = explanation.explain(
+        given_rule.key, {"inputs": told.inputs, "numbers": told.numbers, "rule": given_rule.dump()}
+    )
+    assert page["inputs"][0]["notes"] == [
+        "16 days together, to 2024-10-19",
+        f"of {told.inputs[0]['readings']} readings",
+    ]
+
+
+def test_one_whole_day() -> None:
+    one = rule("in_range", **{**BASIC, "window_days": 1})
+    assert one.clears_when() == "glucose in range (3.9 to 10.0 mmol/L) for 75 % of 1 whole day or more"
+    desk = daily({0: hours(10, 10), 1: [7.0]}, "glucose")
+    assert "10 of 20 readings on 04-Oct, " in one.tell(desk, found(one, desk)).sentence
 
 
 def test_told_so_that_it_can_be_worked_out_again() -> None:

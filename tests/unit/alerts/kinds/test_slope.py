@@ -121,7 +121,7 @@ def test_told_so_that_it_can_be_worked_out_again() -> None:
     told = given_rule.tell(desk, found(given_rule, desk))
     assert told.sentence == (
         "Weight rises by 3.00 kg in 30 days, more than 1.5 kg: line through 30 daily values from 04-Oct to 02-Nov, "
-        "p below 0.001, on course for 84.9 kg on 22-Nov"
+        "p below 0.001, on course for 84.9 kg on 22-Nov, above 84 kg"
     )
     assert [entry["value"] for entry in told.inputs] == pytest.approx(list(steady.values()))
     assert told.inputs[0]["day"] == "2024-10-04"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from alerts import explanation
 from tests.unit.alerts.kinds import histories
 from tests.unit.alerts.kinds.histories import found, refused, rule, sensor
 
@@ -154,3 +155,26 @@ def test_every_value_is_on_the_side_that_its_own_unit_says(side: str, limit: flo
     for tenths in range(20, 250):
         expected = tenths < round(limit * 10) if side == "low" else tenths > round(limit * 10)
         assert found(given_rule, sensor([(0, tenths / 10)])).level == int(expected)
+
+
+@pytest.mark.parametrize(
+    ("side", "limit", "value", "shown"),
+    [
+        ("high", 10.0, 181 / 18.0156, "10.05 mmol/L"),
+        ("high", 10.0, 200 / 18.0156, "11.1 mmol/L"),
+        ("high", 10.0, 10.0003, "10.0003 mmol/L"),
+        ("high", 13.9, 251 / 18.0156, "13.93 mmol/L"),
+        ("low", 3.9, 69 / 18.0156, "3.83 mmol/L"),
+        ("low", 3.9, 3.4, "3.4 mmol/L"),
+    ],
+)
+def test_a_value_is_shown_on_its_side_of_the_limit(side: str, limit: float, value: float, shown: str) -> None:
+    """In the sentence, on the page and in the arithmetic; with no more decimals than that needs."""
+    given_rule = rule("sustained", **{**LOW, "side": side, "limit": limit})
+    desk = sensor(every(5, [value] * 3))
+    told = given_rule.tell(desk, found(given_rule, desk))
+    assert told.sentence.endswith(f" mmol/L for 15 minutes: {shown} at 13:10")
+    evidence = {"inputs": told.inputs, "numbers": told.numbers, "rule": given_rule.dump()}
+    page = explanation.explain("sustained/glucose", evidence)
+    assert {entry["text"] for entry in page["inputs"]} == {shown}
+    assert page["working"][0].endswith(shown)
