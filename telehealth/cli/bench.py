@@ -101,7 +101,7 @@ def _lines(report: Report) -> list[str]:
     if (wards := figures.wards) is not None:
         found.append(
             f"wards: {wards.residents:,} residents of all pathways, one new set each: {wards.milliseconds:,.0f} ms"
-            f" ({wards.micros_of_few:.0f} us each among a tenth, {wards.micros_of_many:.0f} us among five times as many);"
+            f" ({wards.micros_of_few:.0f} us each among a tenth, {wards.micros_of_many:.0f} us among five times);"
             f" replay of {wards.replayed:,} readings {wards.replay_seconds:.1f} s"
         )
     found += [
