@@ -215,9 +215,8 @@ def _distance(rule: Distance) -> Iterator[Problem]:
             told = telling.limit(limit) + " %" if rule.percent else telling.limit_of(rule.code, limit)
             beyond, set_value = rule.direction, telling.limit_of(rule.code, rule.reference)
             edge = telling.limit_of(rule.code, most if side == "high" else least)
-            meant = "" if rule.percent else _meant(rule.code, limit, (0.0, room), amount=True)
             why = f"no value is beyond {edge}, and the alert would never come"
-            yield field, f"cannot be {told} {beyond} the set {set_value}: {why}{meant}"
+            yield field, f"cannot be {told} {beyond} the set {set_value}: {why}"
 
 
 def _meant(code: str, value: float, span: tuple[float, float], *, amount: bool) -> str:

@@ -167,7 +167,9 @@ class _Reader:
             names = [name for key, place in keys.items() for name in entries.looked_at(key, self._entries[place])]
             for place, one in present:
                 for number, rule in _references(one):
-                    if rule not in names:
+                    if rule not in names and not rule.startswith(
+                        ("silence/", "combination/")
+                    ):  # told by the rule itself
                         self._say(f"rules[{place}].conditions[{number}].rule", _no_rule(rule, names))
 
     def _schedule(self, found: object) -> None:

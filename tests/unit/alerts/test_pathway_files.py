@@ -287,6 +287,46 @@ BROKEN = {
         GOOD.replace('code = "breathlessness"', 'code = "breathless"'),
         'rule 4 (combination worse), conditions[1].code: "breathless" is not a measure that is known, did you mean "breathlessness"?',
     ),
+    "combination_of_a_threshold_without_a_side": (
+        GOOD.replace('rule = "change/weight_2_days"', 'rule = "threshold/spo2"'),
+        'conditions[0].rule: "threshold/spo2" does not say which limits: write threshold/spo2/low; there are threshold/spo2/low, change/weight_2_days, distance/dry_weight',
+    ),
+    "combination_of_a_side_without_limits": (
+        GOOD.replace('rule = "change/weight_2_days"', 'rule = "threshold/spo2/high"'),
+        "conditions[0].rule: threshold/spo2 has no high limits to look at: write threshold/spo2/low; there are",
+    ),
+    "limits_of_a_profile_in_the_wrong_order": (
+        GOOD.replace("amber_low = { value = 88,", "amber_low = { value = 85,"),
+        "profiles[0].red_low: must not be above amber_low (red_low is 86, amber_low is 85)",
+    ),
+    "profile_of_another_shape": (
+        GOOD.replace("profiles = [", 'profiles = [ "night",'),
+        'profiles[0]: must be written with its times and limits: { from = "22:00", to = "07:00"',
+    ),
+    "limits_in_another_unit": (
+        GOOD.replace('code = "spo2"\nunit = "%"', 'code = "glucose"').replace("value = 86", "value = 54"),
+        "line 9: rule 1 (threshold glucose), red_low: cannot be 54 mmol/L: limits of glucose are from 1 to 33.3 mmol/L; did you mean mg/dL? 54 mg/dL is 3.0 mmol/L",
+    ),
+    "an_alert_that_cannot_end": (
+        GOOD.replace("hysteresis = { value = 1,", "hysteresis = { value = 20,"),
+        "line 12: rule 1 (threshold spo2), hysteresis: cannot be 20 %: an alert at 90 % would end only at 110 %",
+    ),
+    "curly_quotes": (
+        GOOD.replace('code = "spo2"', "code = \u201cspo2\u201d"),
+        "line 8: is not valid TOML: quotes must be straight",
+    ),
+    "curly_quote_at_the_end": (
+        GOOD.replace('code = "spo2"', 'code = "spo2\u201d'),
+        "line 8: is not valid TOML: quotes must be straight",
+    ),
+    "priority_of_a_score": (
+        GOOD + '\n[[rules]]\nkind = "news2"\nsource = "local"\npriority = "high"\n',
+        'rule 5 (news2), priority: must be written as priority = { emergency = "high", urgent = "medium", single = "low" }',
+    ),
+    "misspelt_with_a_proposal": (
+        GOOD.replace("hysteresis =", "hysterese ="),
+        'did you mean "hysteresis"? Its fields are kind, scale',
+    ),
     "wrong_time": (GOOD.replace('"20:00"', '"8pm"'), "line 45: schedule.spo2.times: must be local times as HH:MM"),
     "scale_of_news2": (
         GOOD + '\n[[rules]]\nkind = "news2"\nscale = 2\n',
@@ -350,6 +390,23 @@ def test_no_file_is_answered_by_anything_but_problems(seed: int) -> None:
             lines[place] = f"{name}{sign} {chance.choice(NONSENSE)}" if sign else chance.choice(lines)
         with contextlib.suppress(pathways.Unusable):
             pathways.compile(pathways.parse("\n".join(lines)))
+
+
+def test_a_file_that_begins_with_a_mark(tmp_path: Path) -> None:
+    """Some editors put a byte order mark before a text in UTF-8."""
+    (tmp_path / "marked.toml").write_bytes(GOOD.encode("utf-8-sig"))
+    assert pathways.read(tmp_path / "marked.toml") == pathways.parse(GOOD)
+
+
+@pytest.mark.parametrize("side", ["low", "high"])
+def test_what_a_check_takes_can_be_used(side: str) -> None:
+    """A combination may look at the limits of a profile, too."""
+    text = GOOD.replace('rule = "change/weight_2_days"', f'rule = "threshold/spo2/{side}"')
+    text = text.replace(
+        "amber_low = { value = 88,",
+        f"{'red' if side == 'low' else 'amber'}_{side} = {{ value = {80 if side == 'low' else 98},",
+    )
+    assert "combination/worse" in pathways.compile(pathways.parse(text)).assessments
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
