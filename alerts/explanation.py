@@ -357,7 +357,10 @@ def _scalars(numbers: Mapping[str, Any], before: str) -> Iterator[Json]:
         elif isinstance(value, str | bool | int | float):
             shown = value if isinstance(value, int | float) and not isinstance(value, bool) else None
             full = f"{before}{name}"
-            text = _UNIT_OF_A_DEVIATION.get(str(value), str(value)) if full == "unit" else _setting("", value)
+            if full == "unit":
+                text = _UNIT_OF_A_DEVIATION.get(str(value), str(value))
+            else:  # as in the arithmetic; what is smaller than that is a p
+                text = _setting("", round(value, 4) if isinstance(value, float) and abs(value) >= 0.001 else value)
             label = _NUMBERS.get(full) or _label(full.replace(".", " "))
             yield {"name": full, "label": label, "value": shown, "text": text}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -276,3 +277,13 @@ def test_what_a_device_is_judged_by() -> None:
     rule = explanation.explain("battery", TECHNICAL["battery"])["rule"]
     assert rule["settings"] == [{"name": "battery_low", "label": "Battery low", "text": "0.2"}]
     assert (rule["source"], rule["approval"]) == ("a source", "approved")
+
+
+def test_numbers_are_called_what_a_nurse_calls_them(case: tuple[dict[str, Any], Episode]) -> None:
+    """No letter of a formula, no name of a statistician, no endless decimals."""
+    _, episode = case
+    for number in explanation.explain(episode.rule, episode.evidence)["numbers"]:
+        assert len(number["label"]) > 2
+        assert not re.search(r"(?i)\b(mad|kendall|sen)\b", number["label"])
+        if isinstance(number["value"], float) and abs(number["value"]) >= 0.001:
+            assert len(number["text"].rpartition(".")[2]) <= 4 or "." not in number["text"]
