@@ -205,7 +205,7 @@ def _limit(rule: str, kind: str, said: Mapping[str, Any], value: float) -> str:
         case "distance" if said.get("percent"):
             return f"more than {telling.limit(value)} %"
         case _:
-            return f"more than {shown}"
+            return f"more than {telling.limit_apart(str(code), value) if known else shown}"
 
 
 # What it looked at --------------------------------------------------------------------------------
