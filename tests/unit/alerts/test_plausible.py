@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from alerts import codes, errors, pathways, personal, plausible, rules
+from alerts import codes, errors, pathways, personal, plausible, rules, telling
 from devices import catalogue
 
 AVERAGE = {
@@ -44,6 +45,14 @@ def test_ranges_are_those_of_the_catalogue() -> None:
         assert (known.low, known.high) == (entry.impossible_low, entry.impossible_high)
         assert known.low <= least <= entry.extreme_low < entry.extreme_high <= most <= known.high
         assert 0 < known.margin < most - least
+
+
+def test_the_page_has_the_ranges() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "clinical" / "approving.md").read_text("utf-8")
+    for code, known in plausible.RANGES.items():
+        if code not in codes.YES_NO and code != "consciousness":
+            span = f"{telling.limit(known.span[0])} to {telling.limit_of(code, known.span[1])}"
+            assert f"| {codes.BY_KEY[code].name} | {span} | {telling.limit_of(code, known.margin)} |" in page
 
 
 @pytest.mark.parametrize(
