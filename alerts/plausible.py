@@ -19,6 +19,7 @@ from alerts.kinds.combination import Combination
 from alerts.kinds.crossover import Crossover
 from alerts.kinds.cusum import Cusum
 from alerts.kinds.distance import Distance
+from alerts.kinds.in_range import InRange
 from alerts.kinds.slope import Slope
 from alerts.kinds.sustained import Sustained
 
@@ -100,26 +101,40 @@ def problems(rule: rules.Rule) -> Iterator[Problem]:
         case Distance():
             yield from _distance(rule)
         case Combination():
-            for place, one in enumerate(rule.conditions):
-                if isinstance(one, condition.ValueIs) and one.comparison in ("above", "below"):
-                    side = "high" if one.comparison == "above" else "low"
-                    yield from _limit(one.code, f"conditions[{place}].{one.comparison}", side, one.value)
-        case Change() | Crossover() | Slope():
-            if isinstance(rule, Slope) and rule.crossing_limit is not None:
-                side = "high" if rule.direction == "rise" else "low"
-                yield from _limit(rule.code, "crossing_limit", side, rule.crossing_limit)
+            yield from _conditions(rule)
+        case Change() | Crossover():
             yield from _amounts(rule, rule.code)
-        case Baseline():
-            if rule.unit == "value":
-                yield from _amounts(rule, rule.code)
-            elif rule.unit == "z":
-                most = RANGES[rule.code].width / rule.floor
-                yield from _most(rule, most, f"with this floor the deviation is never more than {most:.4g}")
-        case Cusum():
-            step = min(rule.cap, RANGES[rule.code].width / rule.floor) - rule.k
-            most = max(0.0, step * rule.run_days)
-            told = f"the sum is never more than {most:.4g}: run_days times what a day adds at most, cap less k"
-            yield from _most(rule, most, told)
+        case Slope():
+            side = "high" if rule.direction == "rise" else "low"
+            yield from _limit(rule.code, "crossing_limit", side, rule.crossing_limit)
+            yield from _amounts(rule, rule.code)
+        case InRange() if rule.direction == "above":
+            yield from _most(rule, 100, "no share is above 100 %")
+        case InRange():
+            for level in ("amber", "red"):
+                if getattr(rule, level) == 0:
+                    yield level, "cannot be 0, the alert would never come: no share is below 0 %"
+        case Baseline() | Cusum():
+            yield from _deviations(rule)
+
+
+def _conditions(rule: Combination) -> Iterator[Problem]:
+    for place, one in enumerate(rule.conditions):
+        if isinstance(one, condition.ValueIs) and one.comparison in ("above", "below"):
+            side = "high" if one.comparison == "above" else "low"
+            yield from _limit(one.code, f"conditions[{place}].{one.comparison}", side, one.value)
+
+
+def _deviations(rule: Baseline | Cusum) -> Iterator[Problem]:
+    most = RANGES[rule.code].width / rule.floor  # in usual spreads, which are the floor at least
+    if isinstance(rule, Cusum):
+        most = max(0.0, (min(rule.cap, most) - rule.k) * rule.run_days)
+        told = f"the sum is never more than {most:.4g}: run_days times what a day adds at most, cap less k"
+        yield from _most(rule, most, told)
+    elif rule.unit == "value":
+        yield from _amounts(rule, rule.code)
+    elif rule.unit == "z":
+        yield from _most(rule, most, f"with this floor the deviation is never more than {most:.4g}")
 
 
 def _threshold(rule: rules.Threshold) -> Iterator[Problem]:

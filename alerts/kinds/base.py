@@ -231,7 +231,7 @@ def common(
         raise errors.RuleError(f"{where}.hysteresis", "must not be negative")
     priority = entry.get("priority") or {}
     if not isinstance(priority, Mapping):
-        raise errors.RuleError(f"{where}.priority", "must be an object with red and amber")
+        raise errors.RuleError(f"{where}.priority", "must give a priority for red, for amber or for both")
     limits.known(priority, f"{where}.priority", ("red", "amber"))
     auto = entry.get("auto", False)
     if not isinstance(auto, bool):

@@ -86,7 +86,7 @@ Condition = ValueIs | RuleOpen
 def parse(entry: object, where: str) -> Condition:
     """From JSON. Raises RuleError naming the field."""
     if not isinstance(entry, Mapping):
-        raise errors.RuleError(where, "must be an object with code or rule")
+        raise errors.RuleError(where, "must be written in braces, with code or rule")
     if ("code" in entry) == ("rule" in entry):
         raise errors.RuleError(where, "must have either code or rule")
     label = entry.get("label")

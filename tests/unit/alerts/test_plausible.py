@@ -86,6 +86,7 @@ def test_the_page_has_the_ranges() -> None:
         ({"kind": "baseline", "code": "spo2", "direction": "fall", "floor": 10, "amber": 5}, "amber", "never more than 5"),
         ({"kind": "baseline", "code": "weight", "direction": "rise", "unit": "value", "amber": 2000}, "amber", "2000 g is 2.0 kg"),
         ({"kind": "slope", "code": "weight", "direction": "rise", "amber": 1, "crossing_limit": 5000}, "crossing_limit", "cannot be 5000 kg"),
+        ({"kind": "in_range", "band": "in_range", "direction": "below", "amber": 70, "red": 0}, "red", "no share is below 0 %"),
         ({**SUSTAINED, "limit": 54}, "limit", "54 mg/dL is 3.0 mmol/L"),
         ({"kind": "combination", "name": "hot", "amber": 1, "conditions": [{"code": "temperature", "above": 100.4}]}, "conditions[0].above", "100.4 °F is 38.0 °C"),
     ],
