@@ -115,7 +115,7 @@ async def test_bad_messages_are_answered_and_stop_nobody(database: Database, bro
         "value_not_number": _sent(_now_spo2("98"), seq=2),
         "unit_unknown": _sent(_now_spo2(97) | {"unit": "furlong"}, seq=3),
         "not_utf8": _sent(_now_spo2(97), seq=4).replace(b'"%"', b'"\xff"'),
-        "value_not_finite": _sent(_now_spo2(97), seq=5).replace(b"97", b"NaN"),
+        "value_not_finite": _sent(_now_spo2(12345), seq=5).replace(b"12345", b"NaN"),
         "format_unknown": _sent(_now_spo2(97), seq=6),
     }
     async with (
