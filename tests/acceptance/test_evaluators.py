@@ -8,7 +8,7 @@ import os
 import random
 import signal
 import tempfile
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -47,7 +47,7 @@ RAISED = "SELECT 1 FROM alert WHERE resident_id = $1 AND rule = 'threshold/spo2/
 
 
 @contextlib.asynccontextmanager
-async def _watching():  # type: ignore[no-untyped-def]  # an async context manager of what it yields
+async def _watching() -> AsyncIterator[tuple[watcher.Watcher, dict[str, str]]]:
     # Short, because a Unix socket's path may be.
     with tempfile.TemporaryDirectory(prefix="th-", dir="/tmp") as folder:
         path = Path(folder) / "w"

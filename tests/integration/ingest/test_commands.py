@@ -60,7 +60,7 @@ async def states(database: Database) -> list[str]:
 
 async def until_states(database: Database, wanted: list[str]) -> None:
     async with asyncio.timeout(20):
-        while await states(database) != wanted:  # noqa: ASYNC110
+        while await states(database) != wanted:  # noqa: ASYNC110 - rows tell nobody
             await asyncio.sleep(0.05)
 
 
@@ -96,7 +96,7 @@ async def test_from_a_red_reading_to_the_repeat(database: Database) -> None:
                 device.publish(envelope(spo2(63, at=again), seq=2, sent_at=wards.rfc3339(again)))
                 query = "SELECT provisional FROM alert WHERE handling = 'new'"
                 async with asyncio.timeout(20):
-                    while [row["provisional"] for row in await wards.rows(database, query)] != [False]:  # noqa: ASYNC110
+                    while [row["provisional"] for row in await wards.rows(database, query)] != [False]:  # noqa: ASYNC110 - as above
                         await asyncio.sleep(0.05)
             async with sessions.ingest(database, broker):
                 # Something that is sent after it: then it would have come before.
