@@ -19,6 +19,9 @@ EXTREME = 2  #: possible, but so unusual that a repeat decides
 POOR = 4  #: the device itself doubted the measurement
 CONFLICT = 8  #: the same reading came with different values
 
+#: What the service says of a reading, of which decisions know.
+MARKS = {"clock_uncertain": UNCERTAIN, "extreme": EXTREME, "conflict": CONFLICT}
+
 #: What devices say that makes a measurement doubtful. Flags not named here are carried, not judged; an
 #: irregular pulse is not here, because in atrial fibrillation every reading has it and none would ever clear.
 POOR_FLAGS = frozenset(
@@ -165,14 +168,10 @@ def from_readings(readings: Iterable[Reading]) -> Timeline:
 
 
 def quality_of(marks: Collection[str], flags: Collection[str]) -> int:
-    """Quality bits from the marks ("clock_uncertain", "extreme", "conflict") and the device's flags."""
+    """Quality bits from the service's marks and the device's flags."""
     bits = 0
-    if "clock_uncertain" in marks:
-        bits |= UNCERTAIN
-    if "extreme" in marks:
-        bits |= EXTREME
-    if "conflict" in marks:
-        bits |= CONFLICT
+    for mark in marks:
+        bits |= MARKS.get(mark, 0)
     if flags and not POOR_FLAGS.isdisjoint(flags):
         bits |= POOR
     return bits

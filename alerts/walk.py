@@ -180,8 +180,7 @@ class Walk:
         red = judged.RED_LOW * (row.low_level == 2) + judged.RED_HIGH * (row.high_level == 2)
         self.last[code] = [at, row.low, row.high, row.quality, red]
         changed = False
-        key = f"silence/{code}"
-        if key in self.tracks:
+        if self.tracks and (key := f"silence/{code}") in self.tracks:
             self._close(key, at, "cleared")
             changed = True
         rule = self.rules.thresholds.get(code)
@@ -192,7 +191,7 @@ class Walk:
             if self.moment[0] == at
             else (at, close, persistence)
         )
-        if rule is None:
+        if rule is None or not (self.tracks or row.low_level or row.high_level):
             return changed
         proof = _proof(row.quality, lone=rule.sampling == "continuous" and not near)
         for side, level, clears, value in (

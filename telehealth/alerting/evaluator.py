@@ -33,6 +33,7 @@ _MANY = 200
 _LONG_SECONDS = 0.05
 _HEAVY_SECONDS = 0.15
 _REST_SECONDS = 1.5
+_QUIET_SECONDS = 0.2
 _METRICS_SECONDS = 5.0
 _RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
 
@@ -254,13 +255,24 @@ async def _evaluate(evaluator: Evaluator, health: Health, lost: asyncio.Event, p
             # residents are much work, because kits send what they kept for days.
             many = done >= _MANY and took >= _HEAVY_SECONDS
             # The more so where there are many residents: each costs something each time.
-            await pulse.rest(min(3 * took, _REST_SECONDS) if many else min(took, _BREATH_SECONDS))
+            if pulse.heard or took < _QUIET_SECONDS:
+                await _rest(pulse, min(3 * took, _REST_SECONDS) if many else min(took, _BREATH_SECONDS))
         if done:
             continue
         await pulse.rest(_LATE_SECONDS if evaluator.late_waiting else _IDLE_SECONDS, listening=True)
         if pulse.heard:
             # What comes together is evaluated together.
             await pulse.rest(_COALESCE_SECONDS)
+
+
+async def _rest(pulse: Beat, seconds: float) -> None:
+    """Leave the processor to ingest while it takes something in; the last of a crowd waits for nobody."""
+    until = clocks.monotonic() + seconds
+    while (left := until - clocks.monotonic()) > 0:
+        pulse.heard = False
+        await pulse.rest(min(left, _QUIET_SECONDS))
+        if not pulse.heard:
+            return
 
 
 async def _evaluate_late(evaluator: Evaluator, lost: asyncio.Event, pulse: Beat) -> None:

@@ -1,8 +1,10 @@
-"""The fold of much work, beside the transaction that waits for it.
+"""The fold of much work, beside everything else that the process does.
+
+Many residents are folded some at a time, in the loop: a thread beside ingest would cost both more than taking turns.
+One resident's history of weeks or years goes into a thread all the same, so that nobody's live work waits for it.
 
 The database ends transactions of processes that stand still (Database.open, stall_seconds), which is what keeps one
-that wakes up late from writing anything. A fold of many readings may take longer than that: it runs in a thread, while
-the transaction shows that its process is alive. Everything else of the process goes on meanwhile.
+that wakes up late from writing anything. Meanwhile, the transaction shows that its process is alive.
 """
 
 from __future__ import annotations
@@ -12,11 +14,14 @@ import threading
 from typing import Final
 
 from alerts import engine
-from telehealth.store import evaluation
+from telehealth import clock
+from telehealth.store import loading
 from telehealth.store.db import Connection
 from telehealth.store.queries import sql
 
-#: Readings that are folded at once, in about a second: a thread beside ingest costs both more than waiting does.
+#: Readings of several residents that are folded without letting others have their turn: some hundredths of a second.
+_TURN: Final = 10_000
+#: Readings of one resident that are folded in the loop.
 _LITTLE: Final = 40_000
 #: Less than half of the least stall_seconds that may be set.
 _BEAT_SECONDS: Final = 0.5
@@ -28,10 +33,23 @@ class Endless(RuntimeError):
     """A fold that does not end: its residents' work is put off, and staff are told."""
 
 
-async def fold(connection: Connection, load: evaluation.Load, horizon_us: int) -> list[engine.Result]:
+async def fold(connection: Connection, load: loading.Load, horizon_us: int) -> list[engine.Result]:
     """As engine.fold, within a transaction."""
-    if len(load.rows) <= _LITTLE:
-        return engine.fold(load.subjects, load.timeline(), horizon_us)
+    results: list[engine.Result] = []
+    shown = clock.monotonic()
+    for part in load.parts(_TURN):
+        if len(part) > _LITTLE:
+            results += await _apart(connection, part, horizon_us)
+        else:
+            results += engine.fold(part.subjects, part.timeline(), horizon_us)
+            await asyncio.sleep(0)
+        if clock.monotonic() - shown > _BEAT_SECONDS:
+            await connection.fetchval(sql("evaluation.still_here"))
+            shown = clock.monotonic()
+    return results
+
+
+async def _apart(connection: Connection, load: loading.Load, horizon_us: int) -> list[engine.Result]:
     work = _in_thread(load, horizon_us)
     for _ in range(int(_LONGEST_SECONDS / _BEAT_SECONDS)):
         done, _waiting = await asyncio.wait([work], timeout=_BEAT_SECONDS)
@@ -41,7 +59,7 @@ async def fold(connection: Connection, load: evaluation.Load, horizon_us: int) -
     raise Endless("a fold does not end")
 
 
-def _in_thread(load: evaluation.Load, horizon_us: int) -> asyncio.Future[list[engine.Result]]:
+def _in_thread(load: loading.Load, horizon_us: int) -> asyncio.Future[list[engine.Result]]:
     """A thread of its own, which does not hold up the end of the process, as those of a pool would."""
     loop = asyncio.get_running_loop()
     done: asyncio.Future[list[engine.Result]] = loop.create_future()

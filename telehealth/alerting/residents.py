@@ -10,7 +10,7 @@ from alerts import engine, joining, reconcile
 from alerts.episodes import Episode
 from alerts.state import State
 from telehealth.alerting import asking, folding
-from telehealth.store import db, episodes, evaluation, plausibility, silence, troubles
+from telehealth.store import db, episodes, evaluation, loading, plausibility, silence, troubles
 from telehealth.store.db import Connection
 from telehealth.store.library import Library
 
@@ -49,7 +49,7 @@ async def evaluate(
     late False: only what is live; what came late stays due, and is folded in when its turn comes.
     """
     taken = await evaluation.take_residents(connection, resident_ids, moment.horizon, until=moment.until, late=late)
-    versions = await evaluation.versions(connection, list(taken.subjects), library)
+    versions = await loading.versions(connection, list(taken.subjects), library)
     bases = {
         i: base
         for i, base in (await evaluation.checkpoints(connection, taken)).items()
@@ -61,7 +61,7 @@ async def evaluate(
     if not taken.subjects:
         return 0
     states = {i: base.state for i, base in bases.items() if i in taken.subjects}
-    load = await evaluation.load(connection, taken, states, versions, library, until=moment.until)
+    load = await loading.load(connection, taken, states, versions, library, until=moment.until)
     results = await folding.fold(connection, load, evaluation.micros(moment.horizon))
     await _follow(connection, taken, results, states, moment)
     silent = [r.resident for r in results if any(key.startswith(silence.PREFIX) for key in r.state.tracks)]

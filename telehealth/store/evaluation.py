@@ -14,12 +14,11 @@ from typing import Any
 
 import asyncpg
 
-from alerts import codes, engine, errors, reconcile, rules, timeline
+from alerts import codes, engine, errors, reconcile
 from alerts.episodes import Episode
 from alerts.lifecycle import Standing
 from alerts.state import State
 from telehealth.store.db import Connection
-from telehealth.store.library import Library
 from telehealth.store.queries import sql
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -224,89 +223,6 @@ async def weights(connection: Connection, since: Mapping[int, datetime], most: i
     """About how many readings the folds of residents from these moments would take, counted up to most each."""
     rows = await connection.fetch(sql("evaluation.weights"), list(since), list(since.values()), list(codes.INDEX), most)
     return {row["resident_id"]: row["readings"] for row in rows}
-
-
-@dataclass(frozen=True)
-class Load:
-    """What the fold of residents needs: rows of readings are made columns of where there is time for it."""
-
-    subjects: list[engine.Subject]
-    rows: Sequence[asyncpg.Record]
-
-    def timeline(self) -> timeline.Timeline:
-        """The readings, as the engine wants them."""
-        identities = [row["identity"].int for row in self.rows]
-        return timeline.build(
-            [row["resident_id"] for row in self.rows],
-            [micros(row["effective_at"]) for row in self.rows],
-            [codes.INDEX[row["code"]] for row in self.rows],
-            [codes.encode(row["value"], row["value_code"]) for row in self.rows],
-            [identity >> 64 for identity in identities],
-            [identity & _LOW_HALF for identity in identities],
-            [timeline.quality_of(row["marks"] or (), row["flags"] or ()) for row in self.rows],
-        )
-
-
-#: (valid_from, rules), by resident.
-Versions = Mapping[int, Sequence[tuple[int, rules.RuleSet]]]
-
-
-async def load(
-    connection: Connection,
-    taken: Taken,
-    states: Mapping[int, State],
-    versions: Versions,
-    library: Library,
-    *,
-    until: datetime = END,
-) -> Load:
-    """Stays, pauses and the readings since each resident's state and up to until, in a few queries for all."""
-    ids = list(taken.subjects)
-    spells: dict[int, list[engine.Spell]] = {}
-    for row in await connection.fetch(sql("evaluation.spells"), ids):
-        zone = taken.subjects[row["resident_id"]].zone or "UTC"
-        spells.setdefault(row["resident_id"], []).append(
-            engine.Spell(micros(row["started_at"]), _micros(row["ended_at"]), library.schedule(row["schedule"], zone))
-        )
-    pauses: dict[int, list[tuple[int, int | None]]] = {}
-    for row in await connection.fetch(sql("evaluation.pauses"), ids):
-        start = BEGINNING_US if row["started_at"] is None else micros(row["started_at"])
-        pauses.setdefault(row["resident_id"], []).append((start, _micros(row["ended_at"])))
-    subjects = [
-        engine.Subject(
-            resident=i,
-            versions=versions.get(i, []),
-            spells=spells.get(i, []),
-            pauses=pauses.get(i, []),
-            zone=taken.subjects[i].zone or "UTC",
-            state=states.get(i),
-        )
-        for i in ids
-    ]
-    return Load(subjects, await _readings(connection, subjects, until))
-
-
-async def versions(connection: Connection, resident_ids: Sequence[int], library: Library) -> Versions:
-    """The rules of residents."""
-    rows = await connection.fetch(sql("evaluation.versions"), resident_ids)
-    unknown = library.unknown(row["id"] for row in rows)
-    if unknown:
-        for row in await connection.fetch(sql("evaluation.rules"), unknown):
-            library.learn(row["id"], row["rules"])
-    found: dict[int, list[tuple[int, rules.RuleSet]]] = {}
-    for row in rows:
-        found.setdefault(row["resident_id"], []).append((micros(row["valid_from"]), library.version(row["id"])))
-    return found
-
-
-async def _readings(
-    connection: Connection, subjects: Sequence[engine.Subject], until: datetime
-) -> Sequence[asyncpg.Record]:
-    since = [BEGINNING if s.state is None else moment(s.state.through) for s in subjects]
-    named = sorted({code for s in subjects for _, version in s.versions for code in Library.codes(version)})
-    return await connection.fetch(
-        sql("evaluation.readings"), [s.resident for s in subjects], since, named, min(since, default=BEGINNING), until
-    )
 
 
 async def hold_back(connection: Connection, taken: Taken, until: datetime, written_at: datetime) -> None:

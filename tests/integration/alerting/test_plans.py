@@ -9,6 +9,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from alerts import codes, timeline
 from telehealth.store import db, evaluation
 from telehealth.store.db import Database
 from telehealth.store.queries import sql
@@ -127,8 +128,21 @@ async def _readings_since_a_checkpoint(full: Database) -> None:
     """Readings of residents since a moment come from the index of the month, and nothing reads a whole month."""
     residents = await _residents(full, 5)
     since = [T0 - timedelta(hours=4)] * 5
+    marks, flags = timeline.MARKS, sorted(timeline.POOR_FLAGS)
     scans = await _scans(
-        full, ACTOR, "evaluation.readings", residents, since, ["spo2", "pulse"], min(since), evaluation.END
+        full,
+        ACTOR,
+        "evaluation.readings",
+        residents,
+        since,
+        ["spo2", "pulse"],
+        min(since),
+        evaluation.END,
+        codes.CONSCIOUSNESS,
+        list(marks),
+        list(marks.values()),
+        flags,
+        timeline.POOR,
     )
     month = f"reading_{T0:%Y_%m}"
     assert f"{month}_resident_id_code_effective_at_idx" in _indexes(scans, month)
