@@ -76,6 +76,23 @@ class Settings(BaseSettings):
     #: Directory of pathway files (TOML) of the hospital's own, beside the packaged ones.
     pathways_dir: str | None = Field(default=None, max_length=1000)
 
+    #: Media workers of this machine, a process each; 0: as many as it has cores, less one for everything else.
+    media_workers: int = Field(default=0, ge=0, le=64)
+    #: The address at which media workers take the service's orders, and under which other processes of it find them.
+    media_host: str = Field(default="127.0.0.1", max_length=255)
+    #: Relays for browsers behind firewalls, comma-separated: turn:relay.example:3478?transport=udp,turns:...
+    turn_urls: str | None = Field(default=None, pattern=r"^turns?:[^\s,]+(,turns?:[^\s,]+)*$")
+    #: static-auth-secret of coturn.
+    turn_secret: SecretStr | None = None
+    #: Where recordings lie; without it nothing can be recorded.
+    recordings_dir: str | None = Field(default=None, max_length=1000)
+    #: 32 bytes in base64 that wrap the key of each recording; several, comma-separated, the first for new ones.
+    recording_keys: SecretStr | None = None
+    #: The mail server, smtp://user:password@host:port (smtps:// for TLS from the start); without it no mail is sent.
+    smtp_url: SecretStr | None = None
+    #: Who mails come from.
+    mail_from: str | None = Field(default=None, pattern=r"^[^@\s<>]+@[^@\s<>]+$", max_length=254)
+
     #: For chaos tests only: see telehealth.failpoints.
     failpoints: str | None = None
 

@@ -1,0 +1,1 @@
+"""The role that keeps media workers running and consultations in order."""

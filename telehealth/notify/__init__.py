@@ -1,0 +1,1 @@
+"""The role that sends what was written to be sent."""
