@@ -29,11 +29,13 @@ from telehealth.store.unattributed import Reading
 _LASTS_US = timedelta(days=1) // timedelta(microseconds=1)
 
 
-async def evaluate(connection: Connection, device_pks: Sequence[int], moment: Moment, library: Library) -> int:
-    """Do the due work of those devices that nobody else holds; returns how many. All or nothing."""
+async def evaluate(
+    connection: Connection, device_pks: Sequence[int], moment: Moment, library: Library
+) -> evaluation.Done:
+    """Do the due work of those devices that nobody else holds; returns how much. All or nothing."""
     taken = await evaluation.take_devices(connection, device_pks, moment.horizon)
     if not taken.subjects:
-        return 0
+        return taken.done()
     since = await unattributed.since(connection, taken)
     given = await unattributed.load(connection, since, library)
     horizon = evaluation.micros(moment.horizon)
@@ -60,7 +62,7 @@ async def evaluate(connection: Connection, device_pks: Sequence[int], moment: Mo
         await silence.explain(connection, await silence.of_devices(connection, speaking, moment.now), now=moment.now)
     looks = {i: _wake(found, horizon, again.get(i), wakes.get(i)) for i, found in folded.items()}
     await unattributed.finish(connection, taken, looks, moment.real)
-    return len(taken.subjects)
+    return taken.done()
 
 
 def fold(device_pk: int, readings: Sequence[Reading], assigned: Sequence[int]) -> list[Episode]:

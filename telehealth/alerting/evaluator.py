@@ -30,6 +30,7 @@ _LATE_SECONDS = 0.25
 _COALESCE_SECONDS = 0.004
 _BREATH_SECONDS = 0.25
 _MANY = 200
+_CROWDED = 2
 _LONG_SECONDS = 0.05
 _HEAVY_SECONDS = 0.15
 _REST_SECONDS = 1.5
@@ -47,7 +48,7 @@ class Sort:
 
     async def evaluate(
         self, connection: Connection, ids: Sequence[int], moment: Moment, library: Library, *, late: bool = True
-    ) -> int:
+    ) -> evaluation.Done:
         if self.name == "resident":
             return await residents.evaluate(connection, ids, moment, library, late=late)
         return await devices.evaluate(connection, ids, moment, library)
@@ -81,6 +82,8 @@ class Evaluator:
     _suspects: dict[tuple[str, int], Suspect] = field(default_factory=dict)
     #: There was late work when it was last looked for.
     late_waiting: bool = False
+    #: Due rows of each subject that was last done live: much of it means that more of the same is on its way.
+    rows_each: float = 0.0
 
     async def cycle(self, *, patience_seconds: float | None = None) -> int:
         """What is live, then some of what came late; returns how many subjects were done or put off.
@@ -150,13 +153,17 @@ class Evaluator:
                 )
                 self.late_waiting = due.late_waiting
                 found += [Sort("resident", due.residents), Sort("device", due.devices)]
-                done = 0
+                done = rows = 0
                 for sort in found:
                     ids = [i for i in sort.ids if (sort.name, i) not in self._suspects]
                     if ids:
-                        done += await sort.evaluate(connection, ids, moment, self.library, late=wanted.late)
+                        each = await sort.evaluate(connection, ids, moment, self.library, late=wanted.late)
+                        done += each.subjects
+                        rows += each.rows
                 failpoints.reach("alerting.before_commit")
             failpoints.reach("alerting.committed")
+            if wanted.live:
+                self.rows_each = rows / max(done, 1)
             return done
 
     async def _moment(self, connection: Connection) -> Moment:
@@ -180,7 +187,7 @@ class Evaluator:
             with metrics.EVALUATION_SECONDS.time():
                 async with self.database.transaction(ACTOR, steady=True) as connection:
                     moment = await self._moment(connection)
-                    done = await sort.evaluate(connection, [subject_id], moment, self.library)
+                    done = (await sort.evaluate(connection, [subject_id], moment, self.library)).subjects
         except db.COLLIDED:
             return 1
         except Exception as error:
@@ -253,8 +260,8 @@ async def _evaluate(evaluator: Evaluator, health: Health, lost: asyncio.Event, p
         if done >= _MANY or took >= _LONG_SECONDS:
             # Under load ingest has its turn, and more of one resident is evaluated together: also where few
             # residents are much work, because kits send what they kept for days.
-            many = done >= _MANY and took >= _HEAVY_SECONDS
-            # The more so where there are many residents: each costs something each time.
+            many = done >= _MANY and took >= _HEAVY_SECONDS and evaluator.rows_each >= _CROWDED
+            # The more so where much of many residents comes in: each costs something each time, however much it is.
             if pulse.heard or took < _QUIET_SECONDS:
                 await _rest(pulse, min(3 * took, _REST_SECONDS) if many else min(took, _BREATH_SECONDS))
         if done:
@@ -268,11 +275,14 @@ async def _evaluate(evaluator: Evaluator, health: Health, lost: asyncio.Event, p
 async def _rest(pulse: Beat, seconds: float) -> None:
     """Leave the processor to ingest while it takes something in; the last of a crowd waits for nobody."""
     until = clocks.monotonic() + seconds
-    while (left := until - clocks.monotonic()) > 0:
+    before = pulse.heard
+    pulse.heard = True
+    while pulse.heard and (left := until - clocks.monotonic()) > 0:
         pulse.heard = False
         await pulse.rest(min(left, _QUIET_SECONDS))
-        if not pulse.heard:
-            return
+        before = before or pulse.heard
+    # What was said meanwhile is still to be looked for.
+    pulse.heard = before
 
 
 async def _evaluate_late(evaluator: Evaluator, lost: asyncio.Event, pulse: Beat) -> None:

@@ -43,8 +43,8 @@ class Moment:
 
 async def evaluate(
     connection: Connection, resident_ids: Sequence[int], moment: Moment, library: Library, *, late: bool = True
-) -> int:
-    """Do the due work of those residents whom nobody else holds; returns how many. All or nothing.
+) -> evaluation.Done:
+    """Do the due work of those residents whom nobody else holds; returns how much. All or nothing.
 
     late False: only what is live; what came late stays due, and is folded in when its turn comes.
     """
@@ -59,7 +59,7 @@ async def evaluate(
     if left:
         taken.keep(i for i in taken.subjects if i not in left)
     if not taken.subjects:
-        return 0
+        return taken.done()
     states = {i: base.state for i, base in bases.items() if i in taken.subjects}
     load = await loading.load(connection, taken, states, versions, library, until=moment.until)
     results = await folding.fold(connection, load, evaluation.micros(moment.horizon))
@@ -70,7 +70,7 @@ async def evaluate(
     await evaluation.finish(connection, taken, results, bases, moment.real)
     if moment.until != evaluation.END:
         await evaluation.hold_back(connection, taken, moment.until, moment.real)
-    return len(taken.subjects)
+    return taken.done()
 
 
 async def _too_much(

@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
 
@@ -78,6 +78,13 @@ class Work:
         return int(self.detail.get("attempts", 0))
 
 
+class Done(NamedTuple):
+    """How much was done: subjects, and their due rows."""
+
+    subjects: int
+    rows: int
+
+
 @dataclass
 class Taken:
     """Locked subjects and their due rows, by subject id."""
@@ -91,6 +98,9 @@ class Taken:
 
     def rows(self) -> list[int]:
         return [work.id for works in self.work.values() for work in works]
+
+    def done(self) -> Done:
+        return Done(len(self.subjects), sum(map(len, self.work.values())))
 
     def keep(self, subject_ids: Iterable[int]) -> None:
         """Leave the others, with their rows, to a later transaction."""
