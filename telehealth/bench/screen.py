@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
 import msgspec
@@ -9,6 +10,7 @@ import msgspec
 from telehealth import clock
 from telehealth.bench import load, offered, processes, raw, servers, watching
 from telehealth.errors import Unavailable
+from telehealth.store import db, evaluation
 from telehealth.store.db import Database
 
 _QUIET_SECONDS = 20.0
@@ -33,6 +35,17 @@ class Latencies(msgspec.Struct):
     p50: float
     p99: float
     longest: float
+
+
+async def _judged(url: str) -> None:
+    """Until nobody waits to be evaluated. Raises TimeoutError."""
+    async with Database.open(url, size=2) as database, asyncio.timeout(_QUIET_SECONDS):
+        while True:
+            async with database.transaction(db.service("bench"), read_only=True) as connection:
+                rows, _ = await evaluation.queue(connection, clock.real_now())
+            if not rows:
+                return
+            await asyncio.sleep(0.1)
 
 
 async def measure(plan: Plan, url: str, broker: servers.Mosquitto) -> Latencies:
@@ -61,6 +74,8 @@ async def measure(plan: Plan, url: str, broker: servers.Mosquitto) -> Latencies:
         watching.watching(service, token, fleet.ward_id) as screen,
         offered.connected(broker.port, [client]),
     ):
+        # A ward whose service is up: that everybody was just admitted is not what is measured.
+        await _judged(url)
         await offered.steadily(plan.a_second, plan.seconds, send, client.drain)
         await screen.all(plan.residents, _QUIET_SECONDS)
     await processes.forget_sessions(broker)
