@@ -18,7 +18,7 @@ from telehealth.alerting import evaluator
 from telehealth.brokers import control, keeping, rules
 from telehealth.clock import ClinicalClock
 from telehealth.config import Settings
-from telehealth.errors import SettingError, TelehealthError
+from telehealth.errors import SettingError, TelehealthError, Unavailable
 from telehealth.ingest import address, elsewhere
 from telehealth.ingest import service as ingest
 from telehealth.model.health import Health
@@ -34,6 +34,8 @@ _log = log.get("main")
 ROLES = ("ingest", "alerting", "web")
 #: Each part has so long to finish what it has in hand; the whole stop stays within 5 s.
 _STOP_SECONDS = 1.5
+#: How often a database is looked for that was not there at the start.
+_AWAY_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -193,8 +195,25 @@ def stop_by_signal(stop: asyncio.Event) -> Any:
             loop.remove_signal_handler(number)
 
 
+async def _serve_once(settings: Settings, wanted: frozenset[str], stop: asyncio.Event) -> bool:
+    """False: the database is not there yet, as where a machine starts the service first."""
+    if stop.is_set():
+        return True
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            parts = await stack.enter_async_context(opened(settings, Health()))
+        except Unavailable:
+            _log.warning("the database cannot be reached: waiting for it")
+            return False
+        await run(parts, wanted, stop, listening=lambda port: _log.info("web listens", port=port))
+    return True
+
+
 async def serve(settings: Settings) -> None:
-    """Production: run the configured roles until a signal. Raises SettingError before anything is opened."""
+    """Production: run the configured roles until a signal, once the database is there.
+
+    Raises SettingError before anything is opened.
+    """
     wanted = roles(settings)
     settings.needed("database_url")
     if "ingest" in wanted:
@@ -203,5 +222,6 @@ async def serve(settings: Settings) -> None:
             address.of(settings, administration=True)
     stop = asyncio.Event()
     with stop_by_signal(stop):
-        async with opened(settings, Health()) as parts:
-            await run(parts, wanted, stop, listening=lambda port: _log.info("web listens", port=port))
+        while not await _serve_once(settings, wanted, stop):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), _AWAY_SECONDS)

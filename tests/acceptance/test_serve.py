@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -103,13 +106,64 @@ def test_from_an_empty_database_to_an_alert(settings: dict[str, str], folder: Pa
     assert trouble.startswith("MQTT_URL: ")
 
 
+def test_a_database_that_comes_later_is_waited_for(settings: dict[str, str]) -> None:
+    """After a power cut the service may be there first: it says what it waits for, goes on then, and can be stopped."""
+    answer("migrate", settings=settings)
+    real, port, web_port = urlsplit(settings["DATABASE_URL"]), servers.free_port(), servers.free_port()
+    late = settings | {
+        "DATABASE_URL": real._replace(netloc=real.netloc.replace(f":{real.port}", f":{port}")).geturl(),
+        "TELEHEALTH_PORT": str(web_port),
+        "TELEHEALTH_ROLES": "web",
+    }
+    with processes.service("serve", settings=late) as running:
+        processes.eventually(lambda: "waiting for it" in running.log.read_text())
+        assert running.stop(signal.SIGTERM) == 0
+    with processes.service("serve", settings=late) as running:
+        processes.eventually(lambda: "waiting for it" in running.log.read_text())
+        with _passing_on(port, (str(real.hostname), int(real.port or 5432))):
+            processes.eventually(lambda: processes.get(f"http://127.0.0.1:{web_port}/healthz"))
+            assert running.stop(signal.SIGTERM) == 0
+
+
+@contextlib.contextmanager
+def _passing_on(port: int, to: tuple[str, int]) -> Iterator[None]:
+    """A port at which the database can be reached while the block runs."""
+
+    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while data := await reader.read(65536):
+                writer.write(data)
+                await writer.drain()
+        writer.close()
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection(*to)
+        await asyncio.gather(pump(reader, back), pump(there, writer))
+
+    async def serve(ready: threading.Event) -> None:
+        server = await asyncio.start_server(connected, "127.0.0.1", port)
+        ready.set()
+        await asyncio.to_thread(over.wait)
+        server.close()
+
+    ready, over = threading.Event(), threading.Event()
+    thread = threading.Thread(target=lambda: asyncio.run(serve(ready)))
+    thread.start()
+    assert ready.wait(10)
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
 def test_a_wrong_setting_is_one_line(settings: dict[str, str]) -> None:
     """Missing or wrong: the setting's name, status 2, nothing opened; secrets are not repeated."""
     broker = {"MQTT_URL": "mqtt://a:sesame@127.0.0.1:1"}
     cases = {
         "DATABASE_URL": broker,
         "MQTT_URL": settings,
-        "TELEHEALTH_ROLES": {**settings, **broker, "TELEHEALTH_ROLES": "ingest,consult"},
+        "TELEHEALTH_ROLES": {**settings, **broker, "TELEHEALTH_ROLES": "ingest,sesame"},
         "TELEHEALTH_PORT": {**settings, **broker, "TELEHEALTH_PORT": "sesame"},
     }
     for name, given in cases.items():
