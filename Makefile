@@ -17,7 +17,7 @@ demo: $(VENV)/.demo ## Start everything with simulated residents; prints where t
 	@exec $(BIN)/telehealth demo $(ARGS)
 
 test: $(VENV)/.test ## All tests, with real PostgreSQL, Mosquitto, RabbitMQ and Chromium
-	@bash tests/packages.sh mosquitto mosquitto-clients postgresql-15 rabbitmq-server faketime chromium
+	@bash tests/packages.sh mosquitto mosquitto-clients postgresql-15 rabbitmq-server faketime chromium coturn
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: $(VENV)/.check ## Format, lint, import contracts, types

@@ -11,6 +11,8 @@ for name in "$@"; do
         postgresql-15) have=/usr/lib/postgresql/15/bin/postgres ;;
         faketime) have=/usr/bin/faketime ;;
         chromium) have=/usr/bin/chromium ;;
+        coturn) have=/usr/bin/turnserver ;;
+        janus) have=/usr/bin/janus ;;
         *) have="" ;;
     esac
     if [ -n "$have" ] && [ -x "$have" ]; then continue; fi
