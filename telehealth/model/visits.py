@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Final, Literal
 
 Kind = Literal["one_to_one", "carer", "group", "ward_round", "case_conference"]
@@ -18,6 +18,8 @@ OVER: Final[frozenset[State]] = frozenset({"ended", "did_not_attend", "cancelled
 MOST_PEOPLE: Final = 10
 #: Of kinds with one subject only.
 SINGLE: Final[frozenset[Kind]] = frozenset({"one_to_one", "carer"})
+#: Of kinds in which one resident at a time is there: the current subject.
+ONE_AT_A_TIME: Final[frozenset[Kind]] = frozenset({"one_to_one", "carer", "ward_round", "case_conference"})
 #: Wrong dates of birth after which somebody waits as "identity not checked".
 MOST_WRONG_BIRTHS: Final = 5
 #: A link works from so long before the appointment begins until so long after it was to end.
@@ -27,6 +29,9 @@ LINK_AFTER: Final = timedelta(hours=2)
 LINK_AT_ONCE: Final = timedelta(hours=4)
 #: A resident may enter the waiting area so early.
 WAIT_BEFORE: Final = timedelta(minutes=30)
+
+
+_THERE: Final[frozenset[Presence]] = frozenset({"checking", "waiting", "admitted", "joined"})
 
 
 class NotPossible(Exception):
@@ -49,13 +54,17 @@ class Policy:
 
 @dataclass(frozen=True)
 class Person:
-    """A participant, as far as the visit depends on them. with_resident: who it is, or with whom they came."""
+    """A participant, as far as the visit depends on them.
+
+    with_resident: who it is, or with whom they came. was_inside: has joined at least once.
+    """
 
     id: int
     role: Role
     presence: Presence
     identity: Identity
     with_resident: int | None = None
+    was_inside: bool = False
 
     @property
     def staff(self) -> bool:
@@ -100,3 +109,172 @@ def standing(visit: Visit) -> State:
     if any(not p.staff and p.presence == "waiting" for p in visit.people):
         return "waiting"
     return "scheduled"
+
+
+# What people do -----------------------------------------------------------------------------------
+#
+# Each takes a visit and gives the visit as it is afterwards, or raises NotPossible with a sentence for who asked.
+
+_NEVER: Final = "This visit is over."
+_LOCKED: Final = "This visit is locked: unlock it to let somebody in."
+_FULL: Final = f"There are {MOST_PEOPLE} people in this visit already, which is as many as there can be."
+
+
+def arrive(visit: Visit, participant_id: int) -> Visit:
+    """Somebody is done with the device check and waits; who is in already, or was let in, stays that (a reload)."""
+    person = _open(visit).person(participant_id)
+    if person.presence == "removed":
+        raise NotPossible("You have been taken out of this visit.")
+    if person.presence in ("admitted", "joined", "waiting"):
+        return visit
+    return _now(visit, person, "waiting")
+
+
+def admit(visit: Visit, participant_id: int) -> Visit:
+    """Staff let somebody in who waits."""
+    person = _open(visit).person(participant_id)
+    if person.presence in ("admitted", "joined"):
+        return visit
+    if person.presence != "waiting":
+        raise NotPossible("Only somebody in the waiting area can be let in.")
+    _has_room(visit)
+    _fits_subject(visit, person)
+    return _now(visit, person, "admitted")
+
+
+def join(visit: Visit, participant_id: int) -> Visit:
+    """Somebody's media flow. Staff let themselves in; everybody else has been admitted before."""
+    person = _open(visit).person(participant_id)
+    if person.presence == "joined":
+        return visit
+    if person.staff:
+        if person.presence == "removed":
+            raise NotPossible("You have been taken out of this visit.")
+        if person.presence != "admitted":
+            _has_room(visit)
+    elif person.presence != "admitted":
+        raise NotPossible("Nobody has let you in yet.")
+    else:
+        _fits_subject(visit, person)
+    return _now(visit, replace(person, was_inside=True), "joined")
+
+
+def leave(visit: Visit, participant_id: int, *, gone: bool = False) -> Visit:
+    """Somebody left. gone: their connection did, not they; then they may come back without being let in anew."""
+    person = visit.person(participant_id)
+    if visit.state in OVER or person.presence in ("left", "removed"):
+        return visit
+    if gone and not person.staff:
+        # Who waits goes on waiting while a page is loaded anew; nobody loses the place to bad Wi-Fi.
+        return _now(visit, person, "admitted") if person.presence == "joined" else visit
+    return _now(visit, person, "left")
+
+
+def back_to_waiting(visit: Visit, participant_id: int) -> Visit:
+    """Staff send somebody back to the waiting area; also the way back for one who was taken out."""
+    person = _open(visit).person(participant_id)
+    if person.staff:
+        raise NotPossible("Staff do not wait: they leave.")
+    if person.presence == "waiting":
+        return visit
+    if person.presence == "checking":
+        raise NotPossible("This person has not arrived yet.")
+    return _now(visit, person, "waiting")
+
+
+def remove(visit: Visit, participant_id: int) -> Visit:
+    """Staff take somebody out, who cannot come back unless staff let them wait again."""
+    person = _open(visit).person(participant_id)
+    if person.presence == "removed":
+        return visit
+    return _now(visit, person, "removed")
+
+
+def switch(visit: Visit, resident_id: int) -> Visit:
+    """Another of the subjects is the current one.
+
+    In rounds and conferences the previous resident leaves, and so does everybody who came with them: interpreter and
+    other doctors too, because nobody hears of a second resident what they were invited to hear of the first. They may
+    be let in again when their resident's turn comes again. In a group the residents are together on purpose: there a
+    switch only changes to whom notes, readings and the record beside the pictures belong.
+    """
+    _open(visit)
+    if resident_id not in visit.subjects:
+        raise NotPossible("This visit is not about that resident.")
+    if resident_id == visit.subject:
+        return visit
+    if visit.kind in SINGLE:
+        raise NotPossible("This visit is about one resident: end it before you see another.")
+    people = visit.people
+    if visit.kind in ONE_AT_A_TIME:
+        people = tuple(
+            replace(p, presence="left")
+            if not p.staff and p.with_resident != resident_id and p.presence in ("admitted", "joined")
+            else p
+            for p in people
+        )
+    return _settled(replace(visit, subject=resident_id, people=people))
+
+
+def lock(visit: Visit, locked: bool) -> Visit:
+    """Nobody new is let in; who was may still come back after an interruption."""
+    return replace(_open(visit), locked=locked)
+
+
+def end(visit: Visit) -> Visit:
+    """Staff end it. People leave; nothing happens to it any more."""
+    return _over(_open(visit), "ended")
+
+
+def did_not_attend(visit: Visit, *, planned_end: datetime, now: datetime) -> Visit:
+    """The resident never came. Not while somebody waits: then it was not they who did not attend."""
+    _open(visit)
+    if now < planned_end:
+        raise NotPossible("The time of this visit is not over yet.")
+    if any(p.role == "resident" and p.was_inside for p in visit.people):
+        raise NotPossible("The resident has been in this visit.")
+    if any(not p.staff and p.presence in ("waiting", "admitted", "joined") for p in visit.people):
+        raise NotPossible("Somebody is waiting to be let in.")
+    return _over(visit, "did_not_attend")
+
+
+def cancel(visit: Visit) -> Visit:
+    """The appointment is called off, before anybody is inside."""
+    if any(p.was_inside for p in _open(visit).people):
+        raise NotPossible("This visit has begun: end it instead.")
+    return _over(visit, "cancelled")
+
+
+def _open(visit: Visit) -> Visit:
+    if visit.state in OVER:
+        raise NotPossible(_NEVER)
+    return visit
+
+
+def _has_room(visit: Visit) -> None:
+    if visit.locked:
+        raise NotPossible(_LOCKED)
+    if sum(p.presence in ("admitted", "joined") for p in visit.people) >= MOST_PEOPLE:
+        raise NotPossible(_FULL)
+
+
+def _fits_subject(visit: Visit, person: Person) -> None:
+    """Never a second resident, nor anybody who came with one, over the one whom this is about now."""
+    if person.staff or visit.kind not in ONE_AT_A_TIME:
+        return
+    if person.with_resident != visit.subject:
+        raise NotPossible("This person is here for another resident: first switch to that resident.")
+
+
+def _now(visit: Visit, person: Person, presence: Presence) -> Visit:
+    changed = replace(person, presence=presence)
+    return _settled(replace(visit, people=tuple(changed if p.id == person.id else p for p in visit.people)))
+
+
+def _over(visit: Visit, state: State) -> Visit:
+    people = tuple(replace(p, presence="left") if p.presence in _THERE else p for p in visit.people)
+    return replace(visit, state=state, people=people)
+
+
+def _settled(visit: Visit) -> Visit:
+    return replace(visit, state=standing(visit))
