@@ -27,6 +27,12 @@ _ALWAYS = {
 }
 
 
+#: Pages of video visits, which alone may ask for these.
+_CALLS = ("/visit/", "/visits/")
+_CALLS_POLICY = (
+    "camera=(self), microphone=(self), display-capture=(self), autoplay=(self), geolocation=(), payment=(), usb=()"
+)
+
 #: The rest of a request that is broken, after its answer: nobody needs to look into that.
 _OF_CLIENTS = (web.RequestPayloadError, HttpProcessingError, ConnectionError)
 
@@ -83,6 +89,8 @@ async def surround(request: web.Request, handler: Handler) -> web.StreamResponse
 async def on_prepare(request: web.Request, response: web.StreamResponse) -> None:
     """Headers go out with the first byte, whoever sends it."""
     response.headers.update(_ALWAYS)
+    if request.path.startswith(_CALLS):
+        response.headers["Permissions-Policy"] = _CALLS_POLICY
     response.headers["Content-Security-Policy"] = _CONTENT_SECURITY_POLICY
     if keys.REQUEST_ID in request:
         response.headers["X-Request-Id"] = request[keys.REQUEST_ID]
