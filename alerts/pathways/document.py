@@ -94,21 +94,9 @@ class _Reader:
 
     def _say(self, path: str, message: str) -> None:
         line = self._lines.of(path) if self._lines else None
-        problem = Problem(line, path, self._where(path), message)
+        problem = Problem(line, path, place_of(path, self._entries), message)
         if problem not in self._problems:
             self._problems.append(problem)
-
-    def _where(self, path: str) -> str:
-        """rules[2].red_low as "rule 3 (threshold spo2), red_low"."""
-        match = re.match(r"rules\[(\d+)\]\.?(.*)", path)
-        if match is None:
-            return path
-        one = self._entries[int(match[1])] if int(match[1]) < len(self._entries) else None
-        what = ""
-        if isinstance(one, Mapping):
-            words = (one.get(field) for field in ("kind", "name", "code"))
-            what = " ".join(word[:40] for word in words if isinstance(word, str))
-        return f"rule {int(match[1]) + 1}" + (f" ({what})" if what else "") + (f", {match[2]}" if match[2] else "")
 
     def _top(self, document: Mapping[str, Any]) -> None:
         for field, example in _EXAMPLES.items():
@@ -142,7 +130,7 @@ class _Reader:
         try:
             rule = entries.parse({name: value for name, value in plain.items() if name != "scale"}, where)
         except errors.RuleError as error:
-            self._say(error.field, error.problem + _values(plain, error))
+            self._say(error.field, error.problem + values(plain, error))
             return None
         for field, problem in plausible.problems(rule):
             say(field, problem)
@@ -166,11 +154,11 @@ class _Reader:
                     )
             names = [name for key, place in keys.items() for name in entries.looked_at(key, self._entries[place])]
             for place, one in present:
-                for number, rule in _references(one):
+                for number, rule in references(one):
                     if rule not in names and not rule.startswith(
                         ("silence/", "combination/")
                     ):  # told by the rule itself
-                        self._say(f"rules[{place}].conditions[{number}].rule", _no_rule(rule, names))
+                        self._say(f"rules[{place}].conditions[{number}].rule", unresolved(rule, names))
 
     def _schedule(self, found: object) -> None:
         if not isinstance(found, Mapping):
@@ -183,14 +171,29 @@ class _Reader:
                 self._say(error.field if error.field != "schedule" else f"schedule.{code}", error.problem)
 
 
-def _references(one: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
+def place_of(path: str, listed: Sequence[Any]) -> str:
+    """rules[2].red_low as "rule 3 (threshold spo2), red_low"."""
+    match = re.match(r"rules\[(\d+)\]\.?(.*)", path)
+    if match is None:
+        return path
+    one = listed[int(match[1])] if int(match[1]) < len(listed) else None
+    what = ""
+    if isinstance(one, Mapping):
+        words = (one.get(field) for field in ("kind", "name", "code"))
+        what = " ".join(word[:40] for word in words if isinstance(word, str))
+    return f"rule {int(match[1]) + 1}" + (f" ({what})" if what else "") + (f", {match[2]}" if match[2] else "")
+
+
+def references(one: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
+    """Rules that a combination names, each with the place of its condition."""
     conditions = one.get("conditions")
     for number, condition in enumerate(conditions if isinstance(conditions, list) else ()):
         if isinstance(condition, Mapping) and isinstance(condition.get("rule"), str):
             yield number, condition["rule"]
 
 
-def _no_rule(rule: str, names: Sequence[str]) -> str:
+def unresolved(rule: str, names: Sequence[str]) -> str:
+    """Why no rule is called so, and what there is."""
     there_are = f"there are {', '.join(names) or 'none that a combination can look at'}"
     sides = [name for name in names if name.rpartition("/")[0] == rule]
     if sides:
@@ -203,7 +206,7 @@ def _no_rule(rule: str, names: Sequence[str]) -> str:
     return f'there is no rule "{rule:.80}" in this pathway; {there_are}'
 
 
-def _values(rule: Mapping[str, Any], error: errors.RuleError) -> str:
+def values(rule: Mapping[str, Any], error: errors.RuleError) -> str:
     """The numbers that a message is about: " (red_low is 93, amber_low is 92)"."""
     words = set(re.findall(r"[a-z0-9_]+", f"{error.field} {error.problem}"))
     if profile := re.search(r"\.profiles\[(\d+)\]", error.field):  # its limits go before the rule's

@@ -10,9 +10,12 @@ from typing import Any, Literal, TypeVar
 
 from alerts import errors as refusals
 from alerts import pathways, rules
+from alerts.pathways import ruleset
 from telehealth import errors
 
 _MOST_BYTES = 1_000_000
+#: Of a file of overrides that says more than these.
+_FIELDS = ("pathway", "version", "spo2_scale", "overrides")
 Json = dict[str, Any]
 T = TypeVar("T")
 Scale = Literal[1, 2]
@@ -46,14 +49,17 @@ def choose(pathway: str | None, file: Path | None, scale: Scale, options: tuple[
     base = document.get("pathway") if "rules" not in document else None
     named = base if isinstance(base, str) else pathway
     if "rules" in document:
-        rule_set = _checked(
-            lambda: rules.RuleSet.from_json({"pathway": file.stem, "version": "file", **document}), options[1]
-        )
+        rule_set = _checked(lambda: ruleset.read(document, file.stem), options[1])
         usual = {} if pathway is None else _pathway(pathway, options[0]).schedule
         return Chosen(rule_set, usual, label)
     if named is None:
         raise errors.Invalid(options[1], 'holds changes only: it needs "pathway", or say which with the other option')
-    overrides = document.get("overrides", {}) if "overrides" in document or "pathway" in document else document
+    laid_out = "overrides" in document or "pathway" in document
+    if laid_out and (wrong := [name for name in document if name not in _FIELDS]):
+        raise errors.Invalid(options[1], f'"{wrong[0]:.40}" is not known beside "overrides": {", ".join(_FIELDS)}')
+    if laid_out and document.get("spo2_scale", scale) not in (1, 2):
+        raise errors.Invalid(options[1], "spo2_scale must be 1 or 2")
+    overrides = document.get("overrides", {}) if laid_out else document
     if not isinstance(overrides, Mapping) or not all(o is None or isinstance(o, Mapping) for o in overrides.values()):
         raise errors.Invalid(options[1], "overrides must be an object by rule, such as threshold/spo2")
     version = document.get("version")
@@ -70,7 +76,7 @@ def _pathway(source: str, option: str) -> pathways.Pathway:
 
 
 def _compiled(pathway: pathways.Pathway, overrides: Mapping[str, Any], scale: Scale, label: str, option: str) -> Chosen:
-    rule_set = _checked(lambda: pathways.compile(pathway, overrides, scale), option)
+    rule_set = _checked(lambda: ruleset.overridden(pathway, overrides, scale), option)
     return Chosen(rule_set, pathway.schedule, label)
 
 

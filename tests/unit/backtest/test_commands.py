@@ -124,7 +124,15 @@ def test_own_rules(files: Path) -> None:
     [
         ("{", "--rules: is not JSON, line 1"),
         ("[]", "--rules: must be a JSON object"),
-        ('{"rules": [{"kind": "threshold", "code": "spo2"}]}', "--rules: rules[0]: has no limit at all"),
+        ('{"rules": [{"kind": "threshold", "code": "spo2"}]}', "--rules: rule 1 (threshold spo2): has no limit at all"),
+        (
+            '{"rules": [{"kind": "threshold", "code": "glucose", "red_low": 54}]}',
+            "--rules: rule 1 (threshold glucose), red_low: cannot be 54 mmol/L: limits of glucose are "
+            "from 1 to 33.3 mmol/L; did you mean mg/dL?",
+        ),
+        ('{"overrides": {}, "pathwy": "copd"}', '--rules: "pathwy" is not known beside "overrides"'),
+        ('{"overrides": {}, "spo2_scale": 3}', "--rules: spo2_scale must be 1 or 2"),
+        ('{"threshold/spo": null}', "--rules: threshold/spo: cannot be left out: copd has no such rule"),
         ('{"pathway": "nonsense", "overrides": {}}', "--rules: pathway: is not one of copd"),
         ('{"threshold/spo2": 3}', "--rules: overrides must be an object by rule"),
         ('{"threshold/spo2": {"red_low": 95, "amber_low": 80}}', "red_low"),
