@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import functools
 import secrets
 import socket
-from collections.abc import Awaitable, Callable
+import urllib.parse
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -19,6 +22,7 @@ from telehealth import clock
 from telehealth.config import Settings
 from telehealth.errors import TelehealthError
 from telehealth.ingest import address
+from telehealth.model import turn
 from telehealth.store import audit, db, schema
 from telehealth.store.db import Database
 
@@ -42,6 +46,7 @@ async def everything(settings: Settings) -> list[Result]:
         await _tried("database: its clock and ours agree", lambda: _clocks(settings)),
         await _tried("adapters: each that is installed can be used", _adapters),
         await _tried("broker: publish and receive", lambda: _round_trip(settings)),
+        *[result async for result in _relays(settings)],
     ]
 
 
@@ -91,6 +96,39 @@ async def _adapters() -> None:
     broken = formats.adapters().broken
     if broken:
         raise TelehealthError("; ".join(f"{name}: {reason}" for name, reason in sorted(broken.items())))
+
+
+async def _relays(settings: Settings) -> AsyncIterator[Result]:
+    """Each of TELEHEALTH_TURN_URLS."""
+    try:
+        found = turn.relays(settings)
+    except TelehealthError as error:
+        yield Result("relays: packets to media workers, and nowhere else", str(error))
+        return
+    for relay in found:
+        name = f"relay {relay.url}: packets to media workers, and nowhere else"
+        yield await _tried(name, functools.partial(_relay, settings, relay))
+
+
+async def _relay(settings: Settings, relay: turn.Relay) -> None:
+    try:
+        from telehealth.media import relay_probe
+    except ImportError:
+        raise TelehealthError("WebRTC is missing: pip install telehealth[consult]") from None
+    secret = settings.needed("turn_secret")
+    strangers = await _addresses(settings)
+    await relay_probe.probe(relay, secret, now=clock.real_now(), strangers=strangers)
+
+
+async def _addresses(settings: Settings) -> list[str]:
+    """Of the database's and the broker's computers, which a relay would be a way to."""
+    found: dict[str, None] = {}
+    for url in (settings.database_url, settings.mqtt_url):
+        with contextlib.suppress(OSError, ValueError):
+            host = None if url is None else urllib.parse.urlsplit(url.get_secret_value()).hostname
+            for each in await asyncio.get_running_loop().getaddrinfo(host, None, family=socket.AF_INET) if host else ():
+                found[str(each[4][0])] = None
+    return list(found)
 
 
 async def _round_trip(settings: Settings) -> None:

@@ -25,6 +25,7 @@ from telehealth.cli import (
     storage,
     study,
     technical,
+    turn,
     users,
     wards,
 )
@@ -75,6 +76,7 @@ devices.app.command("setting")(technical.setting)
 devices.app.command("settings")(technical.settings)
 app.add_typer(pathways.app, name="pathway")
 app.add_typer(broker.app, name="broker")
+app.add_typer(turn.app, name="turn")
 app.add_typer(users.app, name="user")
 app.add_typer(users.token_app, name="token")
 app.add_typer(quarantine.app, name="quarantine")
