@@ -39,6 +39,8 @@ class Who(enum.Enum):
     CARE = "care"
     #: A device, by its own credentials, which the handler checks.
     DEVICE = "device"
+    #: Whoever was sent a link to a visit: by the link, and then by their browser's cookie, which the handler checks.
+    GUEST = "guest"
     #: The simulator that this service started, by the control token, from this computer.
     CONTROL = "control"
     #: Monitoring on this computer.
@@ -111,6 +113,9 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
             await _identify_page(request)
         case Who.DEVICE:
             pass
+        case Who.GUEST:
+            if (refused := _check_guest(request)) is not None:
+                return await refuse_socket(request, refused)
         case Who.CONTROL:
             _check_control(request)
         case Who.MONITOR:
@@ -129,8 +134,12 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 def is_socket(request: web.Request) -> bool:
-    """Whether a browser asks for the socket."""
-    return request.path == "/ws" and request.headers.get("Upgrade", "").lower() == "websocket"
+    """Whether a browser asks for one of the sockets."""
+    return _of_sockets(request) and request.headers.get("Upgrade", "").lower() == "websocket"
+
+
+def _of_sockets(request: web.Request) -> bool:
+    return request.path == "/ws" or request.path.startswith("/ws/")
 
 
 async def refuse_socket(request: web.Request, code: int) -> web.StreamResponse:
@@ -153,7 +162,7 @@ def access_of(request: web.Request) -> Who | None:
 async def identify(request: web.Request) -> Caller | None:
     """The caller by bearer token (API and sockets) or session cookie; None if there is neither."""
     authorization = request.headers.get("Authorization")
-    is_program = request.path.startswith("/api/") or request.path == "/ws"
+    is_program = request.path.startswith("/api/") or _of_sockets(request)
     if authorization is not None and is_program:
         return await _by_token(request, authorization)
     session = await session_of(request)
@@ -189,6 +198,18 @@ async def _identify_page(request: web.Request) -> None:
             request[keys.SESSION] = session
 
 
+def _check_guest(request: web.Request) -> int | None:
+    """A guest's request that changes something, or opens a socket, must come from one of our pages.
+
+    Problem 403; for a socket the code to close it with.
+    """
+    if (request.method in _SAFE and not is_socket(request)) or origin.same_origin(request):
+        return None
+    if is_socket(request):
+        return 4403
+    raise errors.Problem(403, "This request did not come from a page of this service.")
+
+
 def _check_control(request: web.Request) -> None:
     expected = request.app.get(keys.CONTROL_TOKEN)
     given = request.headers.get("Authorization", "").removeprefix("Bearer ")
@@ -203,7 +224,7 @@ async def _check_staff(request: web.Request, who: Who) -> None:
     if caller is None:
         raise _not_signed_in(request)
     request[CALLER] = caller
-    if caller.via == "session" and (request.method not in _SAFE or request.path == "/ws"):
+    if caller.via == "session" and (request.method not in _SAFE or _of_sockets(request)):
         await _check_own_page(request)
     if who is Who.CARE and not may_care(caller.member):
         async with request.app[keys.DATABASE].transaction(caller.actor) as connection:
@@ -225,7 +246,7 @@ def may_care(member: Member) -> bool:
 
 
 def _not_signed_in(request: web.Request) -> Exception:
-    if request.path == "/ws" or errors.wants_json(request):
+    if _of_sockets(request) or errors.wants_json(request):
         return errors.Problem(401, errors.TEXTS[401], headers={"WWW-Authenticate": "Bearer"})
     if request.method in _SAFE:
         return web.HTTPSeeOther(str(request.rel_url.with_path("/sign-in").with_query(next=request.path)))

@@ -22,16 +22,19 @@ _ALWAYS = {
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
+    "Permissions-Policy": "camera=(), microphone=(), display-capture=(), geolocation=(), payment=(), usb=()",
     "X-Frame-Options": "DENY",
 }
 
 
-#: Pages of video visits, which alone may ask for these.
-_CALLS = ("/visit/", "/visits/")
-_CALLS_POLICY = (
+#: Pages of video visits, by their routes: they alone may use a camera and a microphone, and play what comes of them.
+_CALL_PAGES = frozenset({"/visit/{link_id}", "/visits/{visit_id}", "/visits/{consultation_id}"})
+_CALL_PERMISSIONS = (
     "camera=(self), microphone=(self), display-capture=(self), autoplay=(self), geolocation=(), payment=(), usb=()"
 )
+_CALL_MEDIA = "; media-src 'self' blob:"
+#: Pages whose own address is a secret. (Not no-referrer, as above.)
+_SECRET_PAGES = frozenset({"/join/{token}"})
 
 #: The rest of a request that is broken, after its answer: nobody needs to look into that.
 _OF_CLIENTS = (web.RequestPayloadError, HttpProcessingError, ConnectionError)
@@ -89,9 +92,12 @@ async def surround(request: web.Request, handler: Handler) -> web.StreamResponse
 async def on_prepare(request: web.Request, response: web.StreamResponse) -> None:
     """Headers go out with the first byte, whoever sends it."""
     response.headers.update(_ALWAYS)
-    if request.path.startswith(_CALLS):
-        response.headers["Permissions-Policy"] = _CALLS_POLICY
     response.headers["Content-Security-Policy"] = _CONTENT_SECURITY_POLICY
+    if (page := _page_of(request)) in _CALL_PAGES:
+        response.headers["Permissions-Policy"] = _CALL_PERMISSIONS
+        response.headers["Content-Security-Policy"] = _CONTENT_SECURITY_POLICY + _CALL_MEDIA
+    elif page in _SECRET_PAGES:
+        response.headers["Referrer-Policy"] = "strict-origin"
     if keys.REQUEST_ID in request:
         response.headers["X-Request-Id"] = request[keys.REQUEST_ID]
     if "Cache-Control" not in response.headers:
@@ -102,14 +108,19 @@ async def on_prepare(request: web.Request, response: web.StreamResponse) -> None
     response.headers.popall("Server", None)
 
 
+def _page_of(request: web.Request) -> str | None:
+    """The route's pattern."""
+    resource = request.match_info.route.resource if request.match_info.http_exception is None else None
+    return None if resource is None else resource.canonical
+
+
 def _log_access(request: web.Request, response: web.StreamResponse, seconds: float) -> None:
     """The route's pattern, never the address: that holds ids and whatever somebody typed."""
-    resource = request.match_info.route.resource if request.match_info.http_exception is None else None
     caller = request.get(auth.CALLER)
     _log.info(
         "request",
         method=request.method if request.method.isalpha() and len(request.method) < 10 else "other",
-        route="none" if resource is None else resource.canonical,
+        route=_page_of(request) or "none",
         status=response.status,
         milliseconds=round(seconds * 1000, 1),
         staff=None if caller is None else caller.member.id,

@@ -7,6 +7,7 @@ The second only slows the address down.
 
 from __future__ import annotations
 
+import collections
 import hashlib
 from datetime import datetime
 
@@ -44,3 +45,32 @@ def delay_seconds(failures: Failures | None) -> float:
     if failures is None:
         return 0.0
     return min(LONGEST_DELAY_SECONDS, max(0, failures.count - FREE_OF_ADDRESS) * 0.1)
+
+
+class Guesses:
+    """Links that do not exist, by the address that asked for them; in memory, so that a GET changes nothing.
+
+    Nobody guesses 256 bits: this only keeps somebody who tries from keeping the service busy.
+    """
+
+    MOST = 10_000
+    FORGET_SECONDS = 600.0
+
+    def __init__(self) -> None:
+        self._seen: collections.OrderedDict[str, tuple[int, float]] = collections.OrderedDict()
+
+    def missed(self, address: str, *, at: float) -> None:
+        """One more that does not exist; at: monotonic seconds."""
+        count = self._count(address, at) + 1
+        self._seen[address] = (count, at)
+        self._seen.move_to_end(address)
+        if len(self._seen) > self.MOST:
+            self._seen.popitem(last=False)
+
+    def delay_seconds(self, address: str, *, at: float) -> float:
+        """By how much the next try from this address is slowed down."""
+        return min(LONGEST_DELAY_SECONDS, max(0, self._count(address, at) - FREE_OF_ADDRESS) * 0.1)
+
+    def _count(self, address: str, at: float) -> int:
+        count, last = self._seen.get(address, (0, at))
+        return 0 if at - last > self.FORGET_SECONDS else count

@@ -1,0 +1,43 @@
+-- name: take
+-- This socket is the participant's from now on; whoever had another one lost it.
+UPDATE participant SET socket = $2::uuid, seen_at = $3::timestamptz
+WHERE id = $1::bigint RETURNING consultation_id;
+
+-- name: keep
+-- Which of these sockets are still their participants'; they were heard of now.
+UPDATE participant p SET seen_at = $3::timestamptz
+FROM unnest($1::bigint[], $2::uuid[]) AS mine (id, socket)
+WHERE p.id = mine.id AND p.socket = mine.socket RETURNING p.id;
+
+-- name: drop
+-- The socket is gone; unless another one was taken meanwhile.
+UPDATE participant SET socket = NULL WHERE id = $1::bigint AND socket = $2::uuid RETURNING id;
+
+-- name: seen
+-- When the people of a visit were last heard of.
+SELECT id, socket IS NOT NULL AS connected, seen_at FROM participant WHERE consultation_id = $1::bigint;
+
+-- name: lost
+-- Who is inside, and nobody has heard of since $1, in visits that are not over.
+SELECT p.consultation_id, p.id FROM participant p JOIN consultation c ON c.id = p.consultation_id
+WHERE p.state = 'joined' AND c.ended_at IS NULL AND (p.seen_at IS NULL OR p.seen_at < $1::timestamptz)
+ORDER BY p.id LIMIT 200;
+
+-- name: still_lost
+-- The same of one, held.
+SELECT id FROM participant
+WHERE id = $1::bigint AND state = 'joined' AND (seen_at IS NULL OR seen_at < $2::timestamptz) FOR UPDATE;
+
+-- name: set_quality
+-- What was measured of somebody's call so far.
+UPDATE participant SET quality = $2::jsonb WHERE id = $1::bigint;
+
+-- name: rang
+-- The last ring of a visit, by the number of its event.
+SELECT id, resident_id, detail, real_at FROM consultation_event
+WHERE consultation_id = $1::bigint AND event = 'rang' ORDER BY id DESC LIMIT 1;
+
+-- name: about_residents
+-- Visits that go on about one of these residents now.
+SELECT id FROM consultation WHERE ended_at IS NULL AND id = ANY ($1::bigint[]) AND subject_id = ANY ($2::bigint[])
+    AND state IN ('live', 'interrupted');
