@@ -23,6 +23,9 @@ from alerts.kinds.in_range import InRange
 from alerts.kinds.slope import Slope
 from alerts.kinds.sustained import Sustained
 
+#: Four times the set value.
+_MOST_PERCENT_ABOVE = 300
+
 Problem = tuple[str, str]  #: the field of the rule, and what is wrong
 
 
@@ -32,6 +35,8 @@ class Range(NamedTuple):
     low: float  #: no value is below
     high: float  #: nor above
     margin: float  #: the widest hysteresis
+    #: What a limit of a difference must be below: no two values of one person differ as much within two months. Chosen.
+    apart: float
     #: Limits can be narrower than values, so that one in another unit is found out.
     least: float | None = None
     most: float | None = None
@@ -41,33 +46,27 @@ class Range(NamedTuple):
         """Of limits."""
         return self.low if self.least is None else self.least, self.high if self.most is None else self.most
 
-    @property
-    def width(self) -> float:
-        """No difference of two values that a limit is about is greater."""
-        least, most = self.span
-        return most - least
 
-
-_SCORE = Range(0, 10, 5)
+_SCORE = Range(0, 10, 5, 10)
 RANGES: dict[str, Range] = {
-    "spo2": Range(10, 100, 10, least=50),
-    "pulse": Range(10, 350, 40),
-    "systolic": Range(20, 320, 45, least=40),
-    "diastolic": Range(10, 220, 30, least=20),
-    "mean_arterial": Range(10, 260, 30, least=20),
-    "temperature": Range(20, 46, 2.5),
-    "resp_rate": Range(1, 120, 10),
-    "weight": Range(10, 500, 20),
-    "glucose": Range(0.3, 80, 5, least=1, most=33.3),
-    "ketones": Range(0, 25, 3),
-    "peak_flow": Range(10, 1000, 200),
-    "fev1": Range(0.1, 10, 1.5),
-    "steps": Range(0, 250_000, 20_000),
-    "resting_pulse": Range(10, 250, 40),
-    "oxygen_flow": Range(0, 100, 5),
-    "consciousness": Range(0, 4, 1),
+    "spo2": Range(10, 100, 10, 50, least=50),
+    "pulse": Range(10, 350, 40, 200),
+    "systolic": Range(20, 320, 45, 180, least=40),
+    "diastolic": Range(10, 220, 30, 120, least=20),
+    "mean_arterial": Range(10, 260, 30, 150, least=20),
+    "temperature": Range(20, 46, 2.5, 10),
+    "resp_rate": Range(1, 120, 10, 60),
+    "weight": Range(10, 500, 20, 30),
+    "glucose": Range(0.3, 80, 5, 25, least=1, most=33.3),
+    "ketones": Range(0, 25, 3, 15),
+    "peak_flow": Range(10, 1000, 200, 600),
+    "fev1": Range(0.1, 10, 1.5, 4),
+    "steps": Range(0, 250_000, 20_000, 50_000),
+    "resting_pulse": Range(10, 250, 40, 100),
+    "oxygen_flow": Range(0, 100, 5, 60),
+    "consciousness": Range(0, 4, 1, 4),
     **dict.fromkeys(("breathlessness", "pain", "wellbeing"), _SCORE),
-    **dict.fromkeys(codes.YES_NO, Range(0, 1, 1)),
+    **dict.fromkeys(codes.YES_NO, Range(0, 1, 1, 1)),
 }
 #: Units that limits are written in by mistake: name, and how much one of it is in the code's own.
 _OTHER_UNITS: dict[str, tuple[tuple[str, float], ...]] = {
@@ -102,7 +101,9 @@ def problems(rule: rules.Rule) -> Iterator[Problem]:
             yield from _distance(rule)
         case Combination():
             yield from _conditions(rule)
-        case Change() | Crossover():
+        case Change():
+            yield from _amounts(rule, rule.code, of_readings=True)
+        case Crossover():
             yield from _amounts(rule, rule.code)
         case Slope():
             side = "high" if rule.direction == "rise" else "low"
@@ -126,7 +127,11 @@ def _conditions(rule: Combination) -> Iterator[Problem]:
 
 
 def _deviations(rule: Baseline | Cusum) -> Iterator[Problem]:
-    most = RANGES[rule.code].width / rule.floor  # in usual spreads, which are the floor at least
+    known = RANGES[rule.code]
+    if rule.floor >= known.apart:
+        yield "floor", _too_far_apart(rule.code, rule.floor)
+        return
+    most = known.apart / rule.floor  # in usual spreads, which are the floor at least
     if isinstance(rule, Cusum):
         most = max(0.0, (min(rule.cap, most) - rule.k) * rule.run_days)
         told = f"the sum is never more than {most:.4g}: run_days times what a day adds at most, cap less k"
@@ -193,15 +198,30 @@ def _hysteresis(code: str, side: str, limit: float, hysteresis: float) -> Iterat
     yield "hysteresis", f"{told} would end only at {at}; {why}. Give at most {widest}"
 
 
-def _amounts(rule: Assessment, code: str) -> Iterator[Problem]:
-    """Of limits that are differences of values of the code."""
-    width = RANGES[code].width
+def _amounts(rule: Assessment, code: str, *, of_readings: bool = False) -> Iterator[Problem]:
+    """Of limits that are differences of values of the code: of single readings, or of what is worked out from many."""
+    step = 10.0 ** -codes.BY_KEY[code].decimals
+    least = step if of_readings else step / 10
     for field in ("amber", "red"):
         limit = getattr(rule, field)
-        if limit is not None and limit >= width:
-            why = f"{codes.inner(code)} never changes by more than {telling.limit_of(code, width)}"
-            meant = _meant(code, limit, (0.0, width), amount=True)
-            yield field, f"cannot be {telling.limit_of(code, limit)}: {why}{meant}"
+        if limit is not None and limit >= RANGES[code].apart:
+            yield field, _too_far_apart(code, limit)
+        elif limit is not None and 0 < limit < least - 1e-9:
+            fraction = code == "spo2" and 1 <= 100 * limit
+            meant = f"; did you mean {telling.limit_apart(code, 100 * limit)}?" if fraction else ""
+            steps = f"{codes.inner(code)} is measured in steps of {telling.limit_of(code, step)}"
+            yield (
+                field,
+                f"cannot be {telling.limit_apart(code, limit)}: {steps}, and nearly anything would alert{meant}",
+            )
+
+
+def _too_far_apart(code: str, amount: float) -> str:
+    apart = RANGES[code].apart
+    step, told = 10.0 ** -codes.BY_KEY[code].decimals, telling.limit_apart(code, apart)
+    why = f"nobody's {codes.inner(code)} changes by {told} or more, and the alert would never come"
+    meant = _meant(code, amount, (step, apart), amount=True) or f"; give less than {told}"
+    return f"cannot be {telling.limit_apart(code, amount)}: {why}{meant}"
 
 
 def _most(rule: Assessment, most: float, why: str) -> Iterator[Problem]:
@@ -213,12 +233,10 @@ def _most(rule: Assessment, most: float, why: str) -> Iterator[Problem]:
 
 def _distance(rule: Distance) -> Iterator[Problem]:
     side = "high" if rule.direction == "above" else "low"
-    if rule.reference is None:
-        if not rule.percent:
-            yield from _amounts(rule, rule.code)
-        return
-    wrong = list(_limit(rule.code, "reference", "", rule.reference))
-    if wrong:
+    wrong = list(_shares(rule) if rule.percent else _amounts(rule, rule.code, of_readings=True))
+    if rule.reference is not None:
+        wrong = list(_limit(rule.code, "reference", "", rule.reference)) or wrong
+    if wrong or rule.reference is None:
         yield from wrong
         return
     least, most = RANGES[rule.code].low, RANGES[rule.code].high
@@ -232,6 +250,25 @@ def _distance(rule: Distance) -> Iterator[Problem]:
             edge = telling.limit_of(rule.code, most if side == "high" else least)
             why = f"no value is beyond {edge}, and the alert would never come"
             yield field, f"cannot be {told} {beyond} the set {set_value}: {why}"
+
+
+def _shares(rule: Distance) -> Iterator[Problem]:
+    """Of limits in percent of a set value."""
+    for field in ("amber", "red"):
+        limit = getattr(rule, field)
+        if limit is None:
+            continue
+        if 0 < limit < 1:
+            yield (
+                field,
+                (
+                    f"cannot be {telling.limit(limit)} %: less than 1 % is nothing; "
+                    f"did you mean {telling.limit(100 * limit)} %?"
+                ),
+            )
+        elif limit >= _MOST_PERCENT_ABOVE:
+            why = f"nothing is {_MOST_PERCENT_ABOVE} % above the set value; give less than {_MOST_PERCENT_ABOVE}"
+            yield field, f"cannot be {telling.limit(limit)} %: {why}"
 
 
 def _meant(code: str, value: float, span: tuple[float, float], *, amount: bool) -> str:

@@ -44,7 +44,7 @@ def test_ranges_are_those_of_the_catalogue() -> None:
             continue
         assert (known.low, known.high) == (entry.impossible_low, entry.impossible_high)
         assert known.low <= least <= entry.extreme_low < entry.extreme_high <= most <= known.high
-        assert 0 < known.margin < most - least
+        assert 0 < known.margin < known.apart <= known.high - known.low
 
 
 def test_the_page_has_the_ranges() -> None:
@@ -52,7 +52,8 @@ def test_the_page_has_the_ranges() -> None:
     for code, known in plausible.RANGES.items():
         if code not in codes.YES_NO and code != "consciousness":
             span = f"{telling.limit(known.span[0])} to {telling.limit_of(code, known.span[1])}"
-            assert f"| {codes.BY_KEY[code].name} | {span} | {telling.limit_of(code, known.margin)} |" in page
+            assert f"| {codes.BY_KEY[code].name} | {span} | {telling.limit_of(code, known.margin)} |" in page, code
+            assert f"{telling.limit_of(code, known.margin)} | {telling.limit_apart(code, known.apart)} |" in page, code
 
 
 @pytest.mark.parametrize(
@@ -79,7 +80,20 @@ def test_the_page_has_the_ranges() -> None:
         ({**CHANGE, "amber": 2000}, "amber", "did you mean g? 2000 g is 2.0 kg"),
         ({**CHANGE, "code": "glucose", "amber": 54}, "amber", "did you mean mg/dL? 54 mg/dL is 3.0 mmol/L"),
         ({**DISTANCE, "reference": 784}, "reference", "did you mean 78.4 kg?"),
-        ({**DISTANCE, "reference": 78, "direction": "below", "amber": 70}, "amber", "cannot be 70 kg below the set 78 kg"),
+        ({**DISTANCE, "reference": 25, "direction": "below", "amber": 18}, "amber", "cannot be 18 kg below the set 25 kg"),
+        ({**DISTANCE, "reference": 78, "amber": 70}, "amber", "cannot be 70 kg: nobody's weight changes by 30 kg or more, and the alert would never come; give less than 30 kg"),
+        ({**DISTANCE, "reference": 78, "amber": 0.05}, "amber", "weight is measured in steps of 0.1 kg, and nearly anything would alert"),
+        ({**DISTANCE, "code": "peak_flow", "direction": "below", "percent": True, "amber": 0.8}, "amber", "cannot be 0.8 %: less than 1 % is nothing; did you mean 80 %?"),
+        ({**DISTANCE, "code": "pulse", "percent": True, "amber": 2000}, "amber", "nothing is 300 % above the set value"),
+        ({**CHANGE, "code": "spo2", "direction": "fall", "amber": 0.04}, "amber", "did you mean 4 percentage points?"),
+        ({**CHANGE, "code": "spo2", "direction": "fall", "amber": 60}, "amber", "cannot be 60 percentage points: nobody's SpO2 changes by 50 percentage points or more"),
+        ({**CHANGE, "code": "temperature", "amber": 38}, "amber", "nobody's temperature changes by 10 °C or more"),
+        ({**CHANGE, "code": "systolic", "amber": 200}, "amber", "nobody's systolic pressure changes by 180 mmHg or more"),
+        ({**CHANGE, "code": "fev1", "direction": "fall", "amber": 200}, "amber", "did you mean mL? 200 mL is 0.20 L"),
+        ({**CHANGE, "code": "ketones", "amber": 20}, "amber", "did you mean mg/dL? 20 mg/dL is 1.9 mmol/L"),
+        ({"kind": "crossover", "code": "weight", "direction": "rise", "fast_days": 3, "slow_days": 14, "amber": 1500}, "amber", "1500 g is 1.5 kg"),
+        ({"kind": "slope", "code": "weight", "direction": "rise", "amber": 30}, "amber", "give less than 30 kg"),
+        ({"kind": "baseline", "code": "weight", "direction": "rise", "floor": 450, "amber": 3}, "floor", "did you mean g? 450 g is 0.5 kg"),
         ({**DISTANCE, "amber": 2000}, "amber", "2000 g is 2.0 kg"),
         ({**CUSUM, "amber": 20}, "amber", "the sum is never more than 20"),
         ({**CUSUM, "amber": 10, "red": 500}, "red", "the alert would never come"),
@@ -113,7 +127,10 @@ def test_refused(entry: dict[str, Any], field: str, told: str) -> None:
         threshold("wellbeing", amber_low=1),
         threshold("spo2", amber_low=92, profiles=[{"from": "22:00", "to": "07:00", "amber_low": None, "red_low": 80}]),
         {**AVERAGE, "amber": 135, "hysteresis": 20},
-        {**CHANGE, "amber": 50},
+        {**CHANGE, "amber": 29},
+        {**CHANGE, "code": "systolic", "amber": 179},
+        {**CHANGE, "code": "temperature", "amber": 0.1},
+        {**DISTANCE, "code": "temperature", "amber": 0},
         {**DISTANCE, "reference": None},
         {**DISTANCE, "code": "spo2", "direction": "below", "reference": 100, "amber": 8},
         {**DISTANCE, "code": "peak_flow", "direction": "below", "percent": True, "reference": 400, "amber": 50},
