@@ -30,7 +30,6 @@ LINK_AT_ONCE: Final = timedelta(hours=4)
 #: A resident may enter the waiting area so early.
 WAIT_BEFORE: Final = timedelta(minutes=30)
 
-
 _THERE: Final[frozenset[Presence]] = frozenset({"checking", "waiting", "admitted", "joined"})
 
 
@@ -151,7 +150,7 @@ def join(visit: Visit, participant_id: int) -> Visit:
         if person.presence == "removed":
             raise NotPossible("You have been taken out of this visit.")
         if person.presence != "admitted":
-            _has_room(visit)
+            _has_room(visit, returning=person.was_inside)
     elif person.presence != "admitted":
         raise NotPossible("Nobody has let you in yet.")
     else:
@@ -251,8 +250,8 @@ def _open(visit: Visit) -> Visit:
     return visit
 
 
-def _has_room(visit: Visit) -> None:
-    if visit.locked:
+def _has_room(visit: Visit, *, returning: bool = False) -> None:
+    if visit.locked and not returning:
         raise NotPossible(_LOCKED)
     if sum(p.presence in ("admitted", "joined") for p in visit.people) >= MOST_PEOPLE:
         raise NotPossible(_FULL)

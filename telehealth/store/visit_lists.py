@@ -1,120 +1,77 @@
-"""What the pages about visits show, beside what a visit itself is. The actor's policies decide what is seen.
-
-now is clinical time everywhere.
-"""
+"""A ward's visits at a glance: who waits, and the diary."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
+from uuid import UUID
 
-from telehealth.errors import Conflict, NotFound
-from telehealth.store.db import Actor, Connection, Record
+from telehealth.model import visits
+from telehealth.store.db import Connection
 from telehealth.store.queries import sql
 
 
-async def appointment(connection: Connection, appointment_id: int) -> Record:
-    """One appointment with its ward and visit. NotFound if there is none for this actor."""
-    return await _one(connection, "visit_lists.appointment", appointment_id)
+@dataclass(frozen=True)
+class Waiting:
+    """Somebody who waits to be let in. starts_at: of the appointment, if there is one. Times are clinical."""
+
+    consultation_id: int
+    kind: visits.Kind
+    state: visits.State
+    starts_at: datetime | None
+    participant_id: int
+    link_id: int | None
+    name: str
+    role: visits.Role
+    identity: visits.Identity
+    resident_id: int | None
+    resident_name: str | None
+    waiting_since: datetime
+    #: Seconds.
+    waited: float
+    reason: str | None
+    ready: dict[str, Any] | None
+    wrong_births: int
+    refused_browsers: int
 
 
-async def subjects(connection: Connection, appointment_id: int) -> list[Record]:
-    """Whom an appointment is about, in order."""
-    return await connection.fetch(sql("visit_lists.subjects_of_appointment"), appointment_id)
+@dataclass(frozen=True)
+class DiaryEntry:
+    """A visit of a ward. appointment_id None: started at once. starts_at: planned, or when it was made; clinical."""
+
+    consultation_id: int
+    appointment_id: int | None
+    series_id: int | None
+    alert_id: int | None
+    kind: visits.Kind
+    state: visits.State
+    starts_at: datetime
+    minutes: int | None
+    reason: str
+    started_at: datetime | None
+    ended_at: datetime | None
+    outcome: str | None
+    resident_ids: list[int]
+    residents: list[str]
+    waiting: int
+    inside: int
+    appointment_uid: UUID | None
 
 
-async def links(connection: Connection, consultation_id: int) -> list[Record]:
-    """The ways into a visit and what happened to each."""
-    return await connection.fetch(sql("visit_lists.links"), consultation_id)
+async def waiting(connection: Connection, ward_id: int, *, now: datetime) -> list[Waiting]:
+    """Who waits on a ward, longest first; nobody for a ward that is not the actor's."""
+    rows = await connection.fetch(sql("visit_lists.waiting"), ward_id)
+    return [Waiting(**dict(row), waited=max((now - row["waiting_since"]).total_seconds(), 0.0)) for row in rows]
 
 
-async def link(connection: Connection, link_id: int) -> Record:
-    """One of them. NotFound."""
-    return await _one(connection, "visit_lists.link", link_id)
+async def diary(connection: Connection, ward_id: int, since: datetime, until: datetime) -> list[DiaryEntry]:
+    """Visits of a ward that begin, or were begun, in [since, until), in order; cancelled ones too."""
+    return [DiaryEntry(**dict(row)) for row in await connection.fetch(sql("visit_lists.diary"), ward_id, since, until)]
 
 
-async def mails(connection: Connection, appointment_id: int) -> list[Record]:
-    """Mails about an appointment, the newest first; never what they say."""
-    return await connection.fetch(sql("visit_lists.mails"), appointment_id)
-
-
-async def contacts(connection: Connection, resident_ids: Sequence[int]) -> list[Record]:
-    """Whom mails about these residents go to."""
-    return await connection.fetch(sql("visit_lists.contacts"), list(resident_ids))
-
-
-async def choosable(connection: Connection, ward_id: int, *, now: datetime) -> list[Record]:
-    """Who is on the ward, by name, with how many contacts get mails; at most 500."""
-    return await connection.fetch(sql("visit_lists.choosable"), ward_id, now)
-
-
-async def begin_for(connection: Connection, resident_id: int) -> int | None:
-    """The visit of a resident that there is already; whoever asks the same meanwhile waits for this transaction."""
-    await connection.execute(sql("visit_lists.begin_for"), resident_id)
-    found: int | None = await connection.fetchval(sql("visit_lists.open_of_resident"), resident_id)
-    return found
-
-
-async def elsewhere(connection: Connection, staff_id: int, consultation_id: int | None) -> Record | None:
-    """The other visit that a member of staff is in now, if there is one: nobody is in two."""
-    return await connection.fetchrow(sql("visit_lists.elsewhere"), staff_id, consultation_id or 0)
-
-
-async def of_alert(connection: Connection, alert_id: int) -> list[Record]:
-    """The visits that came of an alert, the newest first."""
-    return await connection.fetch(sql("visit_lists.of_alert"), alert_id)
-
-
-async def coming(connection: Connection, resident_id: int, *, since: datetime) -> list[Record]:
-    """What is planned for a resident from a time on, and what was started and is not over."""
-    return await connection.fetch(sql("visit_lists.coming"), resident_id, since)
-
-
-async def encounters(
-    connection: Connection, resident_id: int, *, before: int | None = None, limit: int = 20
-) -> list[Record]:
-    """What came of a resident's visits, the newest first; before: from that id on, for paging."""
-    return await connection.fetch(sql("visit_lists.encounters"), resident_id, before, limit)
-
-
-async def encounter(connection: Connection, encounter_id: int) -> Record:
-    """One of them. NotFound."""
-    return await _one(connection, "visit_lists.encounter", encounter_id)
-
-
-async def notes(connection: Connection, encounter_ids: Sequence[int]) -> list[Record]:
-    """What was noted in some encounters."""
-    return await connection.fetch(sql("visit_lists.encounter_notes"), list(encounter_ids))
-
-
-async def follow_ups(connection: Connection, encounter_ids: Sequence[int]) -> list[Record]:
-    """What was to be done after some encounters."""
-    return await connection.fetch(sql("visit_lists.follow_ups_of"), list(encounter_ids))
-
-
-async def follow_ups_of_ward(connection: Connection, ward_id: int) -> list[Record]:
-    """What is left to be done for the residents of a ward, the most urgent first; at most 200."""
-    return await connection.fetch(sql("visit_lists.follow_ups_of_ward"), ward_id)
-
-
-async def follow_up(connection: Connection, follow_up_id: int) -> Record:
-    """One of them. NotFound."""
-    return await _one(connection, "visit_lists.follow_up", follow_up_id)
-
-
-async def done(connection: Connection, follow_up_id: int, *, actor: Actor, now: datetime) -> None:
-    """It is done. Conflict if it was already."""
-    if await connection.fetchval(sql("visit_lists.follow_up_done"), follow_up_id, actor, now) is None:
-        raise Conflict("this is done already")
-
-
-async def waiting_count(connection: Connection, ward_id: int) -> int:
-    """How many people wait for the staff of a ward."""
-    return int(await connection.fetchval(sql("visit_lists.waiting_count"), ward_id))
-
-
-async def _one(connection: Connection, query: str, key: int) -> Record:
-    row = await connection.fetchrow(sql(query), key)
-    if row is None:
-        raise NotFound
-    return row
+async def of_resident(connection: Connection, resident_id: int, *, limit: int = 50) -> list[DiaryEntry]:
+    """A resident's visits, newest first."""
+    return [
+        DiaryEntry(**dict(row)) for row in await connection.fetch(sql("visit_lists.of_resident"), resident_id, limit)
+    ]

@@ -1,0 +1,251 @@
+"""What a visit leaves in the record: an encounter for each subject, with notes and what is to follow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from typing import Any, Final
+
+from telehealth.errors import Conflict, Invalid, NotFound
+from telehealth.model import visits
+from telehealth.store import audit
+from telehealth.store.db import Actor, Connection
+from telehealth.store.queries import sql
+from telehealth.store.visit_view import Loaded
+
+OUTCOMES: Final = (
+    *("completed", "advice", "treatment_changed", "visit_arranged", "admitted_to_hospital"),
+    *("technical_failure", "declined", "other"),
+)
+
+
+@dataclass(frozen=True)
+class SubjectEnding:
+    """What is written of one resident. coding: the ward's own, as typed; summary: to the resident, in plain words."""
+
+    coding: str = ""
+    summary: str = ""
+    #: A task that is to be done afterwards, and by when.
+    follow_up: str = ""
+    follow_up_due: date | None = None
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a visit ended. outcome: one of OUTCOMES. by_subject: by resident id; subjects that are not named get none."""
+
+    outcome: str
+    by_subject: Mapping[int, SubjectEnding] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Note:
+    """What a member of staff wrote of a resident in a visit."""
+
+    staff_id: int
+    author: str
+    text: str
+    written_at: datetime
+
+
+@dataclass(frozen=True)
+class FollowUp:
+    """A task. done_at: null while it is to be done."""
+
+    id: int
+    resident_id: int
+    encounter_id: int
+    what: str
+    due_on: date | None
+    created_by: str
+    created_at: datetime
+    done_by: str | None
+    done_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Encounter:
+    """A visit in a resident's record; times are clinical.
+
+    participants: [{role, name, staff_id, identity, joined_at, left_at, quality}], readings: [{code, value, unit,
+    effective_at, state}], messages: [{from, text, at}].
+    """
+
+    id: int
+    resident_id: int
+    ward_id: int
+    consultation_id: int
+    kind: visits.Kind
+    started_at: datetime
+    ended_at: datetime
+    outcome: str
+    coding: str | None
+    participants: list[dict[str, Any]]
+    readings: list[dict[str, Any]]
+    messages: list[dict[str, Any]]
+    summary: str
+    written_by: str
+    written_at: datetime
+    notes: list[Note] = field(default_factory=list)
+    follow_ups: list[FollowUp] = field(default_factory=list)
+
+
+def checked(ending: Ending, subjects: frozenset[int]) -> Ending:
+    """Itself, or Invalid naming the first field that is wrong."""
+    if ending.outcome not in OUTCOMES:
+        raise Invalid("outcome", "must be one of " + ", ".join(OUTCOMES))
+    for resident_id, of_one in ending.by_subject.items():
+        if resident_id not in subjects:
+            raise NotFound("this visit is not about that resident")
+        for name, text, most in (
+            ("coding", of_one.coding, 200),
+            ("summary", of_one.summary, 4000),
+            ("follow_up", of_one.follow_up, 500),
+        ):
+            if len(text) > most:
+                raise Invalid(name, f"must be at most {most} characters")
+            if "\x00" in text:
+                raise Invalid(name, "contains a character that cannot be stored")
+    return ending
+
+
+async def write(connection: Connection, held: Loaded, ending: Ending, *, actor: Actor, now: datetime) -> list[int]:
+    """The encounters of a visit that is being ended, in the order of its subjects; their ids.
+
+    In rounds each subject's encounter holds the people who were there with them, the readings, the chat and the notes
+    that belong to them, and nothing of the others. A subject whose turn never came gets no encounter.
+    """
+    checked(ending, frozenset(subject.id for subject in held.subjects))
+    written = []
+    for subject in held.subjects:
+        of_one = ending.by_subject.get(subject.id)
+        notes = await connection.fetch(sql("encounters.notes_to_take"), held.row.id, subject.id)
+        if of_one is None and not notes and not _had_a_turn(held, subject.id):
+            continue
+        written.append(
+            await _write_one(connection, held, subject.id, of_one or SubjectEnding(), ending.outcome, actor, now)
+        )
+    return written
+
+
+def _had_a_turn(held: Loaded, resident_id: int) -> bool:
+    if len(held.subjects) == 1 or held.row.kind == "group":
+        return True
+    return any(subject.id == resident_id and subject.since is not None for subject in held.subjects)
+
+
+async def _write_one(
+    connection: Connection,
+    held: Loaded,
+    resident_id: int,
+    of_one: SubjectEnding,
+    outcome: str,
+    actor: Actor,
+    now: datetime,
+) -> int:
+    subject = next(s for s in held.subjects if s.id == resident_id)
+    started = subject.since or held.row.started_at or held.row.created_at
+    ended = max(subject.until or now, started)
+    encounter_id: int = await connection.fetchval(
+        sql("encounters.add"),
+        held.row.id,
+        resident_id,
+        min(started, ended),
+        ended,
+        outcome,
+        of_one.coding.strip() or None,
+        _participants(held, resident_id, now),
+        _readings(held, resident_id),
+        _messages(held, resident_id),
+        of_one.summary.strip(),
+        actor,
+        now,
+    )
+    await connection.execute(sql("encounters.take_notes"), held.row.id, resident_id, encounter_id, now)
+    await connection.execute(sql("encounters.drop_notes"), held.row.id, resident_id)
+    if of_one.follow_up.strip():
+        await connection.execute(
+            sql("encounters.add_follow_up"), encounter_id, of_one.follow_up.strip(), of_one.follow_up_due, actor, now
+        )
+    return encounter_id
+
+
+def _participants(held: Loaded, resident_id: int, now: datetime) -> list[dict[str, Any]]:
+    """Who was there with this resident. In rounds nobody learns from it who else was on the list."""
+    return [
+        {
+            "role": person.role,
+            "name": person.name,
+            "staff_id": person.staff_id,
+            "identity": person.identity,
+            "joined_at": person.joined_at,
+            "left_at": now if person.state == "joined" else person.left_at,
+            "quality": person.quality,
+        }
+        for person in held.people
+        if person.joined_at is not None and (person.staff_id is not None or person.resident_id == resident_id)
+    ]
+
+
+def _readings(held: Loaded, resident_id: int) -> list[dict[str, Any]]:
+    return [
+        {"code": r.code, "value": r.value, "unit": r.unit, "effective_at": r.at, "state": r.state}
+        for r in held.readings
+        if r.resident_id == resident_id and r.state != "offered"
+    ]
+
+
+def _messages(held: Loaded, resident_id: int) -> list[dict[str, Any]]:
+    if not held.row.keep_chat:
+        return []
+    names = {person.id: person.name for person in held.people}
+    return [
+        {"from": names.get(m.participant_id or 0), "text": m.text, "at": m.at}
+        for m in held.messages
+        if m.resident_id in (None, resident_id)
+    ]
+
+
+async def of_resident(connection: Connection, resident_id: int, *, limit: int = 50) -> list[Encounter]:
+    """A resident's encounters with notes and follow-ups, newest first."""
+    rows = await connection.fetch(sql("encounters.of_resident"), resident_id, limit)
+    return [await _filled(connection, Encounter(**dict(row))) for row in rows]
+
+
+async def get(connection: Connection, encounter_id: int) -> Encounter:
+    """One of the actor's, or NotFound."""
+    row = await connection.fetchrow(sql("encounters.one"), encounter_id)
+    if row is None:
+        raise NotFound("there is no such encounter")
+    return await _filled(connection, Encounter(**dict(row)))
+
+
+async def _filled(connection: Connection, encounter: Encounter) -> Encounter:
+    notes = [Note(**dict(row)) for row in await connection.fetch(sql("encounters.notes"), encounter.id)]
+    tasks = [FollowUp(**dict(row)) for row in await connection.fetch(sql("encounters.follow_ups"), encounter.id)]
+    return replace(encounter, notes=notes, follow_ups=tasks)
+
+
+async def open_follow_ups(connection: Connection, resident_id: int) -> list[FollowUp]:
+    """What is still to be done for a resident, soonest first."""
+    return [FollowUp(**dict(row)) for row in await connection.fetch(sql("encounters.open_follow_ups"), resident_id)]
+
+
+async def follow_ups_of_ward(connection: Connection, ward_id: int) -> list[FollowUp]:
+    """What is still to be done on a ward, soonest first."""
+    return [FollowUp(**dict(row)) for row in await connection.fetch(sql("encounters.follow_ups_of_ward"), ward_id)]
+
+
+async def finish_follow_up(connection: Connection, follow_up_id: int, *, actor: Actor, now: datetime) -> None:
+    """It is done. NotFound if it is not the actor's, Conflict if somebody did it already."""
+    row = await connection.fetchrow(sql("encounters.hold_follow_up"), follow_up_id)
+    if row is None:
+        raise NotFound("there is no such task")
+    if row["done_at"] is not None:
+        raise Conflict("this is done already")
+    await connection.execute(sql("encounters.finish_follow_up"), follow_up_id, actor, now)
+    await audit.write(
+        connection, actor, "follow_up.done", object_kind="follow_up", object_id=follow_up_id,
+        resident_id=row["resident_id"],
+    )  # fmt: skip

@@ -1,0 +1,61 @@
+"""What people write to each other in a visit."""
+
+from __future__ import annotations
+
+import unicodedata
+from datetime import datetime
+from uuid import UUID
+
+from telehealth.errors import Invalid, NotFound
+from telehealth.model import visits
+from telehealth.store import consultations
+from telehealth.store.db import Actor, Connection
+from telehealth.store.queries import sql
+
+#: Of one visit.
+MOST = 2000
+
+
+async def say(
+    connection: Connection,
+    consultation_id: int,
+    participant_id: int | None,
+    text: str,
+    *,
+    key: UUID,
+    to: int | None = None,
+    actor: Actor | None = None,
+    now: datetime,
+) -> int | None:
+    """Write a line: by a participant (null: the service) to the room, or to one who waits; its id.
+
+    None if this key was written already: a repeated send is one message. Staff may write to anybody who waits; others
+    only to the room, and only from inside. Raises Invalid for the text, NotPossible, NotFound.
+    """
+    text = text.strip()
+    if not 1 <= len(text) <= 2000:
+        raise Invalid("text", "must be 1 to 2,000 characters")
+    if any(unicodedata.category(one) == "Cc" and one not in "\n\t" for one in text):
+        raise Invalid("text", "contains a character that cannot be stored")
+    held = await consultations.load(connection, consultation_id, hold=True)
+    if held.row.state in visits.OVER:
+        raise visits.NotPossible("This visit is over.")
+    if len(held.messages) >= MOST:
+        raise visits.NotPossible("There are too many messages in this visit.")
+    author = None if participant_id is None else held.participant(participant_id)
+    if author is not None and author.role != "staff":
+        if author.state != "joined":
+            raise visits.NotPossible("You are not in the visit.")
+        if to is not None:
+            raise visits.NotPossible("You can write to everybody in the visit only.")
+    if to is not None and held.participant(to).state not in ("checking", "waiting", "admitted", "joined"):
+        raise NotFound("there is no such person in this visit")
+    written: int | None = await connection.fetchval(
+        sql("messages.say"), consultation_id, participant_id, to, key, text, now
+    )
+    if written is not None:
+        await consultations.note_event(
+            connection, consultation_id, "chat", participant_id=participant_id,
+            detail={"message": written, "to": to}, actor=actor, now=now,
+        )  # fmt: skip
+    return written
