@@ -1,0 +1,170 @@
+// Pictures and voices on the screen.
+import { Component, createRef } from "preact";
+import type { ComponentChildren } from "preact";
+
+import type { Person } from "./messages";
+import * as words from "./words";
+
+interface VideoProps {
+  stream: MediaStream | null;
+  label: string;
+  mirrored?: boolean;
+  contain?: boolean;
+}
+
+/** Always without sound: voices have elements of their own. */
+export class Video extends Component<VideoProps> {
+  private element = createRef<HTMLVideoElement>();
+
+  override componentDidMount(): void {
+    this.attach();
+  }
+
+  override componentDidUpdate(): void {
+    this.attach();
+  }
+
+  private attach(): void {
+    const video = this.element.current;
+    if (!video) return;
+    video.muted = true;
+    if (video.srcObject === this.props.stream) return;
+    video.srcObject = this.props.stream;
+    video.play().catch(() => {
+      // It plays as soon as the stream has a picture.
+    });
+  }
+
+  override render() {
+    const { label, mirrored, contain } = this.props;
+    return <video ref={this.element} class={`th-video${mirrored ? " is-mirrored" : ""}${contain ? " is-whole" : ""}`} aria-label={label} autoplay playsInline muted disablePictureInPicture />;
+  }
+}
+
+interface VoicesProps {
+  voices: { mid: string; participant: number; stream: MediaStream }[];
+}
+
+/** Everybody's voice. Where the browser wants a tap first, a button says so. */
+export class Voices extends Component<VoicesProps, { blocked: boolean }> {
+  private elements = new Map<string, HTMLAudioElement>();
+  override state = { blocked: false };
+
+  override componentDidMount(): void {
+    this.attach();
+  }
+
+  override componentDidUpdate(): void {
+    this.attach();
+  }
+
+  override componentWillUnmount(): void {
+    for (const element of this.elements.values()) element.srcObject = null;
+  }
+
+  private attach(): void {
+    const wanted = new Map(this.props.voices.map((voice) => [voice.mid, voice.stream]));
+    for (const [mid, element] of this.elements) {
+      if (wanted.get(mid) === element.srcObject) continue;
+      element.srcObject = null;
+      this.elements.delete(mid);
+    }
+    for (const [mid, stream] of wanted) {
+      if (this.elements.has(mid)) continue;
+      const element = new Audio();
+      element.srcObject = stream;
+      this.elements.set(mid, element);
+      this.play(element);
+    }
+  }
+
+  private play(element: HTMLAudioElement): void {
+    element.play().then(
+      () => this.state.blocked && this.setState({ blocked: [...this.elements.values()].some((one) => one.paused) }),
+      (error: unknown) => {
+        if (error instanceof DOMException && error.name === "NotAllowedError") this.setState({ blocked: true });
+      },
+    );
+  }
+
+  override render() {
+    if (!this.state.blocked) return null;
+    return (
+      <button
+        type="button"
+        class="th-call-hear"
+        onClick={() => {
+          this.setState({ blocked: false });
+          for (const element of this.elements.values()) this.play(element);
+        }}
+      >
+        Tap here to hear the others
+      </button>
+    );
+  }
+}
+
+interface TileProps {
+  person: Person;
+  stream: MediaStream | null;
+  /** Nothing has come from them for some seconds. */
+  silent: boolean;
+  speaking: boolean;
+  self?: boolean;
+  screen?: boolean;
+  size?: "big" | "small";
+  children?: ComponentChildren;
+}
+
+/** One person: picture or initials, name, and in words what is the matter with them. */
+export function Tile({ person, stream, silent, speaking, self, screen, size, children }: TileProps) {
+  const name = self ? "You" : person.name;
+  const shown = stream !== null && (screen ? person.screen : person.video);
+  const muted = !person.audio || person.muted_by_host;
+  const lost = !self && (silent || person.quality === "lost");
+  return (
+    <div class={`th-tile th-tile--${size ?? "middle"}${speaking ? " is-speaking" : ""}${lost ? " is-lost" : ""}`} data-participant={person.id} data-source={screen ? "screen" : "video"}>
+      {shown ? (
+        <Video key={`${person.id}-${screen ? "s" : "v"}-${stream.id}`} stream={stream} label={screen ? `Screen of ${name}` : `Picture of ${name}`} mirrored={self && !screen} contain={screen} />
+      ) : (
+        <p class="th-tile__none">
+          <span class="th-tile__initials" aria-hidden="true">
+            {words.initials(person.name)}
+          </span>
+          <span>{self ? "Your camera is off" : "no picture"}</span>
+        </p>
+      )}
+      {lost && <p class="th-tile__lost">{name}: connection lost. They may not hear you. Waiting for them to come back.</p>}
+      <p class="th-tile__name">
+        <span>
+          {name}
+          {screen && " (screen)"}
+        </span>
+        {person.hand_at && !screen && <span class="th-tile__sign">hand up</span>}
+        {muted && !screen && <span class="th-tile__sign">{person.muted_by_host ? "muted by ward" : "microphone off"}</span>}
+        {speaking && <span class="th-tile__sign th-tile__sign--speaks">speaks</span>}
+      </p>
+      {children}
+    </div>
+  );
+}
+
+/** A picture of the own camera, as in a mirror. */
+export class Own extends Component<{ track: MediaStreamTrack | null }> {
+  private stream: MediaStream | null = null;
+  private track: MediaStreamTrack | null = null;
+
+  override render() {
+    if (this.props.track !== this.track) {
+      this.track = this.props.track;
+      this.stream = this.track ? new MediaStream([this.track]) : null;
+    }
+    if (!this.stream) return <p class="th-own th-own--none">Your camera is off</p>;
+    return (
+      <div class="th-own">
+        <Video stream={this.stream} label="Your own picture" mirrored />
+        <p class="th-own__name">You</p>
+      </div>
+    );
+  }
+}

@@ -1,0 +1,381 @@
+// The media of one person in a visit: one peer connection, one offer. What the others send comes on receiving lines
+// ("slots") that are there from the start; the server says whose media each carries, so that nobody who comes or goes
+// makes a new offer necessary.
+import type { Measured, Slots, Source } from "./messages";
+import * as stats from "./stats";
+
+const AUDIO_SLOTS = 9;
+const VIDEO_SLOTS = 10;
+const GATHER_MS = 800;
+const LOOK_MS = 1_000;
+const STATS_MS = 5_000;
+const DEAD_MS = 3_000;
+/** With nobody else there only the checks of the path itself are heard, every few seconds. */
+const DEAD_ALONE_MS = 8_000;
+const RESTART_MS = 3_000;
+const REBUILD_LAST_MS = 8_000;
+const MOST_BITS = 600_000;
+const MANY_PEOPLE = 4;
+
+export type PeerState = "off" | "connecting" | "up" | "reconnecting";
+
+export interface Sending {
+  audio: MediaStreamTrack | null;
+  video: MediaStreamTrack | null;
+  screen: MediaStreamTrack | null;
+}
+
+export interface PeerEvents {
+  offer(epoch: number, sdp: string, restart: boolean): boolean;
+  changed(): void;
+  stats(measured: Measured): void;
+}
+
+/** Whose picture or voice has stopped coming, although it should. */
+export type Silent = Set<number>;
+
+interface Line {
+  stream: MediaStream;
+  kind: string;
+  packets: number;
+  movedAt: number;
+}
+
+export class Peer {
+  state: PeerState = "off";
+  /** ms since when it has not been up. */
+  downSince: number | null = null;
+  /** Participants of whom nothing has come for some seconds. */
+  silent: Silent = new Set();
+  private connection: RTCPeerConnection | null = null;
+  private transceivers: Partial<Record<Source, RTCRtpTransceiver>> = {};
+  private lines = new Map<string, Line>();
+  private slots: Slots = {};
+  private epoch = 0;
+  private people = 2;
+  private heard = 0;
+  private heardAt = 0;
+  private restartedAt: number | null = null;
+  private rebuilds = 0;
+  private rebuildAt: number | null = null;
+  private timer: number | undefined;
+  private statsAt = 0;
+  private statsBefore: stats.Look | null = null;
+  private startedAt = 0;
+  private joinTime: number | null = null;
+  private looking = false;
+
+  constructor(
+    private sending: Sending,
+    private iceServers: RTCIceServer[],
+    private readonly events: PeerEvents,
+  ) {
+    addEventListener("online", this.moved);
+    network()?.addEventListener("change", this.moved);
+  }
+
+  /** A new connection, and its offer to the room of this epoch. */
+  async build(epoch: number): Promise<void> {
+    this.drop();
+    this.epoch = epoch;
+    this.restartedAt = null;
+    if (!this.startedAt) this.startedAt = performance.now();
+    this.set(this.joinTime === null && this.rebuilds === 0 ? "connecting" : "reconnecting");
+    const connection = new RTCPeerConnection({ iceServers: this.iceServers, bundlePolicy: "max-bundle", iceCandidatePoolSize: 0 });
+    this.connection = connection;
+    this.lay(connection);
+    connection.onconnectionstatechange = () => {
+      if (this.connection !== connection) return;
+      if (connection.connectionState === "failed") this.rebuildSoon();
+      else void this.look();
+    };
+    this.heardAt = performance.now();
+    this.timer ??= window.setInterval(() => void this.look(), LOOK_MS);
+    await this.offer(connection, false);
+  }
+
+  /** The server's answer, to the newest offer only. */
+  async answer(epoch: number, sdp: string, slots: Slots): Promise<void> {
+    const connection = this.connection;
+    if (!connection || connection.signalingState !== "have-local-offer") return;
+    this.epoch = epoch;
+    this.bind(slots, true);
+    try {
+      await connection.setRemoteDescription({ type: "answer", sdp });
+    } catch {
+      this.rebuildSoon();
+      return;
+    }
+    this.heardAt = performance.now();
+    await this.limit();
+    this.events.changed();
+  }
+
+  /** Whose media each line carries from now on; whole: lines that are not named carry nothing. */
+  bind(slots: Slots, whole: boolean): void {
+    this.slots = whole ? slots : { ...this.slots, ...slots };
+    const now = performance.now();
+    for (const mid of Object.keys(slots)) {
+      const line = this.lines.get(mid);
+      if (line) line.movedAt = now;
+    }
+    this.events.changed();
+  }
+
+  get tracks(): Readonly<Sending> {
+    return this.sending;
+  }
+
+  /** A newer room than that of the last offer or answer; 0 is an offer to whatever room there will be. */
+  isBehind(epoch: number): boolean {
+    return this.epoch !== 0 && this.epoch < epoch;
+  }
+
+  isOf(epoch: number): boolean {
+    return this.epoch === epoch;
+  }
+
+  /** What comes from a participant; null: nothing of this sort. */
+  streamOf(participant: number, source: Source): MediaStream | null {
+    for (const [mid, slot] of Object.entries(this.slots)) {
+      if (slot?.participant === participant && slot.source === source) return this.lines.get(mid)?.stream ?? null;
+    }
+    return null;
+  }
+
+  /** Whoever is heard, for as many loudspeaker elements. */
+  voices(): { mid: string; participant: number; stream: MediaStream }[] {
+    return Object.entries(this.slots).flatMap(([mid, slot]) => {
+      const line = this.lines.get(mid);
+      return slot?.source === "audio" && line ? [{ mid, participant: slot.participant, stream: line.stream }] : [];
+    });
+  }
+
+  /** Send another track, or none, without a new offer. */
+  async replace(source: Source, track: MediaStreamTrack | null): Promise<void> {
+    this.sending[source] = track;
+    await this.transceivers[source]?.sender.replaceTrack(track);
+    await this.limit();
+  }
+
+  /** How many are in the room: with many, everybody sends fewer pictures a second. */
+  crowd(people: number): void {
+    if (people > MANY_PEOPLE === this.people > MANY_PEOPLE) return;
+    this.people = people;
+    void this.limit();
+  }
+
+  /** The server's worker is another one now. */
+  rebuild(epoch: number): void {
+    this.rebuilds += 1;
+    void this.build(epoch);
+  }
+
+  relays(iceServers: RTCIceServer[]): void {
+    this.iceServers = iceServers;
+  }
+
+  close(): void {
+    clearInterval(this.timer);
+    this.timer = undefined;
+    removeEventListener("online", this.moved);
+    network()?.removeEventListener("change", this.moved);
+    this.drop();
+    this.set("off");
+  }
+
+  private drop(): void {
+    const connection = this.connection;
+    this.connection = null;
+    this.transceivers = {};
+    this.lines.clear();
+    this.slots = {};
+    this.silent = new Set();
+    this.heard = 0;
+    this.statsBefore = null;
+    if (connection) {
+      connection.onconnectionstatechange = null;
+      connection.close();
+    }
+  }
+
+  private lay(connection: RTCPeerConnection): void {
+    const add = (source: Source, kind: "audio" | "video") => {
+      const transceiver = connection.addTransceiver(this.sending[source] ?? kind, { direction: "sendonly" });
+      this.transceivers[source] = transceiver;
+      prefer(transceiver, kind);
+    };
+    add("audio", "audio");
+    add("video", "video");
+    add("screen", "video");
+    const receive = (kind: "audio" | "video", count: number) => {
+      for (let index = 0; index < count; index += 1) prefer(connection.addTransceiver(kind, { direction: "recvonly" }), kind);
+    };
+    receive("audio", AUDIO_SLOTS);
+    receive("video", VIDEO_SLOTS);
+  }
+
+  private async offer(connection: RTCPeerConnection, restart: boolean): Promise<void> {
+    try {
+      await connection.setLocalDescription(await connection.createOffer({ iceRestart: restart }));
+    } catch {
+      this.rebuildSoon();
+      return;
+    }
+    for (const { mid, receiver, direction } of connection.getTransceivers()) {
+      if (direction !== "recvonly" || mid === null || this.lines.has(mid)) continue;
+      this.lines.set(mid, { stream: new MediaStream([receiver.track]), kind: receiver.track.kind, packets: 0, movedAt: performance.now() });
+    }
+    await gathered(connection);
+    if (this.connection !== connection || !connection.localDescription) return;
+    if (!this.events.offer(this.epoch, connection.localDescription.sdp, restart)) this.rebuildSoon();
+  }
+
+  /** Another network, or one that is back: find a new path before the old one is noticed to be dead. */
+  private moved = (): void => {
+    if (this.state === "up" || this.state === "reconnecting") void this.restart();
+  };
+
+  private async restart(): Promise<void> {
+    const connection = this.connection;
+    if (!connection || this.restartedAt !== null || connection.signalingState !== "stable") return;
+    this.restartedAt = performance.now();
+    this.set("reconnecting");
+    await this.offer(connection, true);
+  }
+
+  /** What was offered has been refused. */
+  rebuildLater(): void {
+    this.rebuilds = Math.max(1, this.rebuilds);
+    this.rebuildSoon();
+  }
+
+  private rebuildSoon(): void {
+    if (this.rebuildAt !== null) return;
+    this.set("reconnecting");
+    const wait = this.rebuilds === 0 ? 0 : Math.min(REBUILD_LAST_MS, 500 * 2 ** Math.min(this.rebuilds, 4));
+    this.rebuildAt = performance.now() + wait;
+    if (!wait) void this.look();
+  }
+
+  private async look(): Promise<void> {
+    if (this.looking) return;
+    this.looking = true;
+    try {
+      await this.see();
+    } finally {
+      this.looking = false;
+    }
+  }
+
+  private async see(): Promise<void> {
+    const now = performance.now();
+    if (this.rebuildAt !== null) {
+      if (now < this.rebuildAt || !navigator.onLine) return;
+      this.rebuildAt = null;
+      this.rebuild(this.epoch);
+      return;
+    }
+    const connection = this.connection;
+    if (!connection) return;
+    const seen = await stats.look(connection);
+    if (this.connection !== connection) return;
+    if (seen.heard !== this.heard) {
+      this.heard = seen.heard;
+      this.heardAt = now;
+      this.restartedAt = null;
+      this.rebuilds = 0;
+    }
+    this.judge(connection, now);
+    this.notice(seen, now);
+    if (this.joinTime === null && seen.totals.frames > 0) this.joinTime = (now - this.startedAt) / 1000;
+    if (this.state === "up" && now - this.statsAt >= STATS_MS - LOOK_MS / 2) {
+      this.statsAt = now;
+      this.events.stats(stats.measured(seen, this.statsBefore, this.joinTime));
+      this.statsBefore = seen;
+    }
+  }
+
+  private judge(connection: RTCPeerConnection, now: number): void {
+    const quiet = now - this.heardAt;
+    const alone = Object.values(this.slots).every((slot) => slot === null) && !this.sending.audio && !this.sending.video;
+    const dead = quiet > (alone ? DEAD_ALONE_MS : DEAD_MS);
+    if (!dead && connection.connectionState === "connected") {
+      this.set("up");
+      return;
+    }
+    if (!dead) return;
+    if (this.restartedAt === null && connection.connectionState !== "new" && connection.connectionState !== "connecting") void this.restart();
+    else if (this.restartedAt === null ? quiet > 2 * DEAD_MS : now - this.restartedAt > RESTART_MS) this.rebuildSoon();
+  }
+
+  private notice(seen: stats.Look, now: number): void {
+    const moving = new Set<number>();
+    const bound = new Set<number>();
+    for (const [mid, slot] of Object.entries(this.slots)) {
+      const line = this.lines.get(mid);
+      if (!slot || !line) continue;
+      const packets = seen.packets.get(mid) ?? 0;
+      if (packets !== line.packets) {
+        line.packets = packets;
+        line.movedAt = now;
+      }
+      bound.add(slot.participant);
+      if (now - line.movedAt < DEAD_MS) moving.add(slot.participant);
+    }
+    const silent = new Set([...bound].filter((one) => !moving.has(one)));
+    if (silent.size === this.silent.size && [...silent].every((one) => this.silent.has(one))) return;
+    this.silent = silent;
+    this.events.changed();
+  }
+
+  /** Small enough for a bad line, and for the others. */
+  private async limit(): Promise<void> {
+    for (const source of ["video", "screen"] as const) {
+      const sender = this.transceivers[source]?.sender;
+      const parameters = sender?.getParameters();
+      const encoding = parameters?.encodings[0];
+      if (!sender || !parameters || !encoding) continue;
+      encoding.maxBitrate = MOST_BITS;
+      encoding.maxFramerate = source === "screen" ? 8 : this.people > MANY_PEOPLE ? 15 : 30;
+      try {
+        await sender.setParameters(parameters);
+      } catch {
+        // Between an offer and its answer browsers refuse; it is set again after the answer.
+      }
+    }
+  }
+
+  private set(state: PeerState): void {
+    if (this.state === state) return;
+    this.state = state;
+    if (state === "reconnecting") this.downSince ??= performance.now();
+    else if (state === "up") this.downSince = null;
+    this.events.changed();
+  }
+}
+
+function network(): EventTarget | undefined {
+  return (navigator as Navigator & { connection?: EventTarget }).connection;
+}
+
+/** One codec for everybody: the server forwards and never translates. */
+function prefer(transceiver: RTCRtpTransceiver, kind: "audio" | "video"): void {
+  const codecs = RTCRtpReceiver.getCapabilities(kind)?.codecs ?? [];
+  const wanted = kind === "video" ? ["video/vp8", "video/rtx"] : ["audio/opus"];
+  const kept = codecs.filter((codec) => wanted.includes(codec.mimeType.toLowerCase()));
+  if (kept.length) transceiver.setCodecPreferences(kept);
+}
+
+function gathered(connection: RTCPeerConnection): Promise<void> {
+  return new Promise((resolve) => {
+    if (connection.iceGatheringState === "complete") {
+      resolve();
+      return;
+    }
+    setTimeout(resolve, GATHER_MS);
+    connection.addEventListener("icegatheringstatechange", () => {
+      if (connection.iceGatheringState === "complete") resolve();
+    });
+  });
+}

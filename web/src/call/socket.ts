@@ -1,0 +1,131 @@
+// One socket of a visit, which comes back by itself. The server says the whole state again after each reconnection, so
+// that nothing has to be asked for twice.
+import type { FromServer, ToServer } from "./messages";
+
+const PING_MS = 5_000;
+const SILENCE_MS = 13_000;
+const RETRY_FIRST_MS = 400;
+const RETRY_LAST_MS = 8_000;
+
+export class CallSocket {
+  private socket: WebSocket | null = null;
+  private readonly url: URL;
+  private number = 0;
+  private failures = 0;
+  private retry: number | undefined;
+  private heardAt = 0;
+  private ended = false;
+  private beat: number | undefined;
+
+  constructor(
+    path: string,
+    private readonly onMessage: (message: FromServer) => void,
+    /** open: the connection stands (true) or is lost (false). */
+    private readonly onOpen: (open: boolean) => void,
+    /** The session is over: nothing comes back without signing in. */
+    private readonly onOver: () => void,
+  ) {
+    this.url = new URL(path, location.href);
+    this.url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
+  }
+
+  get open(): boolean {
+    return this.socket?.readyState === WebSocket.OPEN;
+  }
+
+  start(): void {
+    this.connect();
+    this.beat = window.setInterval(() => this.look(), PING_MS);
+    addEventListener("online", this.hurry);
+    addEventListener("offline", this.drop);
+    document.addEventListener("visibilitychange", this.look);
+  }
+
+  /** For good: after a goodbye, or when the person leaves. */
+  stop(): void {
+    this.ended = true;
+    clearInterval(this.beat);
+    clearTimeout(this.retry);
+    removeEventListener("online", this.hurry);
+    removeEventListener("offline", this.drop);
+    document.removeEventListener("visibilitychange", this.look);
+    this.socket?.close(1000);
+    this.socket = null;
+  }
+
+  /** False when there is no connection: whatever must not be lost is sent again after the next state. */
+  send(message: ToServer): boolean {
+    if (!this.socket || !this.open) return false;
+    this.socket.send(JSON.stringify(message));
+    return true;
+  }
+
+  private connect(): void {
+    clearTimeout(this.retry);
+    this.retry = undefined;
+    if (this.ended) return;
+    const socket = new WebSocket(this.url);
+    this.socket = socket;
+    this.heardAt = performance.now();
+    socket.onopen = () => {
+      if (this.socket === socket) this.onOpen(true);
+    };
+    socket.onmessage = (event) => {
+      if (this.socket === socket && typeof event.data === "string") this.receive(event.data);
+    };
+    socket.onclose = (event) => {
+      if (this.socket !== socket) return;
+      this.socket = null;
+      if (event.code === 4401) {
+        this.stop();
+        this.onOver();
+        return;
+      }
+      this.onOpen(false);
+      this.again();
+    };
+  }
+
+  private receive(text: string): void {
+    let message: FromServer;
+    try {
+      message = JSON.parse(text) as FromServer;
+    } catch {
+      return;
+    }
+    this.heardAt = performance.now();
+    this.failures = 0;
+    if (message.t !== "pong") this.onMessage(message);
+  }
+
+  private look = (): void => {
+    if (!this.socket) {
+      if (!document.hidden) this.hurry();
+      return;
+    }
+    if (performance.now() - this.heardAt > SILENCE_MS) this.drop();
+    else this.send({ t: "ping", n: ++this.number });
+  };
+
+  private drop = (): void => {
+    const socket = this.socket;
+    if (!socket) return;
+    this.socket = null;
+    socket.close();
+    this.onOpen(false);
+    this.again();
+  };
+
+  private again(): void {
+    if (this.ended || this.retry !== undefined) return;
+    const wait = Math.min(RETRY_LAST_MS, RETRY_FIRST_MS * 2 ** Math.min(this.failures, 6));
+    this.failures += 1;
+    this.retry = window.setTimeout(() => this.connect(), wait * (0.7 + 0.6 * Math.random()));
+  }
+
+  private hurry = (): void => {
+    if (this.socket !== null || this.ended) return;
+    this.failures = 0;
+    this.connect();
+  };
+}
