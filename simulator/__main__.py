@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import sys
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from simulator import errors
+from simulator import errors, impair_command
 
 if TYPE_CHECKING:
     from simulator import world
@@ -197,6 +198,13 @@ def serve(
                     watch.cancel()
 
         runtime.execute(serving_until)
+
+
+@app.command("impair")
+@functools.wraps(impair_command.impair)
+def impair(**options: Any) -> None:
+    with _errors():
+        impair_command.impair(**options)
 
 
 @app.command()
