@@ -1,0 +1,166 @@
+-- name: appointment
+-- One appointment with its ward and the visit that belongs to it.
+SELECT a.id, a.organisation_id, a.ward_id, w.name AS ward, w.simulated, a.series_id, a.kind, a.starts_at, a.minutes,
+       a.reason, a.uid, a.revision, a.created_at, a.changed_at, a.cancelled_at, a.cancel_reason,
+       (SELECT t.display_name FROM staff t WHERE a.created_by = 'staff:' || t.id) AS created_by,
+       (SELECT t.display_name FROM staff t WHERE a.changed_by = 'staff:' || t.id) AS changed_by, c.id AS consultation_id, c.state, s.weekdays, s.every_weeks, s.last_on, s.ended_at AS series_ended
+FROM appointment a
+JOIN ward w ON w.id = a.ward_id
+LEFT JOIN consultation c ON c.appointment_id = a.id
+LEFT JOIN appointment_series s ON s.id = a.series_id
+WHERE a.id = $1::bigint;
+
+-- name: subjects_of_appointment
+-- Whom an appointment is about, in order.
+SELECT r.id, r.family_name, r.given_name, r.title, r.born, r.zone
+FROM appointment_subject s JOIN resident r ON r.id = s.resident_id
+WHERE s.appointment_id = $1::bigint ORDER BY s.position, r.id;
+
+-- name: links
+-- The ways into a visit, with what happened to each.
+SELECT l.id, l.role, l.resident_id, l.name, l.bound_at, l.expires_at, l.wrong_births, l.refused_browsers,
+       l.allow_another, l.revoked_at, l.created_at,
+       (SELECT t.display_name FROM staff t WHERE l.created_by = 'staff:' || t.id) AS created_by,
+       l.browser_hash IS NOT NULL AS bound,
+       p.id AS participant_id, p.state, p.identity
+FROM join_link l LEFT JOIN participant p ON p.link_id = l.id
+WHERE l.consultation_id = $1::bigint ORDER BY l.id;
+
+-- name: link
+-- Which visit a way in belongs to.
+SELECT id, consultation_id, role, resident_id, name, expires_at FROM join_link WHERE id = $1::bigint;
+
+-- name: mails
+-- Mails about an appointment, the newest first. Never what they say.
+SELECT about, to_address, due_at, state, settled_at, last_error
+FROM mail WHERE appointment_id = $1::bigint ORDER BY due_at DESC, id LIMIT 50;
+
+-- name: contacts
+-- Whom mails about these residents go to.
+SELECT id, resident_id, relation, name, email, reminders
+FROM contact WHERE resident_id = ANY ($1::bigint[]) AND removed_at IS NULL ORDER BY resident_id, id;
+
+-- name: choosable
+-- Who is on a ward at a time, by name.
+SELECT r.id, r.family_name, r.given_name, r.title, r.born,
+       (SELECT count(*) FROM contact c WHERE c.resident_id = r.id AND c.removed_at IS NULL AND c.reminders) AS contacts
+FROM resident r
+WHERE EXISTS (SELECT FROM spell s WHERE s.resident_id = r.id AND s.ward_id = $1::bigint AND s.during @> $2::timestamptz)
+ORDER BY lower(r.family_name), lower(r.given_name), r.id LIMIT 500;
+
+-- name: open_of_resident
+-- The visit of a resident that is going on, or was started without an appointment and is not over.
+SELECT c.id FROM consultation c JOIN consultation_subject s ON s.consultation_id = c.id
+WHERE s.resident_id = $1::bigint AND c.ended_at IS NULL AND (c.appointment_id IS NULL OR c.state <> 'scheduled')
+ORDER BY (c.subject_id = $1::bigint) DESC, c.id DESC LIMIT 1;
+
+-- name: begin_for
+-- Two who start a visit of the same resident at once: one after the other.
+SELECT pg_advisory_xact_lock(hashtextextended('visit of ' || $1::bigint, 0));
+
+-- name: elsewhere
+-- The other visit that a member of staff is in.
+SELECT c.id, c.ward_id, c.kind, c.subject_id, r.family_name, r.given_name, r.title, p.id AS participant_id
+FROM participant p
+JOIN consultation c ON c.id = p.consultation_id
+LEFT JOIN resident r ON r.id = c.subject_id
+WHERE p.staff_id = $1::bigint AND p.state = 'joined' AND c.ended_at IS NULL AND c.id <> $2::bigint LIMIT 1;
+
+-- name: of_alert
+-- The visits that came of an alert, the newest first.
+SELECT id, kind, state, created_at, started_at, ended_at, outcome
+FROM consultation WHERE alert_id = $1::bigint ORDER BY id DESC LIMIT 20;
+
+-- name: coming
+-- What is planned for a resident from a time on, and visits that are not over.
+SELECT a.id AS appointment_id, c.id AS consultation_id, coalesce(a.kind, c.kind) AS kind, a.starts_at, a.minutes,
+       coalesce(c.state, 'scheduled') AS state, c.created_at
+FROM (SELECT s.appointment_id FROM appointment_subject s WHERE s.resident_id = $1::bigint) mine
+JOIN appointment a ON a.id = mine.appointment_id
+LEFT JOIN consultation c ON c.appointment_id = a.id
+WHERE a.cancelled_at IS NULL AND c.ended_at IS NULL AND a.starts_at >= $2::timestamptz
+UNION ALL
+SELECT NULL, c.id, c.kind, NULL, NULL, c.state, c.created_at
+FROM consultation c JOIN consultation_subject s ON s.consultation_id = c.id
+WHERE s.resident_id = $1::bigint AND c.ended_at IS NULL AND c.appointment_id IS NULL
+ORDER BY 4 NULLS FIRST, 2 LIMIT 20;
+
+-- name: encounters
+-- What came of a resident's visits, the newest first, before an id, for paging.
+SELECT e.id, e.resident_id, e.ward_id, w.name AS ward, e.consultation_id, e.kind, e.started_at, e.ended_at, e.outcome,
+       e.coding, e.participants, e.readings, e.messages, e.summary, e.written_at,
+       (SELECT t.display_name FROM staff t WHERE e.written_by = 'staff:' || t.id) AS written_by,
+       c.appointment_id, c.alert_id
+FROM encounter e
+JOIN ward w ON w.id = e.ward_id
+LEFT JOIN consultation c ON c.id = e.consultation_id
+WHERE e.resident_id = $1::bigint AND ($2::bigint IS NULL OR e.id < $2)
+ORDER BY e.id DESC LIMIT $3::int;
+
+-- name: encounter
+-- One of them.
+SELECT e.id, e.resident_id, e.ward_id, w.name AS ward, e.consultation_id, e.kind, e.started_at, e.ended_at, e.outcome,
+       e.coding, e.participants, e.readings, e.messages, e.summary, e.written_at,
+       (SELECT t.display_name FROM staff t WHERE e.written_by = 'staff:' || t.id) AS written_by,
+       c.appointment_id, c.alert_id
+FROM encounter e
+JOIN ward w ON w.id = e.ward_id
+LEFT JOIN consultation c ON c.id = e.consultation_id
+WHERE e.id = $1::bigint;
+
+-- name: encounter_notes
+-- What was noted in some encounters.
+SELECT n.encounter_id, n.text, n.written_at, s.display_name AS by
+FROM encounter_note n LEFT JOIN staff s ON s.id = n.staff_id
+WHERE n.encounter_id = ANY ($1::bigint[]) ORDER BY n.id;
+
+-- name: follow_ups_of
+-- What was to be done after some encounters.
+SELECT f.id, f.encounter_id, f.resident_id, f.what, f.due_on, f.created_at, f.done_at,
+       (SELECT t.display_name FROM staff t WHERE f.created_by = 'staff:' || t.id) AS created_by,
+       (SELECT t.display_name FROM staff t WHERE f.done_by = 'staff:' || t.id) AS done_by
+FROM follow_up f WHERE f.encounter_id = ANY ($1::bigint[]) ORDER BY f.id;
+
+-- name: follow_ups_of_ward
+-- What is left to be done for the residents of a ward, the most urgent first.
+SELECT f.id, f.encounter_id, f.resident_id, f.what, f.due_on, f.created_at, f.done_at,
+       (SELECT t.display_name FROM staff t WHERE f.created_by = 'staff:' || t.id) AS created_by,
+       (SELECT t.display_name FROM staff t WHERE f.done_by = 'staff:' || t.id) AS done_by,
+       r.family_name, r.given_name, r.title
+FROM follow_up f JOIN resident r ON r.id = f.resident_id
+WHERE r.ward_id = $1::bigint AND f.done_at IS NULL
+ORDER BY f.due_on NULLS LAST, f.id LIMIT 200;
+
+-- name: follow_up
+-- One of them.
+SELECT f.id, f.encounter_id, f.resident_id, f.what, f.due_on, f.done_by, f.done_at, r.ward_id
+FROM follow_up f JOIN resident r ON r.id = f.resident_id WHERE f.id = $1::bigint;
+
+-- name: waiting_count
+-- How many people wait for the staff of a ward.
+SELECT count(*) FROM participant p JOIN consultation c ON c.id = p.consultation_id
+WHERE c.ward_id = $1::bigint AND c.ended_at IS NULL AND p.state = 'waiting' AND p.staff_id IS NULL;
+
+-- name: residents
+-- What residents are called and how they are told apart.
+SELECT id, family_name, given_name, title, born, nhs_number, zone FROM resident WHERE id = ANY ($1::bigint[]);
+
+-- name: own_notes
+-- What a member of staff has noted in a visit so far, of each resident.
+SELECT resident_id, text, version, saved_at FROM consultation_note
+WHERE consultation_id = $1::bigint AND staff_id = $2::bigint;
+
+-- name: others_notes
+-- What others have noted of one resident in a visit so far.
+SELECT s.display_name AS by, n.text, n.saved_at FROM consultation_note n LEFT JOIN staff s ON s.id = n.staff_id
+WHERE n.consultation_id = $1::bigint AND n.resident_id = $2::bigint AND n.staff_id <> $3::bigint AND n.text <> ''
+ORDER BY n.saved_at;
+
+-- name: measurable
+-- What devices that a resident has now say that they measure.
+SELECT DISTINCT code FROM (
+    SELECT a.device_pk FROM device_assignment a WHERE a.resident_id = $1::bigint AND a.during @> $2::timestamptz
+    UNION
+    SELECT s.device_pk FROM device_seat s WHERE s.resident_id = $1::bigint AND s.during @> $2::timestamptz
+) AS h JOIN device d ON d.id = h.device_pk CROSS JOIN unnest(d.codes) AS code
+WHERE d.revoked_at IS NULL ORDER BY code;

@@ -1,0 +1,138 @@
+"""What the pages about visits show, beside what a visit itself is. The actor's policies decide what is seen.
+
+now is clinical time everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from telehealth.errors import NotFound
+from telehealth.model import people
+from telehealth.store.db import Connection, Record
+from telehealth.store.queries import sql
+
+
+async def appointment(connection: Connection, appointment_id: int) -> Record:
+    """One appointment with its ward and visit. NotFound if there is none for this actor."""
+    return await _one(connection, "visit_desk.appointment", appointment_id)
+
+
+async def subjects(connection: Connection, appointment_id: int) -> list[Record]:
+    """Whom an appointment is about, in order."""
+    return await connection.fetch(sql("visit_desk.subjects_of_appointment"), appointment_id)
+
+
+async def links(connection: Connection, consultation_id: int) -> list[Record]:
+    """The ways into a visit and what happened to each."""
+    return await connection.fetch(sql("visit_desk.links"), consultation_id)
+
+
+async def link(connection: Connection, link_id: int) -> Record:
+    """One of them. NotFound."""
+    return await _one(connection, "visit_desk.link", link_id)
+
+
+async def mails(connection: Connection, appointment_id: int) -> list[Record]:
+    """Mails about an appointment, the newest first; never what they say."""
+    return await connection.fetch(sql("visit_desk.mails"), appointment_id)
+
+
+async def contacts(connection: Connection, resident_ids: Sequence[int]) -> list[Record]:
+    """Whom mails about these residents go to."""
+    return await connection.fetch(sql("visit_desk.contacts"), list(resident_ids))
+
+
+async def choosable(connection: Connection, ward_id: int, *, now: datetime) -> list[Record]:
+    """Who is on the ward, by name, with how many contacts get mails; at most 500."""
+    return await connection.fetch(sql("visit_desk.choosable"), ward_id, now)
+
+
+async def begin_for(connection: Connection, resident_id: int) -> int | None:
+    """The visit of a resident that there is already; whoever asks the same meanwhile waits for this transaction."""
+    await connection.execute(sql("visit_desk.begin_for"), resident_id)
+    found: int | None = await connection.fetchval(sql("visit_desk.open_of_resident"), resident_id)
+    return found
+
+
+async def elsewhere(connection: Connection, staff_id: int, consultation_id: int | None) -> Record | None:
+    """The other visit that a member of staff is in now, if there is one: nobody is in two."""
+    return await connection.fetchrow(sql("visit_desk.elsewhere"), staff_id, consultation_id or 0)
+
+
+async def of_alert(connection: Connection, alert_id: int) -> list[Record]:
+    """The visits that came of an alert, the newest first."""
+    return await connection.fetch(sql("visit_desk.of_alert"), alert_id)
+
+
+async def coming(connection: Connection, resident_id: int, *, since: datetime) -> list[Record]:
+    """What is planned for a resident from a time on, and what was started and is not over."""
+    return await connection.fetch(sql("visit_desk.coming"), resident_id, since)
+
+
+async def encounters(
+    connection: Connection, resident_id: int, *, before: int | None = None, limit: int = 20
+) -> list[Record]:
+    """What came of a resident's visits, the newest first; before: from that id on, for paging."""
+    return await connection.fetch(sql("visit_desk.encounters"), resident_id, before, limit)
+
+
+async def encounter(connection: Connection, encounter_id: int) -> Record:
+    """One of them. NotFound."""
+    return await _one(connection, "visit_desk.encounter", encounter_id)
+
+
+async def notes(connection: Connection, encounter_ids: Sequence[int]) -> list[Record]:
+    """What was noted in some encounters."""
+    return await connection.fetch(sql("visit_desk.encounter_notes"), list(encounter_ids))
+
+
+async def follow_ups(connection: Connection, encounter_ids: Sequence[int]) -> list[Record]:
+    """What was to be done after some encounters."""
+    return await connection.fetch(sql("visit_desk.follow_ups_of"), list(encounter_ids))
+
+
+async def follow_ups_of_ward(connection: Connection, ward_id: int) -> list[Record]:
+    """What is left to be done for the residents of a ward, the most urgent first; at most 200."""
+    return await connection.fetch(sql("visit_desk.follow_ups_of_ward"), ward_id)
+
+
+async def follow_up(connection: Connection, follow_up_id: int) -> Record:
+    """One of them. NotFound."""
+    return await _one(connection, "visit_desk.follow_up", follow_up_id)
+
+
+async def waiting_count(connection: Connection, ward_id: int) -> int:
+    """How many people wait for the staff of a ward."""
+    return int(await connection.fetchval(sql("visit_desk.waiting_count"), ward_id))
+
+
+async def names(connection: Connection, resident_ids: Iterable[int]) -> dict[int, str]:
+    """How staff's screens name these residents: SMITH, Anna (Ms); without those whom the actor may not see."""
+    rows = await connection.fetch(sql("visit_desk.residents"), sorted(set(resident_ids)))
+    return {r["id"]: people.display_name(r["family_name"], r["given_name"], r["title"]) for r in rows}
+
+
+async def own_notes(connection: Connection, consultation_id: int, staff_id: int) -> list[Record]:
+    """What a member of staff has noted in a visit so far, of each resident."""
+    return await connection.fetch(sql("visit_desk.own_notes"), consultation_id, staff_id)
+
+
+async def others_notes(
+    connection: Connection, consultation_id: int, resident_id: int, staff_id: int
+) -> list[Record]:
+    """What others have noted of one resident in a visit so far."""
+    return await connection.fetch(sql("visit_desk.others_notes"), consultation_id, resident_id, staff_id)
+
+
+async def measurable(connection: Connection, resident_id: int, *, now: datetime) -> list[str]:
+    """Codes that the devices of a resident say that they measure."""
+    return [row["code"] for row in await connection.fetch(sql("visit_desk.measurable"), resident_id, now)]
+
+
+async def _one(connection: Connection, query: str, key: int) -> Record:
+    row = await connection.fetchrow(sql(query), key)
+    if row is None:
+        raise NotFound
+    return row
