@@ -1,0 +1,225 @@
+"""What each person in a visit is shown of it. Pure: a guest's screen holds nothing that is not theirs to know.
+
+Staff see everything of the visit. A guest who has been let in sees who is in the room, by role and the name that the
+ward gave them, whom the visit is about if that is their own resident, and what was said to everybody since they came.
+Whoever waits sees nobody: only what the ward and they themselves have said to each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from telehealth.model import visits
+from telehealth.store.visit_view import Loaded, Message, Participant, SubjectShown, VisitReading
+from telehealth.web import formats
+
+Json = dict[str, Any]
+
+_INSIDE: Final = frozenset({"admitted", "joined"})
+_STAFF_MAY: Final = (
+    *("join", "admit", "waiting", "remove", "mute", "pin", "lock", "message", "ring", "measure", "invite"),
+    *("readings", "notes", "end", "allow-browser"),
+)
+_INSIDE_MAY: Final = ("media", "hand", "chat", "consent", "leave")
+_OUTSIDE_MAY: Final = ("ready", "chat", "leave")
+
+
+@dataclass(frozen=True)
+class Recording:
+    """on: somebody is recorded. asked: everybody present is asked for consent. possible: here and on this ward."""
+
+    on: bool = False
+    asked: bool = False
+    possible: bool = False
+
+
+@dataclass(frozen=True)
+class Now:
+    """What is the case beside the database. epoch: of the room, None: nowhere yet.
+
+    words: how good a connection is. lost: whose connection is interrupted.
+    """
+
+    epoch: int | None = None
+    words: Mapping[int, str] | None = None
+    lost: frozenset[int] = frozenset()
+    recording: Recording = Recording()
+
+
+def shown(loaded: Loaded, now: Now, viewer: int, ice_servers: list[Json]) -> tuple[Json, Json]:
+    """(you, visit) of the message "state" for one participant. NotFound if they are not of this visit."""
+    me = loaded.participant(viewer)
+    inside = me.state in _INSIDE
+    you = {
+        "participant": me.id,
+        "role": me.role,
+        "presence": me.state,
+        "identity": me.identity,
+        "may": _may(loaded, me, now),
+        "ice_servers": ice_servers,
+    }
+    if me.role == "staff":
+        return you, _whole(loaded, now)
+    return you, _of_guest(loaded, now, me, inside)
+
+
+def _may(loaded: Loaded, me: Participant, now: Now) -> list[str]:
+    if loaded.row.state in visits.OVER or me.state == "removed":
+        return []
+    may = list(_INSIDE_MAY if me.state in _INSIDE else _OUTSIDE_MAY)
+    if me.role == "staff":
+        may += _STAFF_MAY
+        if len(loaded.subjects) > 1:
+            may.append("subject")
+        if now.recording.possible:
+            may.append("record")
+    return may
+
+
+def _common(loaded: Loaded, now: Now) -> Json:
+    return {
+        "id": loaded.row.id,
+        "kind": loaded.row.kind,
+        "state": loaded.row.state,
+        "locked": loaded.row.locked,
+        "room": None if now.epoch is None else {"epoch": now.epoch},
+        "recording": {"on": now.recording.on, "asked": now.recording.asked},
+    }
+
+
+def _whole(loaded: Loaded, now: Now) -> Json:
+    """For staff."""
+    subjects = {subject.id: _subject(subject) for subject in loaded.subjects}
+    current = loaded.row.subject_id
+    return {
+        **_common(loaded, now),
+        "subject": None if current is None else subjects.get(current),
+        "subjects": list(subjects.values()),
+        "people": [_person(p, now) for p in loaded.people],
+        "messages": [_message(m) for m in loaded.messages],
+        # never of a resident who is not the current one: the screen is about one at a time
+        "readings": [_reading(r) for r in loaded.readings if r.resident_id == current],
+        "names": {str(p.id): p.name for p in loaded.people},
+    }
+
+
+def _of_guest(loaded: Loaded, now: Now, me: Participant, inside: bool) -> Json:
+    own = [{"id": s.id, "name": s.name} for s in loaded.subjects if inside and s.id == me.resident_id]
+    people = [p for p in loaded.people if inside and (p.state == "joined" or p.id == me.id)]
+    messages = [m for m in loaded.messages if _hears(loaded, me, m, inside)]
+    known = {p.id for p in people} | {m.participant_id for m in messages}
+    return {
+        **_common(loaded, now),
+        "subject": own[0] if own and loaded.row.subject_id == me.resident_id else None,
+        "subjects": own,
+        "people": [_neighbour(p, me, now) for p in people],
+        "messages": [_message(m) for m in messages],
+        "readings": [],
+        "names": {str(p.id): p.name for p in loaded.people if p.id in known},
+    }
+
+
+def _hears(loaded: Loaded, me: Participant, message: Message, inside: bool) -> bool:
+    """Whether a message is a guest's to see."""
+    if me.id in (message.participant_id, message.to_participant_id):
+        return True
+    if message.to_participant_id is not None or not inside or me.joined_at is None or message.at < me.joined_at:
+        return False
+    writer = next((p for p in loaded.people if p.id == message.participant_id), None)
+    if writer is not None and writer.role != "staff" and writer.joined_at is None:
+        # what somebody wrote from the waiting area is for staff
+        return False
+    return loaded.row.kind == "group" or message.resident_id == me.resident_id
+
+
+def _subject(subject: SubjectShown) -> Json:
+    return {
+        "id": subject.id,
+        "name": subject.name,
+        "born": subject.born.isoformat(),
+        "nhs_number": subject.nhs_number,
+    }
+
+
+def _person(person: Participant, now: Now) -> Json:
+    return {
+        "id": person.id,
+        "name": person.name,
+        "role": person.role,
+        "presence": person.state,
+        "identity": person.identity,
+        "waiting_since": formats.iso(person.waiting_since),
+        "reason": person.reason,
+        **_media(person),
+        "consent": True if person.consent_at is not None else None,
+        "quality": _quality(person, now),
+        "with_resident": person.resident_id,
+        "ready": person.ready,
+        "link": person.link_id,
+        "refused_browsers": person.refused_browsers,
+        "allow_another": person.allow_another,
+        "wrong_births": person.wrong_births,
+    }
+
+
+def _neighbour(person: Participant, me: Participant, now: Now) -> Json:
+    """Somebody in the room as guests see them: role, name, and what their tile needs."""
+    mine = person.id == me.id
+    quality = _quality(person, now)
+    return {
+        "id": person.id,
+        "name": person.name,
+        "role": person.role,
+        "presence": person.state,
+        "identity": person.identity if mine else None,
+        "waiting_since": None,
+        "reason": None,
+        **_media(person),
+        "consent": True if mine and person.consent_at is not None else None,
+        "quality": quality if mine or quality == "lost" else None,
+        "with_resident": None,
+        "ready": None,
+    }
+
+
+def _media(person: Participant) -> Json:
+    return {
+        "audio": person.audio,
+        "video": person.video,
+        "screen": person.screen,
+        "muted_by_host": person.muted_by_host,
+        "hand_at": formats.iso(person.hand_at),
+        "pinned": person.pinned,
+    }
+
+
+def _quality(person: Participant, now: Now) -> str | None:
+    if person.state != "joined":
+        return None
+    if person.id in now.lost:
+        return "lost"
+    return (now.words or {}).get(person.id)
+
+
+def _message(message: Message) -> Json:
+    return {
+        "id": message.id,
+        "from": message.participant_id,
+        "to": message.to_participant_id,
+        "text": message.text,
+        "at": formats.iso(message.at),
+    }
+
+
+def _reading(reading: VisitReading) -> Json:
+    return {
+        "key": reading.key,
+        "code": reading.code,
+        "title": reading.title,
+        "value": reading.value,
+        "unit": reading.unit,
+        "at": formats.iso(reading.at),
+        "state": reading.state,
+    }
