@@ -58,6 +58,8 @@ class RecordingTo(msgspec.Struct, frozen=True):
     recording: UUID
     key: bytes
     path: str
+    #: Whose, as the file says of itself.
+    participant: int = 0
 
 
 # What a worker tells of itself -----------------------------------------------------------------------
@@ -108,13 +110,17 @@ class Quality(msgspec.Struct, frozen=True, tag="quality"):
 
 
 class Recorded(msgspec.Struct, frozen=True, tag="recorded"):
-    """A recording's file as it stands; size in bytes. over: nothing more is written to it."""
+    """A recording's file as it stands on the disk; size in bytes. over: nothing more is written to it.
+
+    lost: pictures and sounds that were not written because the disk could not take them.
+    """
 
     recording: UUID
     chunks: int
     size: int
     head: bytes
     over: bool
+    lost: int = 0
 
 
 Event = Slots | Connected | Speaking | Quality | Recorded
