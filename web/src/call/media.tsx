@@ -112,7 +112,7 @@ interface TileProps {
   speaking: boolean;
   self?: boolean;
   screen?: boolean;
-  size?: "big" | "small";
+  size?: "big" | "small" | undefined;
   children?: ComponentChildren;
 }
 

@@ -1,0 +1,347 @@
+// The room as residents and their guests see it: one big picture, their own small one, three buttons.
+import { Component } from "preact";
+import type { ComponentChildren } from "preact";
+
+import type { Call } from "./call";
+import { Own, Tile, Voices } from "./media";
+import type { Message, Person, Reading, Role } from "./messages";
+import * as words from "./words";
+
+const SPEAKER_STAYS_MS = 2_500;
+const READING_SHOWN_MS = 60_000;
+const SIZES = ["normal", "large", "largest"] as const;
+const SIZE_KEY = "telehealth.visit.size";
+
+interface Props {
+  call: Call;
+  zone: string;
+  role: Role;
+  chat: ComponentChildren;
+  onLeave: () => void;
+}
+
+interface State {
+  more: boolean;
+  chat: boolean;
+  captions: boolean;
+  cameras: number;
+  leaving: boolean;
+  answered: boolean;
+  size: (typeof SIZES)[number];
+}
+
+export class GuestRoom extends Component<Props, State> {
+  override state: State = { more: false, chat: false, captions: false, cameras: 0, leaving: false, answered: false, size: "normal" };
+  private seenMessages = new Set<number>();
+  private shown: { id: number; since: number } | null = null;
+  private known: Set<string> | null = null;
+  private arrived = new Map<string, number>();
+
+  override componentDidMount(): void {
+    void this.props.call.devices.cameras().then((cameras) => this.setState({ cameras: cameras.length }));
+    for (const message of this.messages()) this.seenMessages.add(message.id);
+    try {
+      const kept = localStorage.getItem(SIZE_KEY);
+      if (SIZES.includes(kept as State["size"])) this.resize(kept as State["size"]);
+    } catch {
+      // Then it is normal.
+    }
+  }
+
+  private messages(): Message[] {
+    return this.props.call.state?.visit.messages ?? [];
+  }
+
+  private resize(size: State["size"]): void {
+    document.documentElement.dataset["text"] = size;
+    this.setState({ size });
+    try {
+      localStorage.setItem(SIZE_KEY, size);
+    } catch {
+      // Then until the page is closed.
+    }
+  }
+
+  /** Who is big: a screen that is shown; whoever speaks, once they have for a moment; else staff. */
+  private big(others: Person[]): Person | null {
+    const screen = others.find((person) => person.screen);
+    if (screen) return screen;
+    const now = performance.now();
+    const present = (id: number | null) => others.find((person) => person.id === id && !(person.pinned && others.length > 1));
+    const speaker = present(this.props.call.speaking);
+    if (speaker && (this.shown === null || !present(this.shown.id) || now - this.shown.since > SPEAKER_STAYS_MS)) {
+      if (this.shown?.id !== speaker.id) this.shown = { id: speaker.id, since: now };
+    }
+    const kept = present(this.shown?.id ?? null);
+    return kept ?? others.find((person) => person.role === "staff") ?? others[0] ?? null;
+  }
+
+  /** What has been measured since the page was opened, each for a minute. */
+  private reading(readings: Reading[]): Reading | null {
+    this.known ??= new Set(readings.map((reading) => reading.key));
+    const now = performance.now();
+    for (const { key } of readings) if (!this.known.has(key) && !this.arrived.has(key)) this.arrived.set(key, now);
+    const fresh = readings.filter(({ key }) => now - (this.arrived.get(key) ?? -READING_SHOWN_MS) < READING_SHOWN_MS);
+    return fresh[fresh.length - 1] ?? null;
+  }
+
+  override render() {
+    const { call, chat, role } = this.props;
+    const { more, captions } = this.state;
+    const state = call.state;
+    if (!state) return null;
+    const { others, peer } = call;
+    const big = this.big(others);
+    const rest = others.filter((person) => person !== big);
+    const down = peer === null || peer.state !== "up";
+    const reading = this.reading(state.visit.readings ?? []);
+    const unread = this.state.chat ? [] : this.messages().filter((message) => message.from !== state.you.participant && !this.seenMessages.has(message.id));
+    const me = call.me;
+    return (
+      <>
+        <h1 class="nhsuk-u-visually-hidden" tabIndex={-1}>
+          Your video visit
+        </h1>
+        {state.visit.recording.on && (
+          <p class="th-recording">
+            <span aria-hidden="true">●</span> This visit is being recorded.{" "}
+            <button type="button" class="th-choice th-choice--small" onClick={() => call.consent(false)}>
+              Stop recording me
+            </button>
+          </p>
+        )}
+        <Consent asked={state.visit.recording.asked} on={state.visit.recording.on} given={me?.consent ?? null} answered={this.state.answered} onAnswer={(yes) => (this.setState({ answered: true }), call.consent(yes))} />
+        <Connection down={down} first={peer === null || peer.state === "connecting"} connected={call.connected} />
+        {call.refused && (
+          <p class="th-plain-note" role="alert">
+            {call.refused.why}
+          </p>
+        )}
+        <Voices voices={peer?.voices() ?? []} />
+        <div class="th-stage">
+          {big ? (
+            <Tile
+              key={`${big.id}-${big.screen}`}
+              person={big}
+              size="big"
+              screen={big.screen}
+              stream={peer?.streamOf(big.id, big.screen ? "screen" : "video") ?? null}
+              silent={!down && (peer?.silent.has(big.id) ?? false)}
+              speaking={call.speaking === big.id}
+            />
+          ) : (
+            <p class="th-stage__empty">You are in the visit. Nobody else is here at the moment. Please stay.</p>
+          )}
+          <Own track={call.devices.video} />
+        </div>
+        {rest.length > 0 && (
+          <div class={`th-strip${rest.some((person) => person.pinned) ? " has-pinned" : ""}`}>
+            {[...rest].sort((one, other) => Number(other.pinned) - Number(one.pinned)).map((person) => (
+              <Tile
+                key={person.id}
+                person={person}
+                size={person.pinned ? undefined : "small"}
+                stream={peer?.streamOf(person.id, "video") ?? null}
+                silent={!down && (peer?.silent.has(person.id) ?? false)}
+                speaking={call.speaking === person.id}
+              />
+            ))}
+          </div>
+        )}
+        {captions && (
+          <p class="th-captions" aria-live="polite">
+            {call.caption ? call.caption.text : "Nobody writes captions at the moment. Ask the ward."}
+          </p>
+        )}
+        <div role="status">
+          {reading && (
+            <p class="th-arrived">
+              Your reading arrived: <strong>{spoken(reading)}</strong>
+            </p>
+          )}
+        </div>
+        <div role="status">
+          {unread.slice(-1).map((message) => (
+            <p key={message.id} class="th-plain-note">
+              <strong>{others.find((person) => person.id === message.from)?.name ?? "The ward"}</strong> wrote: {message.text}
+            </p>
+          ))}
+        </div>
+        <p class="nhsuk-u-visually-hidden" role="status">
+          {others.length ? `In the visit with you: ${words.list(others.map((person) => person.name))}.` : ""}
+        </p>
+        {me?.muted_by_host && <p class="th-plain-note">The ward has turned your microphone off. To speak, open More and raise your hand.</p>}
+        <div class="th-three" role="group" aria-label="Your visit">
+          <Switch on={call.wants.audio && call.devices.audio !== null && !me?.muted_by_host} name="Microphone" icon="microphone" disabled={me?.muted_by_host ?? false} onClick={() => void call.setAudio(!(call.wants.audio && call.devices.audio !== null))} />
+          <Switch on={call.devices.video !== null} name="Camera" icon="camera" onClick={() => void call.setVideo(call.devices.video === null)} />
+          <button type="button" class="th-three__button th-three__button--leave" onClick={() => this.setState({ leaving: true })}>
+            <Icon name="leave" />
+            Leave
+          </button>
+        </div>
+        {this.state.leaving && (
+          <div class="th-sure" role="group" aria-labelledby="sure">
+            <p id="sure" class="th-plain-big">
+              Do you want to leave the visit?
+            </p>
+            <p class="th-choices">
+              <button type="button" class="th-choice" ref={focus} onClick={() => this.setState({ leaving: false })}>
+                No, stay
+              </button>
+              <button type="button" class="th-choice" onClick={this.props.onLeave}>
+                Yes, leave
+              </button>
+            </p>
+          </div>
+        )}
+        <Problem call={call} />
+        <button type="button" class="th-more" aria-expanded={more} onClick={() => this.setState({ more: !more, chat: !more && this.state.chat })}>
+          {more ? "Less" : "More: write, raise your hand, text size"}
+        </button>
+        {more && (
+          <div class="th-more__panel">
+            <p class="th-choices">
+              <button type="button" class="th-choice" aria-pressed={me?.hand_at !== null && me !== null} onClick={() => call.hand(me?.hand_at === null)}>
+                {me?.hand_at ? "Take your hand down" : "Raise your hand"}
+              </button>
+              <button type="button" class="th-choice" aria-expanded={this.state.chat} onClick={() => this.toggleChat()}>
+                {this.state.chat ? "Close messages" : "Write a message"}
+              </button>
+              <button type="button" class="th-choice" aria-pressed={captions} onClick={() => this.setState({ captions: !captions })}>
+                Captions {captions ? "on" : "off"}
+              </button>
+              <button type="button" class="th-choice" onClick={() => this.resize(SIZES[(SIZES.indexOf(this.state.size) + 1) % SIZES.length] ?? "normal")}>
+                Text size: {this.state.size}
+              </button>
+              {this.state.cameras > 1 && call.devices.video && (
+                <button type="button" class="th-choice" onClick={() => void call.nextCamera()}>
+                  Use the other camera
+                </button>
+              )}
+              {role === "guest_clinician" && "getDisplayMedia" in navigator.mediaDevices && (
+                <button type="button" class="th-choice" aria-pressed={call.devices.screen !== null} onClick={() => void call.setScreen(call.devices.screen === null)}>
+                  {call.devices.screen ? "Stop showing your screen" : "Show your screen"}
+                </button>
+              )}
+            </p>
+            {this.state.chat && chat}
+          </div>
+        )}
+      </>
+    );
+  }
+
+  private toggleChat(): void {
+    const open = !this.state.chat;
+    for (const message of this.messages()) this.seenMessages.add(message.id);
+    this.setState({ chat: open }, () => open && document.getElementById("chat")?.focus());
+  }
+}
+
+function focus(element: HTMLElement | null): void {
+  element?.focus();
+}
+
+/** "oxygen saturation 96 %". */
+function spoken(reading: Reading): string {
+  const title = reading.title.charAt(0).toLowerCase() + reading.title.slice(1);
+  return `${title} ${String(reading.value ?? "not measured")}${reading.unit ? ` ${reading.unit}` : ""}`;
+}
+
+interface ConsentProps {
+  asked: boolean;
+  on: boolean;
+  given: boolean | null;
+  answered: boolean;
+  onAnswer: (yes: boolean) => void;
+}
+
+function Consent({ asked, on, given, answered, onAnswer }: ConsentProps) {
+  if (!asked || on) return null;
+  if (given !== null || answered) return given ? <p class="th-plain-note">You have agreed to be recorded. Recording begins when everybody has agreed.</p> : null;
+  return (
+    <section class="th-consent" aria-labelledby="consent">
+      <p class="nhsuk-u-visually-hidden" role="alert">
+        The ward asks whether it may record this visit.
+      </p>
+      <h2 class="th-plain-h2" id="consent">
+        May we record this visit?
+      </h2>
+      <p id="consent-text">
+        The ward would like to keep the picture and the sound of this visit. The recording passes through our computer and is kept there, locked. You can say no: nothing changes in your care. You can stop it at any time.
+      </p>
+      <p class="th-choices">
+        <button type="button" class="th-choice" onClick={() => onAnswer(true)}>
+          Yes, you may record
+        </button>
+        <button type="button" class="th-choice" onClick={() => onAnswer(false)}>
+          No, do not record
+        </button>
+      </p>
+    </section>
+  );
+}
+
+/** Honest about both directions: what does not arrive here does not arrive there. */
+function Connection({ down, first, connected }: { down: boolean; first: boolean; connected: boolean }) {
+  if (!down && connected) return null;
+  const text = !down
+    ? "You can talk, but messages and buttons do not work at the moment. Reconnecting…"
+    : first
+      ? "Connecting you to the visit…"
+      : "Reconnecting… The others cannot see or hear you at the moment. Please stay: it comes back by itself.";
+  return (
+    <p class={`th-visit__broken${first && connected ? " is-calm" : ""}`} role="alert">
+      {text}
+    </p>
+  );
+}
+
+/** A device that is wanted and does not work. */
+function Problem({ call }: { call: Call }) {
+  const { found, audio } = call.devices;
+  const parts: string[] = [];
+  if (call.wants.audio && !audio && found.audio && found.audio !== "ok") {
+    parts.push(found.audio === "refused" ? "This page may not use your microphone: the others cannot hear you. Allow it beside the address at the top, then press Microphone." : "Your microphone does not work: the others cannot hear you.");
+  }
+  if (!parts.length) return null;
+  return (
+    <p class="th-plain-note" role="alert">
+      {parts.join(" ")}
+    </p>
+  );
+}
+
+interface SwitchProps {
+  on: boolean;
+  name: string;
+  icon: "microphone" | "camera";
+  disabled?: boolean;
+  onClick: () => void;
+}
+
+export function Switch({ on, name, icon, disabled, onClick }: SwitchProps) {
+  return (
+    <button type="button" class={`th-three__button${on ? "" : " is-off"}`} aria-disabled={disabled} onClick={() => disabled || onClick()}>
+      <Icon name={icon} crossed={!on} />
+      <span>
+        {name} is {on ? "on" : "off"}
+      </span>
+    </button>
+  );
+}
+
+const SHAPES = {
+  microphone: "M12 3a3 3 0 0 1 3 3v6a3 3 0 0 1-6 0V6a3 3 0 0 1 3-3ZM6 11v1a6 6 0 0 0 12 0v-1M12 18v3",
+  camera: "M3 7h12v10H3ZM15 11l6-4v10l-6-4",
+  leave: "M4 15c0-7 16-7 16 0l-4 1v-3a10 10 0 0 0-8 0v3Z",
+};
+
+function Icon({ name, crossed }: { name: keyof typeof SHAPES; crossed?: boolean }) {
+  return (
+    <svg class="th-icon" width="32" height="32" viewBox="0 0 24 24" aria-hidden="true" focusable="false">
+      <path d={SHAPES[name]} />
+      {crossed && <path d="M3 3l18 18" class="th-icon__cross" />}
+    </svg>
+  );
+}
