@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
+from telehealth import errors
+
 Kind = Literal["one_to_one", "carer", "group", "ward_round", "case_conference"]
 State = Literal["scheduled", "waiting", "admitted", "live", "interrupted", "ended", "did_not_attend", "cancelled"]
 Presence = Literal["checking", "waiting", "admitted", "joined", "left", "removed"]
@@ -16,6 +18,7 @@ Identity = Literal["signed_in", "birth_date", "link_only", "not_checked"]
 OVER: Final[frozenset[State]] = frozenset({"ended", "did_not_attend", "cancelled"})
 #: People at once, in any kind of consultation.
 MOST_PEOPLE: Final = 10
+KINDS: Final[tuple[Kind, ...]] = ("one_to_one", "carer", "group", "ward_round", "case_conference")
 #: Of kinds with one subject only.
 SINGLE: Final[frozenset[Kind]] = frozenset({"one_to_one", "carer"})
 #: Of kinds in which one resident at a time is there: the current subject.
@@ -33,7 +36,7 @@ WAIT_BEFORE: Final = timedelta(minutes=30)
 _THERE: Final[frozenset[Presence]] = frozenset({"checking", "waiting", "admitted", "joined"})
 
 
-class NotPossible(Exception):
+class NotPossible(errors.Conflict):
     """What was asked does not fit what is the case. why: a sentence for whoever asked."""
 
     def __init__(self, why: str) -> None:

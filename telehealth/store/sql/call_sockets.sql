@@ -15,7 +15,7 @@ UPDATE participant SET socket = NULL WHERE id = $1::bigint AND socket = $2::uuid
 
 -- name: seen
 -- When the people of a visit were last heard of.
-SELECT id, socket IS NOT NULL AS connected, seen_at FROM participant WHERE consultation_id = $1::bigint;
+SELECT id, socket, seen_at FROM participant WHERE consultation_id = $1::bigint;
 
 -- name: lost
 -- Who is inside, and nobody has heard of since $1, in visits that are not over.
@@ -41,3 +41,17 @@ WHERE consultation_id = $1::bigint AND event = 'rang' ORDER BY id DESC LIMIT 1;
 -- Visits that go on about one of these residents now.
 SELECT id FROM consultation WHERE ended_at IS NULL AND id = ANY ($1::bigint[]) AND subject_id = ANY ($2::bigint[])
     AND state IN ('live', 'interrupted');
+
+-- name: marks
+-- What changes whenever a screen of a visit does: counted changes, the room's epoch, who is connected, how well.
+SELECT c.id, c.seq, c.epoch, count(p.socket)::integer AS connected,
+       coalesce(sum(hashtext(p.id || ' ' || coalesce(p.quality ->> 'now', ''))::bigint), 0)::bigint AS words
+FROM consultation c LEFT JOIN participant p ON p.consultation_id = c.id
+WHERE c.id = ANY ($1::bigint[]) GROUP BY c.id;
+
+-- name: elsewhere
+-- Another visit that the same member of staff is in.
+SELECT other.consultation_id FROM participant me
+JOIN participant other ON other.staff_id = me.staff_id AND other.state = 'joined' AND other.id <> me.id
+JOIN consultation c ON c.id = other.consultation_id AND c.ended_at IS NULL
+WHERE me.id = $1::bigint LIMIT 1;

@@ -1,0 +1,20 @@
+-- name: add
+-- Somebody whom mails about a resident's visits go to; nothing when the resident is not the actor's.
+INSERT INTO contact (organisation_id, resident_id, relation, name, email, reminders, created_by, created_at)
+SELECT r.organisation_id, r.id, $2::text, $3::text, $4::text, $5::boolean, $6::text, $7::timestamptz
+FROM resident r WHERE r.id = $1::bigint
+RETURNING id;
+
+-- name: of_resident
+-- Contacts of a resident that have not been removed.
+SELECT id, resident_id, relation, name, email, reminders, created_by, created_at FROM contact
+WHERE resident_id = $1::bigint AND removed_at IS NULL ORDER BY id;
+
+-- name: remove
+-- Mails go there no more.
+UPDATE contact SET removed_at = $2::timestamptz WHERE id = $1::bigint AND removed_at IS NULL
+RETURNING resident_id;
+
+-- name: count
+-- How many contacts a resident has.
+SELECT count(*) FROM contact WHERE resident_id = $1::bigint AND removed_at IS NULL;
