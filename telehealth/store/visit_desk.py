@@ -119,9 +119,7 @@ async def own_notes(connection: Connection, consultation_id: int, staff_id: int)
     return await connection.fetch(sql("visit_desk.own_notes"), consultation_id, staff_id)
 
 
-async def others_notes(
-    connection: Connection, consultation_id: int, resident_id: int, staff_id: int
-) -> list[Record]:
+async def others_notes(connection: Connection, consultation_id: int, resident_id: int, staff_id: int) -> list[Record]:
     """What others have noted of one resident in a visit so far."""
     return await connection.fetch(sql("visit_desk.others_notes"), consultation_id, resident_id, staff_id)
 

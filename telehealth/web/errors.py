@@ -14,6 +14,7 @@ import jinja2
 from aiohttp import web
 
 from telehealth import errors, log
+from telehealth.model import visits
 from telehealth.store import db
 from telehealth.web import keys
 
@@ -66,6 +67,8 @@ def problem_of(error: BaseException) -> Problem:
             return Problem(422, str(error), field=error.field)
         case errors.Conflict():
             return Problem(409, str(error))
+        case visits.NotPossible():
+            return Problem(409, error.why)
         case errors.Forbidden():
             return Problem(403, TEXTS[403])
         case errors.Unavailable():

@@ -218,6 +218,7 @@ _TAGS = {
     "residents": "Residents and their readings",
     "rules": "Rules of residents: in force, their history, changing them",
     "alerts": "Alerts and their handling",
+    "visits": "Video visits: appointments, the waiting area, the call, what comes of it",
     "devices": "Devices",
     "quarantine": "What devices sent that was refused or is held",
     "simulator": "The clock of simulations, for the simulator that the service started",

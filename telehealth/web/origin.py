@@ -64,6 +64,14 @@ def same_origin(request: web.Request) -> bool:
     return found.scheme in ("http", "https") and found.netloc == request.host
 
 
+def base(request: web.Request) -> str:
+    """Where browsers reach us, for addresses that people pass on: https://host, without a slash."""
+    settings = request.app[keys.SETTINGS]
+    if settings.public_url is not None:
+        return settings.public_url
+    return f"{'https' if secure(settings) else 'http'}://{request.host}"
+
+
 def secure(settings: Settings) -> bool:
     """Whether browsers reach us by https."""
     return (settings.public_url or "").startswith("https://") or settings.tls_certificate is not None

@@ -12,6 +12,8 @@ from telehealth.web import (
     api_readings,
     api_residents,
     api_rules,
+    api_visit_acts,
+    api_visits,
     api_wards,
     built,
     device_api,
@@ -45,6 +47,9 @@ _RESIDENT = r"{resident_id:[0-9]{1,19}}"
 _ALERT = r"{alert_id:[0-9]{1,19}}"
 _ENTRY = r"{entry_id:[0-9]{1,19}}"
 _READING = "{reading_key:" + held_json.KEY + "}"
+_VISIT = r"{visit_id:[0-9]{1,19}}"
+_ENCOUNTER = r"{encounter_id:[0-9]{1,19}}"
+_FOLLOW_UP = r"{follow_up_id:[0-9]{1,19}}"
 _DEVICE = r"{device_id:[A-Za-z0-9_-]{1,64}}"
 _FORMAT = r"{format:[a-z0-9-]{1,32}}"
 
@@ -87,6 +92,29 @@ API = (
     Route("GET", f"/api/v1/quarantine/{_ENTRY}/bytes", quarantine_api.quarantine_bytes_of, Who.STAFF),
     Route("POST", f"/api/v1/quarantine/{_ENTRY}/retry", quarantine_api.retry_quarantined, Who.CARE),
     Route("POST", f"/api/v1/quarantine/{_ENTRY}/dismiss", quarantine_api.dismiss_quarantined, Who.CARE),
+    Route("GET", f"/api/v1/wards/{_WARD}/visits", api_visits.ward_visits, Who.STAFF),
+    Route("GET", f"/api/v1/wards/{_WARD}/waiting", api_visits.ward_waiting, Who.STAFF),
+    Route("POST", f"/api/v1/residents/{_RESIDENT}/visits", api_visits.start_visit, Who.CARE),
+    Route("POST", f"/api/v1/alerts/{_ALERT}/visits", api_visits.start_alert_visit, Who.CARE),
+    Route("GET", f"/api/v1/visits/{_VISIT}", api_visits.visit, Who.CARE),
+    Route("GET", f"/api/v1/visits/{_VISIT}/measures", api_visits.visit_measures, Who.CARE),
+    Route("POST", f"/api/v1/visits/{_VISIT}/admit", api_visit_acts.admit, Who.CARE),
+    Route("POST", f"/api/v1/visits/{_VISIT}/waiting", api_visit_acts.return_to_waiting, Who.CARE),
+    Route("POST", f"/api/v1/visits/{_VISIT}/remove", api_visit_acts.remove, Who.CARE),
+    Route("POST", f"/api/v1/visits/{_VISIT}/mute", api_visit_acts.mute, Who.CARE),
+    Route("POST", f"/api/v1/visits/{_VISIT}/pin", api_visit_acts.pin, Who.CARE),
+    Route("POST", f"/api/v1/visits/{_VISIT}/allow-browser", api_visit_acts.allow_browser, Who.CARE),
+    Route("POST", f"/api/v1/visits/{_VISIT}/lock", api_visit_acts.lock, Who.CARE),
+    Route("POST", f"/api/v1/visits/{_VISIT}/subject", api_visit_acts.switch_subject, Who.CARE),
+    Route("POST", f"/api/v1/visits/{_VISIT}/message", api_visit_acts.message, Who.CARE),
+    Route("POST", f"/api/v1/visits/{_VISIT}/invite", api_visit_acts.invite, Who.CARE),
+    Route("POST", f"/api/v1/visits/{_VISIT}/readings", api_visit_acts.decide_reading, Who.CARE),
+    Route("POST", f"/api/v1/visits/{_VISIT}/notes", api_visit_acts.save_notes, Who.CARE),
+    Route("POST", f"/api/v1/visits/{_VISIT}/leave", api_visit_acts.leave, Who.CARE),
+    Route("POST", f"/api/v1/visits/{_VISIT}/end", api_visits.end_visit, Who.CARE),
+    Route("GET", f"/api/v1/residents/{_RESIDENT}/encounters", api_visits.resident_encounters, Who.STAFF),
+    Route("GET", f"/api/v1/encounters/{_ENCOUNTER}", api_visits.encounter, Who.STAFF),
+    Route("POST", f"/api/v1/follow-ups/{_FOLLOW_UP}/done", api_visits.follow_up_done, Who.CARE),
     Route("POST", "/api/v1/clock/advance", api_wards.advance_clock, Who.CONTROL),
 )
 

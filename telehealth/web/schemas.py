@@ -29,7 +29,7 @@ class Given(BaseModel):
 
 
 class Problem(Given):
-    """RFC 9457 problem details. Nothing that was sent is repeated in it."""
+    """RFC 9457 problem details. Nothing that was sent is repeated in it. newer: of notes, what is there instead."""
 
     type: str = "about:blank"
     title: str
@@ -37,6 +37,7 @@ class Problem(Given):
     detail: str
     request_id: str
     field: str | None = None
+    newer: dict[str, Any] | None = None
 
 
 class Me(Given):

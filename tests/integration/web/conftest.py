@@ -80,6 +80,16 @@ class Browser:
         )
 
 
+@dataclass(frozen=True)
+class Planned:
+    """A video visit of a resident that was booked, and what came of an earlier one."""
+
+    appointment: int
+    visit: int
+    encounter: int
+    follow_up: int
+
+
 @dataclass
 class World:
     """Two wards. clara belongs to north, sam to south; tess is a tester and adam an administrator of north."""
@@ -96,6 +106,8 @@ class World:
     south_entry: int
     #: How paths name a reading of bert.
     bert_reading: str
+    #: A video visit of bert, planned.
+    bert_visit: Planned
 
 
 @pytest.fixture
@@ -145,7 +157,50 @@ async def people(server: Server) -> World:
         await alert(database, bert),
         await refused(database, south_device, b"not json"),
         await reading_of(database, bert),
+        await planned(database, bert),
     )
+
+
+async def planned(database: Database, resident: world.Resident) -> Planned:
+    """A visit in two hours, and the encounter of one that was yesterday."""
+    async with database.transaction(world.ACTOR) as connection:
+        row = await connection.fetchrow(
+            "WITH a AS (INSERT INTO appointment (organisation_id, ward_id, kind, starts_at, minutes, reason, created_by,"
+            " created_at, changed_by, changed_at) VALUES ($1, $2, 'one_to_one', $4::timestamptz + interval '2 hours', 20,"
+            " 'weekly review', $5, $4, $5, $4) RETURNING id),"
+            " s AS (INSERT INTO consultation (organisation_id, ward_id, appointment_id, kind, state, keep_chat,"
+            " subject_id, created_by, created_at, changed_at)"
+            " SELECT $1, $2, a.id, 'one_to_one', 'scheduled', false, $3, $5, $4, $4 FROM a RETURNING id),"
+            " b AS (INSERT INTO consultation (organisation_id, ward_id, kind, state, keep_chat, subject_id, created_by,"
+            " created_at, changed_at, ended_at, ended_by, outcome) VALUES ($1, $2, 'one_to_one', 'ended', false, $3, $5,"
+            " $4::timestamptz - interval '1 day', $4, $4::timestamptz - interval '23 hours', $5, 'advice') RETURNING id),"
+            " e AS (INSERT INTO encounter (organisation_id, resident_id, ward_id, consultation_id, kind, started_at,"
+            " ended_at, outcome, participants, readings, messages, summary, written_by, written_at)"
+            " SELECT $1, $3, $2, b.id, 'one_to_one', $4::timestamptz - interval '1 day',"
+            " $4::timestamptz - interval '23 hours', 'advice', '[]', '[]', '[]', 'Drink more.', $5, $4 FROM b"
+            " RETURNING id), f AS (INSERT INTO follow_up (organisation_id, resident_id, encounter_id, what, due_on,"
+            " created_by, created_at) SELECT $1, $3, e.id, 'Ring the chemist', $4::timestamptz::date, $5, $4 FROM e"
+            " RETURNING id)"
+            " SELECT a.id, s.id, e.id, f.id FROM a, s, e, f",
+            resident.ward.organisation_id,
+            resident.ward.id,
+            resident.id,
+            NOW,
+            world.ACTOR,
+        )
+        assert row is not None
+        found = Planned(*row)
+        await connection.execute(
+            "INSERT INTO consultation_subject (consultation_id, resident_id, position) VALUES ($1, $2, 0)",
+            found.visit,
+            resident.id,
+        )
+        await connection.execute(
+            "INSERT INTO appointment_subject (appointment_id, resident_id, position) VALUES ($1, $2, 0)",
+            found.appointment,
+            resident.id,
+        )
+    return found
 
 
 async def reading_of(database: Database, resident: world.Resident) -> str:

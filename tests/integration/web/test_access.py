@@ -15,7 +15,7 @@ from telehealth.web import routes
 from telehealth.web.auth import Who
 from telehealth.web.routes import Route
 from tests.conftest import Urls
-from tests.integration.web.conftest import CONTROL, Server, World, audited, reading_of, refused, token
+from tests.integration.web.conftest import CONTROL, Planned, Server, World, audited, planned, reading_of, refused, token
 from tests.support import world
 
 #: What a route must be sent to get as far as looking for its object.
@@ -34,6 +34,8 @@ BODIES: dict[str, dict[str, object]] = {
     "/resolve": {"outcome": "false_alarm"},
     "/quarantine/retry": {"device_id": "south-1", "device": "south-1"},
     "/dismiss": {"device_id": "south-1", "device": "south-1", "reason": "error"},
+    "/end": {"outcome": "advice"},
+    "/cancel": {"reason": "error"},
 }
 
 
@@ -46,6 +48,7 @@ def foreign(route: Route, people: World) -> str:
         "device_id": people.south_device.device_id,
         "entry_id": people.south_entry,
         "reading_key": people.bert_reading,
+        **visit_ids(people.bert_visit),
     }
     return filled(route, ids)
 
@@ -59,8 +62,18 @@ async def own(route: Route, server: Server, people: World) -> str:
         "device_id": people.oximeter.device_id,
         "entry_id": await refused(server.database, people.oximeter, b"not json"),
         "reading_key": await reading_of(server.database, people.anna),
+        **visit_ids(await planned(server.database, people.anna)),
     }
     return filled(route, ids)
+
+
+def visit_ids(of: Planned) -> dict[str, object]:
+    return {
+        "visit_id": of.visit,
+        "appointment_id": of.appointment,
+        "encounter_id": of.encounter,
+        "follow_up_id": of.follow_up,
+    }
 
 
 def filled(route: Route, ids: dict[str, object]) -> str:

@@ -1,0 +1,255 @@
+"""What staff do in a visit, one function each: the same for the API and for forms.
+
+Each takes what it needs from Doing and what was asked, and gives what is to be answered beside the visit's number and
+count of changes. What does not fit is visits.NotPossible: 409 with its sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+from aiohttp import web
+
+from telehealth import clock, errors
+from telehealth.model import visits
+from telehealth.store import consultations, links, messages, notes, participants, visit_desk
+from telehealth.store.db import Actor, Connection
+from telehealth.store.visit_view import Loaded
+from telehealth.web import access, api_visits, formats, keys, origin
+from telehealth.web import visits_models as models
+from telehealth.web.requests import Asked
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Doing:
+    """Somebody of staff does something in a visit. loaded: as it was before."""
+
+    request: web.Request
+    view: access.Opened
+    loaded: Loaded
+    now: datetime
+
+    @property
+    def connection(self) -> Connection:
+        return self.view.connection
+
+    @property
+    def actor(self) -> Actor:
+        return self.view.caller.actor
+
+    @property
+    def visit(self) -> int:
+        return self.loaded.row.id
+
+
+class Newer(Exception):
+    """The note was saved in another window meanwhile. note: text, version, saved_at as it is now."""
+
+    def __init__(self, note: Json) -> None:
+        super().__init__("newer")
+        self.note = note
+
+
+@dataclass(frozen=True)
+class Act:
+    """action: of the audit row; audited: the store writes it. done: what a page says afterwards, of render.NOTICES."""
+
+    action: str
+    model: type[Asked]
+    work: Callable[[Doing, Any], Awaitable[Json]]
+    audited: bool = False
+    #: Asked again and again by our own pages.
+    repeats: bool = False
+    done: str = "visit"
+
+
+async def perform(request: web.Request, name: str, asked: Asked) -> Json:
+    """Do one of ACTS as the caller. NotFound, Invalid, NotPossible, Newer."""
+    act = ACTS[name]
+    visit_id = request.match_info["visit_id"]
+    async with access.opened(
+        request, act.action, kind="consultation", object_id=visit_id, refreshes=act.repeats
+    ) as view:
+        loaded = await api_visits.opened_visit(view, visit_id)
+        doing = Doing(request, view, loaded, request.app[keys.CLOCK].now())
+        answer = await act.work(doing, asked)
+        view.audited = view.audited or act.audited
+        after = await consultations.load(view.connection, loaded.row.id)
+        return {"visit": loaded.row.id, "seq": after.row.seq, **answer}
+
+
+async def _admit(doing: Doing, asked: models.OfParticipant) -> Json:
+    person = _person(doing, asked.participant)
+    await consultations.admit(doing.connection, doing.visit, person.id, actor=doing.actor, now=doing.now)
+    return {}
+
+
+async def _waiting(doing: Doing, asked: models.OfParticipant) -> Json:
+    person = _person(doing, asked.participant)
+    await consultations.back_to_waiting(doing.connection, doing.visit, person.id, actor=doing.actor, now=doing.now)
+    return {}
+
+
+async def _remove(doing: Doing, asked: models.OfParticipant) -> Json:
+    person = _person(doing, asked.participant)
+    await consultations.remove(doing.connection, doing.visit, person.id, actor=doing.actor, now=doing.now)
+    return {}
+
+
+async def _mute(doing: Doing, asked: models.Switched) -> Json:
+    person = _person(doing, asked.participant)
+    await consultations.mute(doing.connection, doing.visit, person.id, asked.on, actor=doing.actor, now=doing.now)
+    return {}
+
+
+async def _pin(doing: Doing, asked: models.Switched) -> Json:
+    person = _person(doing, asked.participant)
+    await consultations.pin(doing.connection, doing.visit, person.id, asked.on, actor=doing.actor, now=doing.now)
+    return {}
+
+
+async def _allow_browser(doing: Doing, asked: models.OfParticipantOrLink) -> Json:
+    link_id = asked.link
+    if asked.participant is not None:
+        link_id = _person(doing, asked.participant).link_id
+    if link_id is None:
+        raise visits.NotPossible("Staff come in by signing in, not by a link.")
+    if (await visit_desk.link(doing.connection, link_id))["consultation_id"] != doing.visit:
+        raise errors.NotFound
+    await links.allow_another(doing.connection, link_id, actor=doing.actor, now=doing.now)
+    return {}
+
+
+async def _lock(doing: Doing, asked: models.Lock) -> Json:
+    await consultations.lock(doing.connection, doing.visit, asked.locked, actor=doing.actor, now=doing.now)
+    return {}
+
+
+async def _subject(doing: Doing, asked: models.OfResident) -> Json:
+    _subject_of(doing, asked.resident)
+    await consultations.switch_subject(doing.connection, doing.visit, asked.resident, actor=doing.actor, now=doing.now)
+    return {}
+
+
+async def _message(doing: Doing, asked: models.Say) -> Json:
+    if asked.participant is not None:
+        _person(doing, asked.participant)
+    mine = await api_visits.own_place(doing.view, doing.visit, doing.now)
+    await messages.say(
+        doing.connection,
+        doing.visit,
+        mine,
+        asked.text,
+        key=UUID(asked.key) if asked.key else uuid4(),
+        to=asked.participant,
+        actor=doing.actor,
+        now=doing.now,
+    )
+    return {}
+
+
+async def _invite(doing: Doing, asked: models.Invite) -> Json:
+    """A way in for somebody who comes with the current subject, or for the subject."""
+    if doing.loaded.row.subject_id is None:
+        raise visits.NotPossible("This visit is about nobody now.")
+    made = await make_link(
+        doing.request,
+        doing.view,
+        doing.loaded,
+        role=asked.role,
+        resident_id=doing.loaded.row.subject_id,
+        name=asked.name,
+        now=doing.now,
+    )
+    return {"id": made["id"], "link": made["link"], "mailed": False}
+
+
+async def make_link(
+    request: web.Request,
+    view: access.Opened,
+    loaded: Loaded,
+    *,
+    role: visits.Role,
+    resident_id: int,
+    name: str,
+    now: datetime,
+) -> Json:
+    """A new way into a visit: its id, and the address to pass on, which is told this once."""
+    real_now = clock.real_now()
+    lasts = visits.LINK_AT_ONCE
+    if loaded.row.starts_at is not None:
+        over = loaded.row.starts_at + timedelta(minutes=loaded.row.minutes or 0) + visits.LINK_AFTER
+        lasts = max(lasts, over - now)
+    link_id, token = await links.make(
+        view.connection,
+        loaded.row.id,
+        role=role,
+        resident_id=resident_id,
+        name=name.strip(),
+        actor=view.caller.actor,
+        now=now,
+        real_now=real_now,
+        expires_at=real_now + lasts,
+    )
+    return {"id": link_id, "link": f"{origin.base(request)}/join/{token}"}
+
+
+async def _leave(doing: Doing, _asked: models.Nothing) -> Json:
+    mine = await participants.of_staff(doing.connection, doing.visit, doing.view.caller.member.id, now=doing.now)
+    await consultations.left(doing.connection, doing.visit, mine, now=doing.now)
+    return {}
+
+
+async def _readings(doing: Doing, asked: models.Decide) -> Json:
+    await consultations.decide_reading(
+        doing.connection, doing.visit, asked.key, asked.decision, actor=doing.actor, now=doing.now
+    )
+    return {}
+
+
+async def _notes(doing: Doing, asked: models.Note) -> Json:
+    _subject_of(doing, asked.resident)
+    staff_id = doing.view.caller.member.id
+    found = await notes.save(
+        doing.connection, doing.visit, asked.resident, staff_id, asked.text, asked.version, now=doing.now
+    )
+    note = {"version": found.version, "saved_at": formats.iso(found.saved_at)}
+    if isinstance(found, notes.Newer):
+        raise Newer({"text": found.text, **note})
+    return note
+
+
+def _person(doing: Doing, participant_id: int) -> Any:
+    """NotFound for somebody of another visit."""
+    return doing.loaded.participant(participant_id)
+
+
+def _subject_of(doing: Doing, resident_id: int) -> None:
+    if resident_id not in doing.loaded.visit.subjects:
+        raise errors.NotFound
+
+
+#: By the last part of the path.
+ACTS: Final[dict[str, Act]] = {
+    "admit": Act("visit.admit", models.OfParticipant, _admit, audited=True, done="admitted"),
+    "waiting": Act("visit.waiting", models.OfParticipant, _waiting, audited=True),
+    "remove": Act("visit.remove", models.OfParticipant, _remove, audited=True),
+    "mute": Act("visit.mute", models.Switched, _mute),
+    "pin": Act("visit.pin", models.Switched, _pin),
+    "allow-browser": Act(
+        "visit.allow_browser", models.OfParticipantOrLink, _allow_browser, audited=True, done="allowed"
+    ),
+    "lock": Act("visit.lock", models.Lock, _lock, audited=True),
+    "subject": Act("visit.subject", models.OfResident, _subject, audited=True, done="subject"),
+    "message": Act("visit.message", models.Say, _message, done="said"),
+    "invite": Act("visit.invite", models.Invite, _invite, audited=True),
+    "readings": Act("visit.reading", models.Decide, _readings, audited=True),
+    "notes": Act("visit.notes", models.Note, _notes, repeats=True, done="noted"),
+    "leave": Act("visit.leave", models.Nothing, _leave, audited=True),
+}
