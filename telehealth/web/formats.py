@@ -1,4 +1,4 @@
-"""How things are written for staff: 14-Aug-1941, 23:54, 999 476 5919, 4hr 32min.
+"""How things are written for staff: 14-Aug-1941, 23:54, 999 476 5919, 4hr 32min; plain_* are for residents.
 
 The forms follow the NHS Common User Interface guidance. Times are shown in the zone of the ward or
 the resident, never in the browser's. Every function takes None and gives an empty string for it.
@@ -21,6 +21,11 @@ from telehealth.model import people
 #: Where nobody said otherwise.
 ZONE = "Europe/London"
 
+_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_MONTH_NAMES = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 Moment = datetime | str | None
@@ -62,6 +67,23 @@ def staff_second(moment: Moment, zone: str = ZONE) -> str:
     """14-Aug-1941 23:54:07"""
     at = _local(moment, zone)
     return "" if at is None else f"{_date(at)} {at.strftime('%H:%M:%S')}{_which(at)}"
+
+
+def plain_time(moment: Moment, zone: str = ZONE) -> str:
+    """5.30pm, 5pm, midday: times as residents read them."""
+    at = _local(moment, zone)
+    if at is None:
+        return ""
+    if at.minute == 0 and at.hour % 12 == 0:
+        return "midday" if at.hour else "midnight"
+    minutes = f".{at.minute:02}" if at.minute else ""
+    return f"{at.hour % 12 or 12}{minutes}{'am' if at.hour < 12 else 'pm'}{_which(at)}"
+
+
+def plain_date(moment: Moment, zone: str = ZONE) -> str:
+    """Monday 23 November 2026: days as residents read them."""
+    at = _local(moment, zone)
+    return "" if at is None else f"{_DAYS[at.weekday()]} {at.day} {_MONTH_NAMES[at.month - 1]} {at.year}"
 
 
 def born(day: date | str | None) -> str:
@@ -149,6 +171,8 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "staff_time": staff_time,
     "staff_moment": staff_moment,
     "staff_second": staff_second,
+    "plain_time": plain_time,
+    "plain_date": plain_date,
     "born": born,
     "nhs_number": nhs_number,
     "duration": duration,
