@@ -80,8 +80,8 @@ class Page:
                 self.conflict_at = sample.at
             self._sample(sample, sample.at - keep.hours * _HOUR_US)
         if keep.days:
-            if day != self.day or not self.values:
-                self._turn(day, day - keep.days)
+            if day != self.day:
+                self._turn(day - keep.days)
             if len(self.values) < MOST_A_DAY:
                 bisect.insort(self.values, sample.value)
             if code == "glucose":
@@ -108,7 +108,14 @@ class Page:
         for place, inside in enumerate(found, 1):
             self.counts[place] += inside
 
-    def _turn(self, day: int, oldest: int) -> None:
+    def leave_out(self, day: int, keep: Keep) -> None:
+        """This day, today or one that no reading has come of yet: no baseline has it."""
+        if keep.days and day > self.day:
+            self._turn(day - keep.days)
+            self.day = day
+        self.excluded = self.excluded or day == self.day
+
+    def _turn(self, oldest: int) -> None:
         """The current day is over; those before `oldest` are forgotten."""
         if self.values:
             self.days.append(self.current)
@@ -197,7 +204,7 @@ class Desk:
             value, other = (low, high) if code in _LESS_IS_WORSE else (high, low)
             sample = Sample(at, value, quality, other if low != high else None)
             page = self._page(code)
-            if page.day != self.day:
+            if page.day != self.day or not page.values:
                 self._turned.add(code)
             page.add(code, self.day, sample, excluded, keep)
 
@@ -210,6 +217,12 @@ class Desk:
         page = self._pages.get(code)
         if page is not None and page.day == local_day(self.zone, at) and page.values and not page.excluded:
             self._page(code).excluded = True
+
+    def ended(self, code: str, at: int) -> None:
+        """An episode about this code was open until then: the day is left out, whenever it is measured on it."""
+        keep = self.keeps.get(code)
+        if keep is not None:
+            self._page(code).leave_out(local_day(self.zone, at - 1), keep)
 
     # What assessments see -------------------------------------------------------------------------
 

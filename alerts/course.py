@@ -37,25 +37,29 @@ class Course:
     cuts: tuple[int, ...]
     monitored: tuple[Monitored | None, ...]
     sets: tuple[rules.RuleSet, ...]
+    pauses: tuple[tuple[int, int | None], ...] = ()
 
     def piece(self, at: int) -> int:
         """The piece that an event at this time belongs to."""
         return bisect.bisect_right(self.cuts, at)
 
-    def paused(self, piece: int) -> bool:
-        """Whether nobody watches because of a pause, and not because no stay has begun or the last one ended."""
-        if self.monitored[piece] is not None:
-            return False
-        before = next((stay for stay in reversed(self.monitored[:piece]) if stay is not None), None)
-        return before is not None and before.ends_in == "paused"
+    def paused(self, at: int) -> bool:
+        """Whether monitoring is paused then, within a stay or not: what was measured is no history."""
+        return any(start <= at and (stop is None or at < stop) for start, stop in self.pauses)
 
 
 def lay(
     versions: Sequence[tuple[int, rules.RuleSet]], spells: Sequence[Spell], pauses: Sequence[tuple[int, int | None]]
 ) -> Course:
-    """Raises InputError when spells overlap."""
+    """A pause holds as long as it says, whatever stays begin or end in it. Raises InputError when spells overlap."""
     if len(spells) == 1 and len(versions) == 1 and not pauses:
         return _plain(versions[0], spells[0])
+    pauses = tuple(
+        sorted(
+            ((start, stop) for start, stop in pauses if stop is None or start < stop),
+            key=lambda pause: (pause[0], pause[1] is None, pause[1] or 0),
+        )
+    )
     stretches = _stretches(spells, pauses)
     starts = sorted(versions, key=lambda version: version[0])
     cuts = {at for at, _ in starts}
@@ -69,6 +73,7 @@ def lay(
         ordered,
         tuple(None if at is None else _monitored_at(stretches, at) for at in moments),
         tuple(_NOTHING if at is None else _set_at(starts, at) for at in moments),
+        pauses,
     )
 
 
@@ -95,7 +100,7 @@ def _stretches(spells: Sequence[Spell], pauses: Sequence[tuple[int, int | None]]
             raise errors.InputError("the spells of a resident overlap")
         start: int = spell.started_at
         whole = True
-        for paused_from, paused_to in sorted(pauses, key=lambda pause: pause[0]):
+        for paused_from, paused_to in pauses:
             if paused_to is not None and paused_to <= start:
                 continue
             if spell.ended_at is not None and paused_from >= spell.ended_at:

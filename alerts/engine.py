@@ -331,7 +331,7 @@ def _quiet(plan: _Plan, rows: list[_Plain]) -> Result | None:
     midnight = None if state is None else (through // walk.DAY_US + 1) * walk.DAY_US
     rule_set, kept = plan.line.sets[plan.piece], plan.kept
     desk = book.Desk(plan.subject.zone, kept, {} if state is None else state.pages, last.get, _nothing_open)
-    noted: Mapping[str, Keep] = {} if plan.line.paused(plan.piece) else kept
+    paused = plan.line.paused if plan.line.pauses else _never
     read: list[str] = []
     span = _SEVERAL
     for at, code, low, high, quality, live in rows:
@@ -345,7 +345,7 @@ def _quiet(plan: _Plan, rows: list[_Plain]) -> Result | None:
                 daily.append(State(today - 1, dict(last), dict(failed), {}, kept, desk.pages()))
             midnight = today + walk.DAY_US
         through = at
-        if code in noted:
+        if code in kept and not paused(at):
             desk.note(at, code, low, high, quality, False)
         if not live:
             continue
@@ -375,6 +375,10 @@ def _finds(rule_set: rules.RuleSet, desk: book.Desk, read: list[str], low: float
             found = watch.rule.assess(desk)
             if isinstance(found, Finding) and found.level:
                 return True
+    return False
+
+
+def _never(_: int) -> bool:
     return False
 
 

@@ -207,7 +207,7 @@ def _amounts(rule: Assessment, code: str, *, of_readings: bool = False) -> Itera
         if limit is not None and limit >= RANGES[code].apart:
             yield field, _too_far_apart(code, limit)
         elif limit is not None and 0 < limit < least - 1e-9:
-            fraction = code == "spo2" and 1 <= 100 * limit
+            fraction = code == "spo2" and 100 * limit >= 1
             meant = f"; did you mean {telling.limit_apart(code, 100 * limit)}?" if fraction else ""
             steps = f"{codes.inner(code)} is measured in steps of {telling.limit_of(code, step)}"
             yield (

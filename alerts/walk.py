@@ -117,14 +117,28 @@ class Walk:
             if new_stay is not before and before is not None:
                 self._touch(at)
                 for key in list(self.tracks):
-                    self._close(key, at, before.ends_in)
+                    self._stop(key, at, before.ends_in)
                 self.last, self.failed, self.tracks = {}, {}, {}
             elif new_rules is not old and self.tracks:
                 self._touch(at)
                 for key in list(self.tracks):
                     if not _has(new_rules, key):
-                        self._close(key, at, "rule_removed")
+                        self._stop(key, at, "rule_removed")
         self._enter(self.piece + 1, at - 1)
+
+    def _stop(self, key: str, at: int, ending: str) -> None:
+        """Ends what no reading has ended; the day of it is as much one of an episode as if one had."""
+        if self.tracks[key]["open"] is not None:
+            for code in self._about(key):
+                self.desk.ended(code, at)
+        self._close(key, at, ending)
+
+    def _about(self, key: str) -> tuple[str, ...]:
+        """Codes whose days an episode of this rule takes out of baselines."""
+        rule = self.rules.assessments.get(key)
+        if rule is not None:
+            return rule.codes
+        return (key.split("/")[1],) if key.startswith("threshold/") else ()
 
     def _close(self, key: str, at: int, ending: str) -> None:
         track = self.tracks.pop(key)
@@ -153,7 +167,7 @@ class Walk:
             self._assess()
         self.advance(row.at, inclusive=False)
         self._touch(row.at)
-        if row.code in self.kept and not self.line.paused(self.piece):
+        if row.code in self.kept and not (self.line.pauses and self.line.paused(row.at)):
             self.desk.note(row.at, row.code, row.low, row.high, row.quality, self._is_open(row.code))
         if not row.live:
             return
@@ -271,13 +285,7 @@ class Walk:
 
     def _is_open(self, code: str) -> bool:
         """Whether an episode about the values of this code is open."""
-        for key, track in self.tracks.items():
-            if track["open"] is None:
-                continue
-            rule = self.rules.assessments.get(key)
-            if key.startswith(f"threshold/{code}/") or (rule is not None and code in rule.codes):
-                return True
-        return False
+        return any(track["open"] is not None and code in self._about(key) for key, track in self.tracks.items())
 
     def _due(self, stay: course.Monitored, deadline: schedule.Deadline) -> None:
         rule = self.rules.silences.get(deadline.code)

@@ -164,7 +164,7 @@ async def end_spell(
     actor: Actor,
     now: datetime,
 ) -> list[int]:
-    """Discharge, or record a death; devices are unassigned. Returns their keys, for re-attribution."""
+    """Discharge, or record a death; a pause ends, devices are unassigned. Returns their keys, for re-attribution."""
     people.text("reason", reason, 500)
     people.aware("at", at)
     kind = "died" if died else "discharged"
@@ -172,6 +172,7 @@ async def end_spell(
         raise Conflict("there is no stay that is open at that time")
     if died:
         await connection.execute(sql("residents.mark_died"), resident.id, at)
+    await connection.execute(sql("residents.end_pauses"), resident.id, at, actor)
     returned = await connection.fetch(sql("residents.end_assignments"), resident.id, at, actor)
     await _changed(connection, resident.id, at, kind, now)
     await _audit(connection, actor, f"resident.{kind}", resident.id, resident.ward_id)

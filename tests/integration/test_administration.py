@@ -201,7 +201,7 @@ async def test_pauses_do_not_overlap_and_resume_ends_the_one_that_holds(database
 
 @pytest.mark.parametrize("died", [False, True])
 async def test_the_end_of_a_stay_returns_the_devices(database: Database, died: bool) -> None:
-    """After discharge or death the device's readings are nobody's; the stay cannot end twice."""
+    """After discharge or death the device's readings are nobody's, and a pause is over; the stay cannot end twice."""
     async with database.transaction(ACTOR) as connection:
         resident = await admitted(connection)
         device, _ = await devices.add(
@@ -209,10 +209,13 @@ async def test_the_end_of_a_stay_returns_the_devices(database: Database, died: b
         )
         await devices.assign(connection, device, resident, since=NOW, until=None, actor=ACTOR, now=NOW)
         end = NOW + timedelta(days=5)
+        await residents.pause(connection, resident, since=NOW, until=None, reason="in hospital", actor=ACTOR, now=NOW)
         await devices.end_stay(connection, resident, at=end, died=died, reason="recovered", actor=ACTOR, now=end)
         assert await connection.fetchval("SELECT upper(during) FROM device_assignment") == end
         spell = (await residents.history(connection, resident.id))["spells"][0]
         assert (spell["ended_at"], spell["end_kind"]) == (end, "died" if died else "discharged")
+        pauses = (await residents.history(connection, resident.id))["pauses"]
+        assert [pause["paused_until"] for pause in pauses] == [end]
         with pytest.raises(errors.Conflict):
             await devices.end_stay(connection, resident, at=end, died=died, reason="again", actor=ACTOR, now=end)
 

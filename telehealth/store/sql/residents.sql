@@ -88,6 +88,11 @@ UPDATE spell SET during = tstzrange(lower(during), $2::timestamptz), end_kind = 
 WHERE resident_id = $1::bigint AND upper_inf(during) AND lower(during) < $2::timestamptz
 RETURNING id;
 
+-- name: end_pauses
+-- A pause that holds when a spell ends does not hold for the next one.
+UPDATE pause SET during = tstzrange(lower(during), $2::timestamptz), ended_by = $3::text
+WHERE resident_id = $1::bigint AND during @> $2::timestamptz AND lower(during) < $2::timestamptz;
+
 -- name: mark_died
 -- Record a death.
 UPDATE resident SET died_at = $2::timestamptz WHERE id = $1::bigint;

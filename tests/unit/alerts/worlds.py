@@ -147,6 +147,17 @@ def _reading(draw: st.DrawFn) -> timeline.Reading:
 
 
 @st.composite
+def _pauses(draw: st.DrawFn, steps: int, minutes: int) -> list[tuple[int, int | None]]:
+    """None to two, also before the first stay, across the ends of stays, next to each other, and without an end."""
+    count = draw(st.sampled_from([0, 0, 2, 2, 3, 4]))
+    bounds = sorted(draw(st.lists(st.integers(-steps // 8, steps), min_size=count, max_size=count, unique=True)))
+    moments = [START + step * minutes * MINUTE for step in bounds]
+    if count == 3:
+        return [(moments[0], moments[1]), (moments[1 + draw(st.integers(0, 1))], None)]
+    return [(moments[place], moments[place + 1]) for place in range(0, count, 2)]
+
+
+@st.composite
 def worlds(draw: st.DrawFn) -> World:
     readings = draw(st.lists(_reading(), max_size=40))
     moment = st.integers(0, LENGTH // (30 * MINUTE)).map(lambda step: START + step * 30 * MINUTE)
@@ -156,10 +167,7 @@ def worlds(draw: st.DrawFn) -> World:
     spells = [engine.Spell(START, None, SCHEDULE)]
     if len(cuts) >= 2 and cuts[0] > START:
         spells = [engine.Spell(START, cuts[0], SCHEDULE), engine.Spell(cuts[1], None, SCHEDULE)]
-    pauses: list[tuple[int, int | None]] = []
-    if draw(st.booleans()):
-        bounds = sorted(draw(st.lists(moment, min_size=2, max_size=2, unique=True)))
-        pauses = [(bounds[0], bounds[1])]
+    pauses = draw(_pauses(LENGTH // (30 * MINUTE), 30))
     return World(readings, versions, spells, pauses, START + LENGTH + draw(st.integers(0, 600)) * MINUTE)
 
 
@@ -187,9 +195,11 @@ def histories(draw: st.DrawFn) -> World:
     versions = [(START - DAY, HISTORIES)]
     if draw(st.booleans()):
         versions = [(START - DAY, PLAIN), (draw(moment), HISTORIES)]
-    pauses: list[tuple[int, int | None]] = []
-    if draw(st.booleans()):
-        bounds = sorted(draw(st.lists(moment, min_size=2, max_size=2, unique=True)))
-        pauses = [(bounds[0], bounds[1])]
+    pauses = draw(_pauses(days * 24, 60))
     start = START + draw(st.integers(0, 10)) * DAY
-    return World(readings, versions, [engine.Spell(start, None, SCHEDULE)], pauses, START + (days + 1) * DAY)
+    spells = [engine.Spell(start, None, SCHEDULE)]
+    if draw(st.booleans()):
+        cuts = sorted(draw(st.lists(st.integers(11 * 24, days * 24), min_size=2, max_size=2)))
+        ended, again = (START + hour * 60 * MINUTE for hour in cuts)
+        spells = [engine.Spell(start, ended, SCHEDULE), engine.Spell(again, None, SCHEDULE)]
+    return World(readings, versions, spells, pauses, START + (days + 1) * DAY)
