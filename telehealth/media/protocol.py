@@ -140,7 +140,7 @@ class Status(msgspec.Struct, frozen=True):
 
 
 _asked = msgspec.msgpack.Decoder(Asked)
-_told = msgspec.msgpack.Decoder(Told)
+_told: msgspec.msgpack.Decoder[Told] = msgspec.msgpack.Decoder(Told)
 _encoder = msgspec.msgpack.Encoder()
 
 

@@ -1,0 +1,345 @@
+"""The one module that reaches into what aiortc keeps to itself, and the test that it still fits.
+
+aiortc decodes whatever it receives and encodes whatever it sends; a room must do neither. Its receiver is left as it
+is, up to the jitter buffer, which is replaced by a tap: decryption, retransmissions, NACKs, reports and the bandwidth
+estimate stay aiortc's. Its sender is left as it is, except for the loop that pulls frames from a track: history,
+answers to NACKs and reports stay aiortc's, and packets are put into it from outside.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib.metadata
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, cast
+
+import aiortc
+import pylibsrtp
+from aiortc import clock as rtp_clock
+from aiortc import rtp
+
+from telehealth.media import sequence
+
+#: What this module was written against, and pyproject.toml pins.
+VERSIONS: Final = {"aiortc": "1.16.0", "aioice": "0.13.0", "av": "18.1.0", "pylibsrtp": "1.0.0"}
+
+_R: Final = "_RTCRtpReceiver__"
+_S: Final = "_RTCRtpSender__"
+_OF_RECEIVER: Final = (
+    *(_R + name for name in ("jitter_buffer", "nack_generator", "remote_streams")),
+    *("_handle_rtp_packet", "_handle_rtcp_packet", "_send_rtcp", "_send_rtcp_nack", "_send_rtcp_pli", "_track"),
+)
+_OF_SENDER: Final = (
+    *(_S + name for name in ("rtp_started", "rtp_exited", "rtp_history", "rtp_header_extensions_map", "mid")),
+    *(_S + name for name in ("ntp_timestamp", "rtp_timestamp", "packet_count", "octet_count", "rtt")),
+    *("_run_rtp", "_send_keyframe", "_handle_rtcp_packet", "_send_rtcp", "_retransmit", "_ssrc", "_stream_id"),
+)
+
+
+class Inlet:
+    """A receiver whose packets are handed on instead of being decoded.
+
+    heard is awaited with each packet that arrives, retransmitted ones unwrapped. alive is called for whatever arrives,
+    reports as well. estimate: what to tell the sender instead of the estimate of its line, both in bit/s.
+    """
+
+    def __init__(
+        self,
+        receiver: aiortc.RTCRtpReceiver,
+        heard: Callable[[rtp.RtpPacket], Awaitable[None]],
+        *,
+        alive: Callable[[], None],
+        estimate: Callable[[int], int],
+    ) -> None:
+        self._receiver = cast(Any, receiver)
+        self._heard, self._alive, self._estimate = heard, alive, estimate
+        self._stock_packet = self._receiver._handle_rtp_packet
+        self._stock_report = self._receiver._handle_rtcp_packet
+        self._stock_send = self._receiver._send_rtcp
+        self._taken: list[rtp.RtpPacket] = []
+        self.ssrc: int | None = None
+        setattr(receiver, _R + "jitter_buffer", self)
+        self._receiver._handle_rtp_packet = self._packet
+        self._receiver._handle_rtcp_packet = self._report
+        self._receiver._send_rtcp = self._send
+
+    def add(self, packet: rtp.RtpPacket) -> tuple[bool, None]:
+        """As the jitter buffer that this stands for: no picture is lost, and none complete."""
+        self._taken.append(packet)
+        return False, None
+
+    async def _packet(self, packet: rtp.RtpPacket, arrival_time_ms: int) -> None:
+        self._alive()
+        await self._stock_packet(packet, arrival_time_ms)
+        taken, self._taken = self._taken, []
+        for one in taken:
+            self.ssrc = one.ssrc
+            await self._heard(one)
+
+    async def _report(self, packet: Any) -> None:
+        self._alive()
+        if not isinstance(packet, rtp.RtcpByePacket):  # a track may come again; the transport says when all is over
+            await self._stock_report(packet)
+
+    async def _send(self, packet: Any) -> None:
+        if isinstance(packet, rtp.RtcpPsfbPacket) and packet.fmt == rtp.RTCP_PSFB_APP:
+            with contextlib.suppress(ValueError):
+                estimate, ssrcs = rtp.unpack_remb_fci(packet.fci)
+                packet.fci = rtp.pack_remb_fci(self._estimate(estimate), ssrcs)
+        await self._stock_send(packet)
+
+    @property
+    def missing(self) -> set[int]:
+        """Sequence numbers of packets that were asked for again and have not come; those of pictures only."""
+        nacks = getattr(self._receiver, _R + "nack_generator")
+        found: set[int] = nacks.missing if nacks is not None else set()
+        return found
+
+    async def ask_again(self, missing: list[int]) -> None:
+        if self.ssrc is not None:
+            await self._receiver._send_rtcp_nack(self.ssrc, missing)
+
+    async def ask_picture(self) -> bool:
+        """Ask for a whole picture; False: nothing has come yet of which one could be asked."""
+        if self.ssrc is None:
+            return False
+        await self._receiver._send_rtcp_pli(self.ssrc)
+        return True
+
+    def counts(self) -> tuple[int, int]:
+        """Packets that should have arrived, and that did, since the beginning."""
+        streams = getattr(self._receiver, _R + "remote_streams").values()
+        return sum(s.packets_expected for s in streams), sum(s.packets_received for s in streams)
+
+
+class Outlet:
+    """A sender that sends what it is given.
+
+    wants_picture: the viewer has lost a picture. heard_estimate: what their line carries, in bit/s.
+    """
+
+    def __init__(
+        self,
+        sender: aiortc.RTCRtpSender,
+        *,
+        wants_picture: Callable[[], None],
+        heard_estimate: Callable[[int], None],
+        alive: Callable[[], None],
+    ) -> None:
+        self._sender = cast(Any, sender)
+        self._wants_picture, self._heard_estimate, self._alive = wants_picture, heard_estimate, alive
+        self._stock_report = self._sender._handle_rtcp_packet
+        self._stock_send = self._sender._send_rtcp
+        self._history: dict[int, rtp.RtpPacket] = getattr(sender, _S + "rtp_history")
+        self._codec: Any = None
+        self._mid: str | None = None
+        self._numbers: sequence.Numbers | None = None
+        #: Without anybody's media it sends nothing, not even reports.
+        self.in_use = False
+        self.sent_packets = self.sent_bytes = self.repeated = 0
+        #: As the viewer last reported, 0 to 1.
+        self.loss = 0.0
+        self._sender._run_rtp = self._run
+        self._sender._send_keyframe = wants_picture
+        self._sender._handle_rtcp_packet = self._report
+        self._sender._send_rtcp = self._send_reports
+
+    @property
+    def ready(self) -> bool:
+        return self._codec is not None
+
+    @property
+    def round_trip(self) -> float | None:
+        found: float | None = getattr(self._sender, _S + "rtt")
+        return found
+
+    async def _run(self, codec: Any) -> None:
+        sender = self._sender
+        getattr(sender, _S + "rtp_started").set()
+        self._map = getattr(sender, _S + "rtp_header_extensions_map")
+        self._mid = getattr(sender, _S + "mid")
+        self._numbers = sequence.Numbers(secrets.randbelow(16384), secrets.randbits(32), codec.clockRate)
+        self._codec = codec
+        self._wants_picture()
+        try:
+            await asyncio.get_running_loop().create_future()
+        except asyncio.CancelledError:
+            pass  # as aiortc's own loop: whoever stops it waits for the event below
+        self._codec = None
+        getattr(sender, _S + "rtp_exited").set()
+
+    async def _report(self, packet: Any) -> None:
+        self._alive()
+        if isinstance(packet, rtp.RtcpPsfbPacket) and packet.fmt == rtp.RTCP_PSFB_APP:
+            with contextlib.suppress(ValueError):
+                self._heard_estimate(rtp.unpack_remb_fci(packet.fci)[0])
+        elif isinstance(packet, rtp.RtcpRrPacket | rtp.RtcpSrPacket):
+            for report in packet.reports:
+                if report.ssrc == self._sender._ssrc:
+                    self.loss = report.fraction_lost / 256
+        elif isinstance(packet, rtp.RtcpRtpfbPacket):
+            self.repeated += len(packet.lost)
+        with contextlib.suppress(ConnectionError, pylibsrtp.Error):
+            await self._stock_report(packet)
+
+    async def _send_reports(self, packets: list[Any]) -> None:
+        if self.in_use or any(isinstance(packet, rtp.RtcpByePacket) for packet in packets):
+            await self._stock_send(packets)
+
+    def restart(self) -> None:
+        """What is sent next is of another source, or follows a pause."""
+        if self._numbers is not None:
+            self._numbers.restart()
+
+    async def send(self, packet: rtp.RtpPacket, now: float) -> None:
+        """Send a packet under this slot's numbers."""
+        codec, numbers = self._codec, self._numbers
+        if codec is None or numbers is None:
+            return
+        given = numbers.give(packet.ssrc, packet.sequence_number, packet.timestamp, now)
+        if given is None:
+            return
+        number, timestamp = given
+        sender = self._sender
+        ours = rtp.RtpPacket(codec.payloadType, packet.marker, number, timestamp, sender._ssrc, packet.payload)
+        ours.padding_size = packet.padding_size
+        ntp = rtp_clock.current_ntp_time()
+        extensions = ours.extensions
+        extensions.abs_send_time = (ntp >> 14) & 0x00FFFFFF
+        extensions.mid = self._mid
+        extensions.audio_level = packet.extensions.audio_level
+        self._history[number % rtp.RTP_HISTORY_SIZE] = ours
+        try:
+            await sender.transport._send_rtp(ours.serialize(self._map))
+        except (ConnectionError, pylibsrtp.Error):
+            return
+        self.sent_packets += 1
+        self.sent_bytes += len(packet.payload)
+        setattr(sender, _S + "ntp_timestamp", ntp)
+        setattr(sender, _S + "rtp_timestamp", timestamp)
+        setattr(sender, _S + "packet_count", self.sent_packets)
+        setattr(sender, _S + "octet_count", self.sent_bytes)
+
+
+def name_stream(sender: aiortc.RTCRtpSender, name: str) -> None:
+    """Voice and picture under one name are shown in step by the browser."""
+    sender._stream_id = name
+
+
+def take_up_restart(transport: Any, ufrag: str, password: str) -> None:
+    """The browser restarts ICE: answer its checks under its new names. aiortc has no restart of its own.
+
+    transport: an RTCDtlsTransport. The way that worked so far goes on working until the browser takes the new one.
+    """
+    connection = transport.transport._connection
+    connection.remote_username, connection.remote_password = ufrag, password
+
+
+def hear_checks(transport: Any, alive: Callable[[], None]) -> None:
+    """alive is called whenever the browser checks the way (ICE consent), even if it sends no media."""
+    connection = transport.transport._connection
+    stock = connection.request_received
+
+    def heard(message: Any, address: Any, protocol: Any) -> None:
+        alive()
+        stock(message, address, protocol)
+
+    connection.request_received = heard
+
+
+# The self-test -----------------------------------------------------------------------------------------
+
+
+class DoesNotFit(Exception):
+    """aiortc is not what this module was written against."""
+
+
+class _Wire:
+    """A transport that keeps what is sent."""
+
+    state = "connected"
+    _stats_id = "wire"
+
+    def __init__(self) -> None:
+        self.sent: list[bytes] = []
+
+    async def _send_rtp(self, data: bytes) -> None:
+        self.sent.append(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *_: None  # registering, and its like
+
+
+async def self_test() -> None:
+    """Forwards a few packets within this process. Raises DoesNotFit."""
+    for package, version in VERSIONS.items():
+        if importlib.metadata.version(package) != version:
+            raise DoesNotFit(f"{package} is not {version}")
+    try:
+        await asyncio.wait_for(_forward_some(), 5)
+    except DoesNotFit:
+        raise
+    except Exception as error:
+        raise DoesNotFit(f"the self-test failed: {type(error).__name__}") from error
+
+
+async def _forward_some() -> None:
+    up: Any = _Wire()
+    down: Any = _Wire()
+    receiver = aiortc.RTCRtpReceiver("video", up)
+    sender = aiortc.RTCRtpSender("video", down)
+    connection = aiortc.RTCPeerConnection(aiortc.RTCConfiguration(iceServers=[]))
+    transport: Any = connection.addTransceiver("video").sender.transport
+    missing = [name for name in _OF_RECEIVER if not hasattr(receiver, name)]
+    missing += [name for name in _OF_SENDER if not hasattr(sender, name)]
+    missing += [
+        name
+        for name in ("remote_username", "remote_password", "request_received")
+        if not hasattr(transport.transport._connection, name)
+    ]
+    await connection.close()
+    if missing:
+        raise DoesNotFit(f"{', '.join(sorted(missing))} are not there")
+    outlet = Outlet(sender, wants_picture=lambda: None, heard_estimate=lambda _: None, alive=lambda: None)
+
+    async def heard(packet: rtp.RtpPacket) -> None:
+        await outlet.send(packet, 0.0)
+
+    inlet = Inlet(receiver, heard, alive=lambda: None, estimate=lambda own: own)
+    codecs = [aiortc.RTCRtpCodecParameters("video/VP8", 90000, None, 97)]
+    codecs.append(aiortc.RTCRtpCodecParameters("video/rtx", 90000, None, 98, parameters={"apt": 97}))
+    setattr(receiver, "_track", aiortc.rtcrtpreceiver.RemoteStreamTrack("video"))  # noqa: B010  # as a remote one is set
+    try:
+        await sender.send(aiortc.rtcrtpparameters.RTCRtpSendParameters(codecs=codecs, muxId="0"))
+        for _ in range(3):
+            await asyncio.sleep(0)
+        await _through(receiver, sender, inlet, down)
+    finally:
+        await sender.stop()
+        await receiver.stop()
+    if outlet.ready:
+        raise DoesNotFit("a sender does not stop")
+
+
+async def _through(receiver: Any, sender: Any, inlet: Inlet, down: _Wire) -> None:
+    encodings = [aiortc.rtcrtpparameters.RTCRtpDecodingParameters(7, 97)]
+    codecs = [aiortc.RTCRtpCodecParameters("video/VP8", 90000, None, 97)]
+    receiver._set_rtcp_ssrc(9)
+    await receiver.receive(aiortc.rtcrtpparameters.RTCRtpReceiveParameters(codecs=codecs, encodings=encodings))
+    for number in (65534, 65535, 1):
+        await receiver._handle_rtp_packet(rtp.RtpPacket(97, 0, number, 3000, 7, b"\x10\x00picture"), 0)
+    sent = [rtp.RtpPacket.parse(data) for data in down.sent if not rtp.is_rtcp(data)]
+    if [sequence.ahead(one.sequence_number, sent[0].sequence_number) for one in sent] != [0, 1, 3]:
+        raise DoesNotFit("packets do not come through in order")
+    if any(one.payload != b"\x10\x00picture" or one.ssrc != sender._ssrc for one in sent):
+        raise DoesNotFit("packets do not come through as they are")
+    if inlet.missing != {0} or inlet.counts() != (4, 3):
+        raise DoesNotFit("a gap is not seen")
+    nack = rtp.RtcpRtpfbPacket(fmt=rtp.RTCP_RTPFB_NACK, ssrc=1, media_ssrc=sender._ssrc)
+    nack.lost = [sent[1].sequence_number]
+    await sender._handle_rtcp_packet(nack)
+    again = rtp.RtpPacket.parse(down.sent[-1])
+    if again.payload_type != 98 or again.payload[2:] != b"\x10\x00picture":
+        raise DoesNotFit("a lost packet is not repeated")
