@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 from uuid import UUID
 
-from telehealth.model import calendar, mails
+from telehealth.model import mails
+from telehealth.model.calendar import Method
 from telehealth.store.db import Connection
 from telehealth.store.queries import sql
 
@@ -28,7 +29,7 @@ class Mail:
     subject: str
     body: str
     calendar: str | None
-    calendar_method: calendar.Method | None
+    calendar_method: Method | None
     attempts: int
     written_at: datetime
 
@@ -74,7 +75,7 @@ async def write(
     appointment_id: int | None = None,
     contact_id: int | None = None,
     event: str | None = None,
-    method: calendar.Method | None = None,
+    method: Method | None = None,
 ) -> UUID | None:
     """Put a mail into the outbox; None if there is one of this key. event, method: its calendar file."""
     written: UUID | None = await connection.fetchval(
@@ -127,6 +128,12 @@ async def put_off(connection: Connection, mail_id: UUID, *, until: datetime, err
 async def drop(connection: Connection, appointment_id: int, *, real_now: datetime) -> int:
     """Mails of an appointment that wait are not sent any more; how many."""
     return len(await connection.fetch(sql("mail.drop_of_appointment"), appointment_id, real_now))
+
+
+async def untold(connection: Connection, appointment_id: int, *, real_now: datetime) -> frozenset[int]:
+    """Contacts who were to hear of an appointment later only: they need not hear that it is cancelled."""
+    rows = await connection.fetch(sql("mail.untold"), appointment_id, real_now)
+    return frozenset(row["contact_id"] for row in rows)
 
 
 async def tokens(connection: Connection, appointment_id: int) -> dict[str, str]:

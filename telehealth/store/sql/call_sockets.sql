@@ -28,10 +28,6 @@ ORDER BY p.id LIMIT 200;
 SELECT id FROM participant
 WHERE id = $1::bigint AND state = 'joined' AND (seen_at IS NULL OR seen_at < $2::timestamptz) FOR UPDATE;
 
--- name: set_quality
--- What was measured of somebody's call so far.
-UPDATE participant SET quality = $2::jsonb WHERE id = $1::bigint;
-
 -- name: rang
 -- The last ring of a visit, by the number of its event.
 SELECT id, resident_id, detail, real_at FROM consultation_event
@@ -55,3 +51,8 @@ SELECT other.consultation_id FROM participant me
 JOIN participant other ON other.staff_id = me.staff_id AND other.state = 'joined' AND other.id <> me.id
 JOIN consultation c ON c.id = other.consultation_id AND c.ended_at IS NULL
 WHERE me.id = $1::bigint LIMIT 1;
+
+-- name: rebuilt
+-- Whether it is noted that the room got this epoch.
+SELECT EXISTS (SELECT FROM consultation_event WHERE consultation_id = $1::bigint AND event = 'rebuilt'
+    AND detail ->> 'epoch' = $2::integer::text);

@@ -20,13 +20,15 @@ RETURNING mail.id, mail.appointment_id, mail.about, mail.to_address, mail.subjec
           mail.calendar_method, mail.attempts, mail.written_at;
 
 -- name: drop_pointless
--- Mails that nobody needs any more at $1 clinical, $2 real: the visit was called off or is over, the contact removed.
+-- Mails that nobody needs any more at $1 clinical, $2 real: the visit was called off or is over, the contact removed, the
+-- resident died.
 UPDATE mail SET state = 'dropped', settled_at = $2::timestamptz
 WHERE mail.state = 'waiting' AND mail.due_at <= $2 AND (
     (mail.about IN ('booked', 'moved', 'reminder', 'invitation') AND EXISTS (
         SELECT FROM appointment a LEFT JOIN consultation c ON c.appointment_id = a.id
         WHERE a.id = mail.appointment_id AND (a.cancelled_at IS NOT NULL OR c.ended_at IS NOT NULL
             OR a.starts_at + a.minutes * interval '1 minute' < $1::timestamptz)))
+    OR EXISTS (SELECT FROM resident r WHERE r.id = mail.resident_id AND r.died_at IS NOT NULL)
     OR EXISTS (SELECT FROM contact k WHERE k.id = mail.contact_id AND (k.removed_at IS NOT NULL
         OR (mail.about = 'reminder' AND NOT k.reminders))))
 RETURNING mail.id;
@@ -78,3 +80,8 @@ WHERE id IN (
     WHERE m.state <> 'waiting' AND m.body ~ '/join/[A-Za-z0-9_-]{20}'
       AND (c.ended_at IS NOT NULL OR m.appointment_id IS NULL OR m.settled_at < $1::timestamptz - interval '30 days')
     LIMIT 1000);
+
+-- name: untold
+-- Contacts whom nothing about an appointment was due to be sent before $2.
+SELECT m.contact_id FROM mail m WHERE m.appointment_id = $1::bigint AND m.contact_id IS NOT NULL
+GROUP BY m.contact_id HAVING NOT bool_or(m.state = 'sent' OR m.attempts > 0 OR m.due_at <= $2::timestamptz);

@@ -164,3 +164,8 @@ SELECT DISTINCT code FROM (
     SELECT s.device_pk FROM device_seat s WHERE s.resident_id = $1::bigint AND s.during @> $2::timestamptz
 ) AS h JOIN device d ON d.id = h.device_pk CROSS JOIN unnest(d.codes) AS code
 WHERE d.revoked_at IS NULL ORDER BY code;
+
+-- name: encounters_of_visit
+-- What came of a visit, for each of its residents.
+SELECT e.id, e.resident_id, r.family_name, r.given_name, r.title
+FROM encounter e JOIN resident r ON r.id = e.resident_id WHERE e.consultation_id = $1::bigint ORDER BY e.id;
