@@ -9,12 +9,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Literal
 
 from telehealth.errors import Invalid, NotFound
-from telehealth.model import people, secrets, visits
-from telehealth.store import audit, consultations, participants
+from telehealth.model import mails, people, secrets, visits
+from telehealth.store import audit, consultations, contacts, mail, participants
 from telehealth.store.db import Actor, Connection
 from telehealth.store.queries import sql
 
@@ -104,6 +104,46 @@ async def make(
         connection, actor, "visit.invite", object_kind="join_link", object_id=link_id, resident_id=resident_id,
         ward_id=held.row.ward_id, detail={"role": role, "consultation": consultation_id},
     )  # fmt: skip
+    return link_id, token
+
+
+async def invite(
+    connection: Connection,
+    consultation_id: int,
+    *,
+    role: visits.Role,
+    resident_id: int,
+    name: str,
+    email: str | None,
+    sender: mails.Sender,
+    actor: Actor,
+    now: datetime,
+    real_now: datetime,
+) -> tuple[int, str]:
+    """A link for one more person, also during the visit; mailed, if there is an address. Its id, and the token.
+
+    It works until two hours after the appointment was to end, and for four hours at least.
+    """
+    if email is not None:
+        contacts.check_email(email)
+    held = await consultations.load(connection, consultation_id)
+    lasts, starts_at, minutes = visits.LINK_AT_ONCE, held.row.starts_at or now, held.row.minutes or 30
+    if held.row.starts_at is not None:
+        lasts = max(lasts, starts_at + timedelta(minutes=minutes) + visits.LINK_AFTER - now)
+    link_id, token = await make(
+        connection, consultation_id, role=role, resident_id=resident_id, name=name, actor=actor, now=now,
+        real_now=real_now, expires_at=real_now + lasts,
+    )  # fmt: skip
+    subject = next(s for s in held.subjects if s.id == resident_id)
+    if email is not None:
+        text = mails.visit(
+            "invitation", starts_at=starts_at, minutes=minutes, zone=subject.zone, url=sender.join_url(token),
+            given_name=None if role == "resident" else subject.given_name,
+        )  # fmt: skip
+        await mail.write(
+            connection, resident_id=resident_id, appointment_id=held.row.appointment_id, about="invitation",
+            key=f"invitation/{link_id}", to=email, text=text, due_at=real_now, real_now=real_now,
+        )  # fmt: skip
     return link_id, token
 
 

@@ -84,6 +84,7 @@ class SubjectShown:
 
     id: int
     name: str
+    given_name: str
     born: date
     nhs_number: str
     zone: str

@@ -51,7 +51,8 @@ WHERE p.consultation_id = $1::bigint ORDER BY p.id;
 
 -- name: subjects
 -- Whom it is about, in order.
-SELECT r.id, concat_ws(' ', r.title, r.given_name, r.family_name) AS name, r.born, r.nhs_number, r.zone, s.position, s.since,
+SELECT r.id, concat_ws(' ', r.title, r.given_name, r.family_name) AS name, r.given_name, r.born, r.nhs_number, r.zone,
+       s.position, s.since,
        s.until
 FROM consultation_subject s JOIN resident r ON r.id = s.resident_id
 WHERE s.consultation_id = $1::bigint ORDER BY s.position;
@@ -66,7 +67,7 @@ FROM visit_policy p JOIN consultation c ON c.ward_id = p.ward_id WHERE c.id = $1
 UPDATE consultation SET state = $2::text, locked = $3::boolean, subject_id = $4::bigint,
     started_at = CASE WHEN $2 = 'live' THEN coalesce(started_at, $5::timestamptz) ELSE started_at END,
     ended_at = CASE WHEN $2 IN ('ended', 'did_not_attend', 'cancelled') THEN coalesce(ended_at, $5) END,
-    ended_by = CASE WHEN $2 IN ('ended', 'did_not_attend', 'cancelled') THEN coalesce(ended_by, $6::text) END
+    ended_by = CASE WHEN $2 IN ('ended', 'did_not_attend', 'cancelled') THEN coalesce(ended_by, $6::text, actor()) END
 WHERE id = $1::bigint;
 
 -- name: set_outcome
@@ -102,9 +103,10 @@ UPDATE consultation SET seq = seq + 1, changed_at = greatest(changed_at, $2::tim
 RETURNING organisation_id, ward_id, subject_id;
 
 -- name: note_event
--- What happened; $8 is real time.
+-- What happened; $9 is real time. Without $7 the actor is the transaction's.
 INSERT INTO consultation_event (organisation_id, consultation_id, participant_id, resident_id, event, detail, actor, at, real_at)
-VALUES ($1::bigint, $2::bigint, $3::bigint, $4::bigint, $5::text, $6::jsonb, $7::text, $8::timestamptz, $9::timestamptz);
+VALUES ($1::bigint, $2::bigint, $3::bigint, $4::bigint, $5::text, $6::jsonb, coalesce($7::text, actor()), $8::timestamptz,
+        $9::timestamptz);
 
 -- name: notify
 -- Tell whoever serves the visit.
