@@ -44,6 +44,9 @@ class Page:
     bands: list[tuple[int, ...]] = field(default_factory=list)
     counts: list[int] = field(default_factory=list)
     conflict_at: int = 0  #: of the newest sample that came with different values
+    #: The current day's by the other ends, sorted; empty while nothing has come with different values.
+    others: list[float] = field(default_factory=list)
+    conflict_day: int = -1  #: the newest day on which something did
 
     def copy(self) -> Page:
         """One that may be changed."""
@@ -57,16 +60,16 @@ class Page:
             self.bands[:],
             self.counts[:],
             self.conflict_at,
+            self.others[:],
+            self.conflict_day,
         )
 
     @property
     def current(self) -> Day:
         """The current day so far; it has a value."""
-        values = self.values
-        half, odd = divmod(len(values), 2)
-        median = values[half] if odd else (values[half - 1] + values[half]) / 2
-        # To nine decimals: equal days are to be equal, whatever they were worked out from.
-        return Day(self.day, len(values), round(median, 9), values[0], values[-1], self.at, self.excluded)
+        values, others = self.values, self.others
+        other = (_median(others), others[0], others[-1]) if others else None
+        return Day(self.day, len(values), _median(values), values[0], values[-1], self.at, self.excluded, other)
 
     @property
     def whole(self) -> Sequence[Day]:
@@ -83,11 +86,18 @@ class Page:
             if day != self.day:
                 self._turn(day - keep.days)
             if len(self.values) < MOST_A_DAY:
-                bisect.insort(self.values, sample.value)
+                self._value(day, sample)
             if code == "glucose":
                 self._count(sample)
             self.excluded = self.excluded or excluded
         self.day, self.at = day, sample.at
+
+    def _value(self, day: int, sample: Sample) -> None:
+        if sample.other is not None and not self.others:
+            self.others, self.conflict_day = self.values[:], day
+        bisect.insort(self.values, sample.value)
+        if self.conflict_day == day:
+            bisect.insort(self.others, sample.value if sample.other is None else sample.other)
 
     def _sample(self, sample: Sample, oldest: int) -> None:
         samples = self.samples
@@ -124,12 +134,12 @@ class Page:
         if self.days and self.days[0].day < oldest:
             self.days = [entry for entry in self.days if entry.day >= oldest]
             self.bands = [entry for entry in self.bands if entry[0] >= oldest]
-        self.values, self.counts, self.excluded = [], [], False
+        self.values, self.others, self.counts, self.excluded = [], [], [], False
 
     def to_json(self) -> list[Any]:
         """JSON form."""
         return [
-            [list(day) for day in self.days],
+            [list(day[:7] if day.other is None else day) for day in self.days],
             self.day,
             self.values,
             self.at,
@@ -138,14 +148,16 @@ class Page:
             [list(entry) for entry in self.bands],
             self.counts,
             self.conflict_at,
+            self.others,
+            self.conflict_day,
         ]
 
     @classmethod
     def from_json(cls, document: Sequence[Any]) -> Page:
         """Inverse of to_json."""
-        days, day, values, at, excluded, samples, bands, counts, conflict_at = document
+        days, day, values, at, excluded, samples, bands, counts, conflict_at, others, conflict_day = document
         return cls(
-            [Day(*entry) for entry in days],
+            [_day(entry) for entry in days],
             day,
             list(values),
             at,
@@ -154,7 +166,24 @@ class Page:
             [tuple(entry) for entry in bands],
             list(counts),
             conflict_at,
+            list(others),
+            conflict_day,
         )
+
+
+def _day(entry: Sequence[Any]) -> Day:
+    known = Day(*entry[:7])
+    return known if len(entry) == 7 else known._replace(other=tuple(entry[7]))
+
+
+def _median(values: Sequence[float]) -> float:
+    """Of sorted values, to nine decimals: equal days are to be equal, whatever they were worked out from."""
+    half, odd = divmod(len(values), 2)
+    return round(values[half] if odd else (values[half - 1] + values[half]) / 2, 9)
+
+
+def _usual_end(code: str) -> Worse:
+    return "low" if code in _LESS_IS_WORSE else "high"
 
 
 class Desk:
@@ -201,7 +230,7 @@ class Desk:
         self.at, self.day = at, local_day(self.zone, at)
         keep = self.keeps.get(code)
         if keep is not None and low == low and not quality & timeline.POOR:
-            value, other = (low, high) if code in _LESS_IS_WORSE else (high, low)
+            value, other = (low, high) if _usual_end(code) == "low" else (high, low)
             sample = Sample(at, value, quality, other if low != high else None)
             page = self._page(code)
             if page.day != self.day or not page.values:
@@ -226,9 +255,14 @@ class Desk:
 
     # What assessments see -------------------------------------------------------------------------
 
-    def days(self, code: str) -> Sequence[Day]:
+    def days(self, code: str, worse: Worse | None = None) -> Sequence[Day]:
         page = self._pages.get(code)
-        return () if page is None else page.whole
+        if page is None:
+            return ()
+        days = page.whole
+        if worse in (None, _usual_end(code)) or not days or page.conflict_day < days[0].day:
+            return days
+        return [day if day.other is None else _turned_over(day, day.other) for day in days]
 
     def samples(self, code: str, worse: Worse | None = None) -> Sequence[Sample]:
         page = self._pages.get(code)
@@ -245,14 +279,19 @@ class Desk:
             return ()
         return [*page.bands, (page.day, *page.counts)] if page.counts else page.bands
 
-    def last(self, code: str) -> Sample | None:
+    def last(self, code: str, worse: Worse | None = None) -> Sample | None:
         found = self._last(code)
         if found is None:
             return None
-        return Sample(found[0], found[1] if code in _LESS_IS_WORSE else found[2], found[3])
+        return Sample(found[0], found[1] if (worse or _usual_end(code)) == "low" else found[2], found[3])
 
     def open_level(self, rule: str) -> int:
         return self._level(rule)
+
+
+def _turned_over(day: Day, other: tuple[float, float, float]) -> Day:
+    median, least, greatest = other
+    return day._replace(median=median, least=least, greatest=greatest)
 
 
 def local_day(zone: str, at: int) -> int:

@@ -10,7 +10,7 @@ from alerts import book, errors
 from alerts.kinds.base import Keep
 
 #: Of the JSON form; raised with every change of its meaning.
-FORMAT = 3
+FORMAT = 4
 
 
 @dataclass(frozen=True, slots=True)

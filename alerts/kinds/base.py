@@ -38,6 +38,8 @@ class Day(NamedTuple):
     greatest: float
     at: int  #: microseconds of the newest reading
     excluded: bool  #: an episode about this code was open: baselines leave the day out
+    #: median, least and greatest by the other ends, where one came with different values
+    other: tuple[float, float, float] | None = None
 
 
 class Sample(NamedTuple):
@@ -67,8 +69,11 @@ class View(Protocol):
     day: int  #: local day
     zone: str
 
-    def days(self, code: str) -> Sequence[Day]:
-        """Ascending, of the days that the rules need; the last one may be today's, so far."""
+    def days(self, code: str, worse: Worse | None = None) -> Sequence[Day]:
+        """Ascending, of the days that the rules need; the last one may be today's, so far.
+
+        worse: which end of every reading counts that came with different values of which nobody has decided yet.
+        """
 
     def samples(self, code: str, worse: Worse | None = None) -> Sequence[Sample]:
         """Ascending by time, of the hours that the rules need; at most the newest 200.
@@ -79,8 +84,8 @@ class View(Protocol):
     def bands(self, code: str) -> Sequence[tuple[int, ...]]:
         """(day, readings, below 3.0, below 3.9, above 10.0, above 13.9) of each local day; of glucose only."""
 
-    def last(self, code: str) -> Sample | None:
-        """The latest value of this stay."""
+    def last(self, code: str, worse: Worse | None = None) -> Sample | None:
+        """The latest value of this stay; worse as in `samples`."""
 
     def open_level(self, rule: str) -> int:
         """0, or the level at which another rule is open now: 1 amber, 2 red."""

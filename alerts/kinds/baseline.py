@@ -48,7 +48,7 @@ class Baseline(base.Assessment):
         return f"{codes.BY_KEY[self.code].name} {'above' if self.direction == 'rise' else 'below'} usual"
 
     def assess(self, view: View) -> Finding | Refusal:
-        days = view.days(self.code)
+        days = view.days(self.code, daily.worse(self.direction))
         newest = self._newest(view, days)
         if isinstance(newest, Refusal):
             return newest
@@ -95,7 +95,7 @@ class Baseline(base.Assessment):
         return deviation / spread
 
     def tell(self, view: View, finding: Finding) -> Told:
-        days = view.days(self.code)
+        days = view.days(self.code, daily.worse(self.direction))
         newest = days[-self.days :]
         usual_days = self._usual_days(view, days)
         last = view.day - self.skip_days

@@ -43,8 +43,7 @@ class Change(base.Assessment):
         return "low" if self.direction == "fall" else "high"
 
     def assess(self, view: View) -> Finding | Refusal:
-        samples = view.samples(self.code, self._worse)
-        chosen = window.since(samples, view.at - self.window_hours * window.HOUR_US)
+        samples, chosen = self._choose(view)
         if window.crowded(samples, chosen):
             return self._too_many()
         if len(chosen) <= self.confirm:
@@ -52,8 +51,18 @@ class Change(base.Assessment):
         first, last = self._pair(chosen)
         return self.judged(last.value - first.value if self.direction == "rise" else first.value - last.value)
 
+    def _choose(self, view: View) -> tuple[Sequence[Sample], Sequence[Sample]]:
+        """All, and those of the window: of different values of one reading those that are farther apart."""
+        samples = view.samples(self.code, self._worse)
+        chosen = window.since(samples, view.at - self.window_hours * window.HOUR_US)
+        rest = len(chosen) - self.confirm
+        if rest <= 0 or all(sample.other is None for sample in chosen):
+            return samples, chosen
+        other = view.samples(self.code, "high" if self._worse == "low" else "low")
+        return samples, [*other[len(samples) - len(chosen) : len(samples) - self.confirm], *chosen[rest:]]
+
     def tell(self, view: View, finding: Finding) -> Told:
-        chosen = window.since(view.samples(self.code, self._worse), view.at - self.window_hours * window.HOUR_US)
+        _, chosen = self._choose(view)
         first, last = self._pair(chosen)
         newest = chosen[-self.confirm :]
         limit = telling.limit_at(finding.level, self.amber, self.red)

@@ -38,7 +38,7 @@ class ValueIs:
     label: str
 
     def look(self, view: View) -> Verdict:
-        sample = view.last(self.code)
+        sample = self._sample(view)
         if sample is None:
             return Verdict(None, False, None, "never measured in this stay")
         if sample.quality & timeline.POOR:
@@ -51,6 +51,15 @@ class ValueIs:
         if sample.at < view.at - self.max_age_hours * window.HOUR_US:
             return Verdict(None, met, sample, "too old")
         return Verdict(met, met, sample, "")
+
+    def _sample(self, view: View) -> Sample | None:
+        """The latest; of different values of one reading the one that meets the condition."""
+        if self.comparison != "is":
+            return view.last(self.code, "high" if self.comparison == "above" else "low")
+        least = view.last(self.code, "low")
+        if least is None or codes.rounded(self.code, least.value) == self.value:
+            return least
+        return view.last(self.code, "high")
 
     def document(self) -> dict[str, Any]:
         """JSON form, as it is written in rules."""

@@ -40,7 +40,7 @@ class Crossover(base.Assessment):
 
     def assess(self, view: View) -> Finding | Refusal:
         first = view.day - daily.MOST_DAYS + 1
-        points = daily.points(view.days(self.code), first, view.day)
+        points = daily.points(view.days(self.code, daily.worse(self.direction)), first, view.day)
         if len(points) < self.min_points:
             return daily.too_few(self.code, len(points), self.min_points, first, view.day)
         span = points[-1][0] - points[0][0]
@@ -51,7 +51,7 @@ class Crossover(base.Assessment):
 
     def tell(self, view: View, finding: Finding) -> Told:
         first = view.day - daily.MOST_DAYS + 1
-        days = daily.between(view.days(self.code), first, view.day)
+        days = daily.between(view.days(self.code, daily.worse(self.direction)), first, view.day)
         points = daily.points(days, first, view.day)
         fast, slow = statistics.decayed(points, self.fast_days), statistics.decayed(points, self.slow_days)
         by = daily.finer_apart(self.code, finding.signal, self.amber, self.red)

@@ -42,7 +42,7 @@ class Cusum(base.Assessment):
         return f"{codes.BY_KEY[self.code].name} drifting {'up' if self.direction == 'rise' else 'down'}"
 
     def assess(self, view: View) -> Finding | Refusal:
-        days = view.days(self.code)
+        days = view.days(self.code, daily.worse(self.direction))
         usual_days = self._usual_days(view, days)
         if len(usual_days) < self.min_days:
             last = view.day - self.run_days
@@ -61,7 +61,7 @@ class Cusum(base.Assessment):
         return statistics.cusum(run, usual, 1 if self.direction == "rise" else -1, self.k, self.cap, self.gap_days)
 
     def tell(self, view: View, finding: Finding) -> Told:
-        days = view.days(self.code)
+        days = view.days(self.code, daily.worse(self.direction))
         usual_days = self._usual_days(view, days)
         last = view.day - self.run_days
         left_out = daily.left_out(days, last - self.baseline_days + 1, last, usual_days)

@@ -31,6 +31,11 @@ def direction(entry: Mapping[str, Any], where: str) -> Direction:
     raise errors.RuleError(f"{where}.direction", "must be rise or fall")
 
 
+def worse(direction: Direction) -> base.Worse:
+    """Which end counts of a reading that came with different values: the one towards which the rule alerts."""
+    return "high" if direction == "rise" else "low"
+
+
 def whole(entry: Mapping[str, Any], key: str, where: str, default: int, least: int, most: int) -> int:
     return limits.seconds(entry, key, where, default, least, most)
 
@@ -119,6 +124,7 @@ def inputs(code: str, days: Sequence[Day]) -> list[dict[str, Any]]:
             "unit": unit,
             "day": moments.iso_day(entry.day),
             "readings": entry.readings,
+            **({"marks": ["conflict"]} if entry.other is not None else {}),
         }
         for entry in days[-MOST_INPUTS:]
     ]

@@ -43,7 +43,9 @@ class Slope(base.Assessment):
         return f"{codes.BY_KEY[self.code].name} {'rising' if self.direction == 'rise' else 'falling'} over weeks"
 
     def assess(self, view: View) -> Finding | Refusal:
-        points = daily.points(view.days(self.code), view.day - self.window_days + 1, view.day)
+        points = daily.points(
+            view.days(self.code, daily.worse(self.direction)), view.day - self.window_days + 1, view.day
+        )
         if len(points) < self.min_points:
             return daily.too_few(self.code, len(points), self.min_points, view.day - self.window_days + 1, view.day)
         span = points[-1][0] - points[0][0]
@@ -69,7 +71,7 @@ class Slope(base.Assessment):
 
     def tell(self, view: View, finding: Finding) -> Told:
         first = view.day - self.window_days + 1
-        days = daily.between(view.days(self.code), first, view.day)
+        days = daily.between(view.days(self.code, daily.worse(self.direction)), first, view.day)
         points = daily.points(days, first, view.day)
         line = statistics.theil_sen(points)
         trend = statistics.mann_kendall([value for _, value in points])

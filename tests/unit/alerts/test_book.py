@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts import book, glucose, timeline
+from alerts.kinds import base
 from alerts.kinds.base import Keep
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -72,6 +73,40 @@ def test_the_newest_samples_are_kept(entries: list[tuple[int, float, int]]) -> N
             usable.append((at, value, quality))
     oldest = usable[-1][0] - _KEEP.hours * _HOUR_US if usable else 0
     assert [tuple(sample)[:3] for sample in desk.samples("weight")] == [entry for entry in usable if entry[0] >= oldest]
+
+
+pairs = st.lists(
+    st.tuples(
+        st.integers(0, 10 * 24 * 60),
+        st.sampled_from((70.0, 71.5, 72.0, 75.0)),
+        st.sampled_from((0.0, 0.0, 0.0, 2.0, 5.0)),  # how far apart two values of one reading are
+    ),
+    max_size=40,
+)
+
+
+@given(pairs, st.sampled_from(("weight", "spo2")), st.integers(0, 40))
+def test_days_have_both_ends_of_what_came_with_different_values(
+    entries: list[tuple[int, float, float]], code: str, cut: int
+) -> None:
+    """Median, least and greatest of a day by the lower ends or by the higher ones; also from a checkpoint."""
+    desk = book.Desk("UTC", {code: _KEEP}, {}, lambda _: None, lambda _: 0)
+    ends: dict[str, dict[int, list[float]]] = {"low": {}, "high": {}}
+    for position, (minutes, low, apart) in enumerate(sorted(entries, key=lambda entry: entry[0])):
+        at = _START + minutes * 60_000_000
+        if position == cut:
+            desk = book.Desk(
+                "UTC", {code: _KEEP}, book.from_json(book.to_json(desk.pages())), lambda _: None, lambda _: 0
+            )
+        desk.note(at, code, low, low + apart, timeline.CONFLICT if apart else 0, False)
+        for end, value in (("low", low), ("high", low + apart)):
+            ends[end].setdefault(at // (24 * _HOUR_US), []).append(value)
+    worse: base.Worse
+    for worse in ("low", "high"):
+        assert [tuple(day)[:5] for day in desk.days(code, worse)] == [
+            (day, len(values), round(statistics.median(values), 9), min(values), max(values))
+            for day, values in ends[worse].items()
+        ]
 
 
 def test_bounds_hold_for_a_reading_a_second() -> None:

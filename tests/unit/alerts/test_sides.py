@@ -43,6 +43,38 @@ def test_the_lesser_of_two_values_counts_for_a_fall() -> None:
     assert not episodes(RISE, *readings)
 
 
+def test_two_values_in_the_past_count_by_the_one_farther_away() -> None:
+    """A rise begins at the lesser of them, a fall at the greater."""
+    both = (("01T08:00", "weight", 80.0, {"id": 7}), ("01T08:00", "weight", 77.0, {"id": 7}))
+    (rise,) = episodes(RISE, *both, ("02T08:00", "weight", 80.0))
+    assert "from 77.0 kg" in rise["reason"]
+    assert not episodes(FALL, *both, ("02T08:00", "weight", 80.0))
+    assert len(episodes(FALL, *both, ("02T08:00", "weight", 77.0))) == 1
+
+
+USUAL = {"kind": "baseline", "code": "weight", "unit": "value", "floor": 0.5, "baseline_days": 7, "min_days": 5}
+USUAL |= {"skip_days": 1, "days": 1, "amber": 2}
+
+
+@pytest.mark.parametrize(("direction", "other"), [("rise", 83.0), ("fall", 77.0)])
+def test_a_daily_value_is_the_more_dangerous_one(direction: str, other: float) -> None:
+    """Of a day with two values of one reading: neither side is hidden by the other, and the evidence says so."""
+    readings: list[Any] = [(f"{day:02d}T08:00", "weight", 80.0) for day in range(1, 9)]
+    both = [("09T08:00", "weight", value, {"id": 99}) for value in (80.0, other)]
+    (found,) = episodes({**USUAL, "direction": direction}, *readings, *both)
+    assert [entry["value"] for entry in found["evidence"]["inputs"] if "conflict" in entry.get("marks", ())] == [other]
+    back = "fall" if direction == "rise" else "rise"
+    assert not episodes({**USUAL, "direction": back}, *readings, *both)
+
+
+@pytest.mark.parametrize(("comparison", "limit"), [("below", 100), ("above", 120)])
+def test_a_condition_sees_the_value_on_its_side(comparison: str, limit: float) -> None:
+    """A combination is not hidden from by the other value either."""
+    rule = {"kind": "combination", "name": "one", "amber": 1, "conditions": [{"code": "systolic", comparison: limit}]}
+    both = [("01T08:00", "systolic", value, {"id": 1}) for value in (95.0, 125.0)]
+    assert len(episodes(rule, *both)) == 1
+
+
 def test_a_low_of_glucose_is_not_hidden_by_another_value() -> None:
     """Three readings, each sent with two values."""
     readings = [

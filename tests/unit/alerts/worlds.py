@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hypothesis import strategies as st
@@ -83,6 +83,8 @@ HISTORIES = rules.RuleSet.from_json(
             | {"min_points": 5, "min_span_days": 5},
             {"kind": "cusum", "code": "weight", "direction": "rise", "floor": 0.3, "amber": 2, "min_days": 7},
             {"kind": "baseline", "code": "weight", "direction": "rise", "floor": 0.3, "amber": 2, "min_days": 7},
+            {"kind": "baseline", "name": "loss", "code": "weight", "direction": "fall", "floor": 0.3, "amber": 2}
+            | {"min_days": 7, "days": 1},
             {"kind": "sustained", "name": "low", "code": "glucose", "side": "low", "limit": 3.9, "level": "amber"},
             {"kind": "sustained", "name": "high", "code": "glucose", "side": "high", "limit": 13.9, "level": "red"},
             {"kind": "in_range", "name": "above", "code": "glucose", "band": "above_10.0", "direction": "above"}
@@ -177,11 +179,13 @@ def _series(draw: st.DrawFn, code: str, days: int, minutes: int, size: int) -> l
     first = draw(st.integers(0, days * 1440 - size * minutes)) if size * minutes < days * 1440 else 0
     values = draw(st.lists(_values(code), min_size=size, max_size=size))
     left_out = draw(st.sets(st.integers(0, size - 1), max_size=size // 4))
-    return [
+    found = [
         timeline.Reading(7, START + (first + n * minutes) * MINUTE, code, value, None, 1000 * len(code) + n)
         for n, value in enumerate(values)
         if n not in left_out
     ]
+    again = draw(st.lists(st.tuples(st.integers(0, len(found) - 1), _values(code)), max_size=3))
+    return found + [replace(found[place], value=value) for place, value in again]
 
 
 @st.composite

@@ -40,7 +40,7 @@ class Chart:
         self.at = max(s.at for some in readings.values() for s in some) if now is None else now
         self.day = self._day(self.at)
 
-    def days(self, code: str) -> list[Day]:
+    def days(self, code: str, worse: object = None) -> list[Day]:
         by_day: dict[int, list[Sample]] = {}
         for sample in self._usable(code):
             by_day.setdefault(self._day(sample.at), []).append(sample)
@@ -63,7 +63,7 @@ class Chart:
     def bands(self, code: str) -> list[tuple[int, ...]]:
         return []
 
-    def last(self, code: str) -> Sample | None:
+    def last(self, code: str, worse: object = None) -> Sample | None:
         found = sorted(self.readings.get(code, ()))
         return found[-1] if found else None
 
