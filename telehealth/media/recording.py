@@ -51,6 +51,11 @@ class _Pictured:
         #: Pictures came since one was asked for without need.
         self.seen = False
 
+    def lost(self) -> None:
+        """A whole picture is needed, and is asked for at once."""
+        self.pictures.lost()
+        self.asked = float("-inf")
+
 
 class Recorder:
     """A telehealth.media.taps.Tap that writes a file. All calls on the loop that it was made on."""
@@ -89,7 +94,7 @@ class Recorder:
         if self._orders[known].put(packet, arrived):
             self._times[known].anew()
             if known in self._pictured:
-                self._pictured[known].pictures.lost()
+                self._pictured[known].lost()
         self._take(known, arrived)
 
     def close(self) -> None:
@@ -110,20 +115,28 @@ class Recorder:
         while True:
             ready, lost = order.take(now)
             if lost and pictured is not None:
-                pictured.pictures.lost()
+                pictured.lost()
             for packet, arrived in ready:
                 if pictured is None:
                     self._sound(packet, arrived)
-                elif (picture := pictured.pictures.put(packet, arrived)) is not None:
-                    self._picture(kind, pictured, picture)
+                else:
+                    self._part(kind, pictured, packet, arrived)
             if not ready:
                 break
         if pictured is not None and pictured.pictures.wanting and self._timer is not None:
-            self._ask(kind, pictured, _ASK_SECONDS)
+            self._ask(kind, pictured, now, _ASK_SECONDS)
 
     def _sound(self, packet: Packet, arrived: float) -> None:
         if packet.payload:
             self._add("audio", self._times["audio"].of(packet.timestamp, arrived), packet.payload, whole=True)
+
+    def _part(self, kind: Kind, pictured: _Pictured, packet: Packet, arrived: float) -> None:
+        dropped = pictured.pictures.dropped
+        picture = pictured.pictures.put(packet, arrived)
+        if picture is not None:
+            self._picture(kind, pictured, picture)
+        elif self._crowded and pictured.pictures.dropped > dropped:
+            self._note_lost()  # it follows one that the disk could not take
 
     def _picture(self, kind: Kind, pictured: _Pictured, picture: Picture) -> None:
         pictured.seen = True
@@ -132,14 +145,13 @@ class Recorder:
         if size is not None and not self._opened:
             self._sizes[kind] = size
         if picture.whole:
-            pictured.asked = clock.monotonic()
+            pictured.asked = picture.arrived
             if kind == "video":
                 self._cut()  # a whole picture begins a chunk of its own, where a player can begin
         if not self._add(kind, at, picture.data, whole=picture.whole):
             pictured.pictures.lost()
 
-    def _ask(self, kind: Kind, pictured: _Pictured, seconds: float) -> bool:
-        now = clock.monotonic()
+    def _ask(self, kind: Kind, pictured: _Pictured, now: float, seconds: float) -> bool:
         if now - pictured.asked < seconds:
             return False
         pictured.asked = now
@@ -154,7 +166,8 @@ class Recorder:
         if self.disk.over or pending > (MOST_PENDING if kind == "audio" else MOST_WITH_PICTURES):
             self._note_lost()
             return False
-        self._crowded = False
+        if pending < MOST_WITH_PICTURES // 2:
+            self._crowded = False
         cluster = self._cluster
         if cluster.blocks and (at - cluster.blocks[0][0] >= _CLUSTER_MS or cluster.size + len(data) > _CLUSTER_BYTES):
             self._cut()
@@ -190,7 +203,7 @@ class Recorder:
             if order.waiting:
                 self._take(kind, now)
         for picture, pictured in self._pictured.items():
-            if pictured.seen and self._ask(picture, pictured, _WHOLE_SECONDS):
+            if pictured.seen and self._ask(picture, pictured, now, _WHOLE_SECONDS):
                 pictured.seen = False
         if self._cluster.blocks and (now - self._begun) * 1000 >= _CLUSTER_MS:
             self._cut()

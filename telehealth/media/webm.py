@@ -182,15 +182,18 @@ def playable(
 ) -> bytes:
     """A beginning for these clusters, which follow it without a gap.
 
-    stored: the opening that was recorded, for the sizes of its tracks. pictures: which of the two; a player shows one.
+    stored: the opening that was recorded, for the sizes of its tracks. pictures: which of camera and screen comes first
+    and is shown; the other one is named as well, because players stumble over blocks of no track.
     until: when the last cluster ends, in ms.
     """
     marks = 0
     for one in stretches:
         marks |= one.marks
-    shown: list[Kind] = [kind for kind in (pictures, "audio") if marks & HAS[kind]]
+    order: tuple[Kind, ...] = (pictures, "audio", "screen" if pictures == "video" else "video")
+    shown = [kind for kind in order if marks & HAS[kind]]
     info = _info(started, until)
-    tracks = element(_TRACKS, *_entries(stored, {TRACKS[kind] for kind in shown}))
+    entries = dict(_entries(stored))
+    tracks = element(_TRACKS, *(entries[TRACKS[kind]] for kind in shown if TRACKS[kind] in entries))
     lead = shown[0] if shown else "audio"
     # Places are written in a fixed number of bytes, so that their own length is known before they are.
     ahead = len(info) + len(tracks) + len(_cues(lead, stretches, 0))
@@ -200,14 +203,14 @@ def playable(
     return _ebml() + _SEGMENT + size + info + tracks + cues
 
 
-def _entries(stored: bytes, wanted: set[int]) -> Iterator[bytes]:
-    """Entries of tracks of an opening, as they were recorded."""
+def _entries(stored: bytes) -> Iterator[tuple[int, bytes]]:
+    """The tracks of an opening as they were recorded, by number."""
     at = stored.find(_SEGMENT + _UNKNOWN)
     for name, content, _ in elements(stored[at + len(_SEGMENT) + len(_UNKNOWN) :] if at >= 0 else b""):
         for entry, inside, whole in elements(content) if name == _TRACKS else ():
-            numbers = {int.from_bytes(value) for key, value, _ in elements(inside) if key == _NUMBER}
-            if entry == _ENTRY and numbers & wanted:
-                yield whole
+            numbers = [int.from_bytes(value) for key, value, _ in elements(inside) if key == _NUMBER]
+            if entry == _ENTRY and numbers:
+                yield numbers[0], whole
 
 
 def _cues(lead: Kind, stretches: Iterable[Stretch], ahead: int) -> bytes:

@@ -67,7 +67,7 @@ def sounds(seconds: float) -> tuple[bytes, ...]:
     """Opus packets of 20 ms: a tone of 440 Hz."""
     encoder = av.CodecContext.create("libopus", "w")
     assert isinstance(encoder, av.AudioCodecContext)
-    encoder.sample_rate, encoder.layout, encoder.format = 48_000, "stereo", "s16"  # type: ignore[assignment]
+    encoder.sample_rate, encoder.layout, encoder.format = 48_000, "stereo", "s16"
     encoder.bit_rate = 32_000
     samples = int(48_000 * SOUND_SECONDS)
     found = []
