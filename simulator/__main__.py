@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from simulator import errors, impair_command
+from simulator import call_command, errors, impair_command
 
 if TYPE_CHECKING:
     from simulator import world
@@ -198,6 +198,13 @@ def serve(
                     watch.cancel()
 
         runtime.execute(serving_until)
+
+
+@app.command("call")
+@functools.wraps(call_command.call)
+def call(**options: Any) -> None:
+    with _errors():
+        call_command.call(**options)
 
 
 @app.command("impair")

@@ -149,6 +149,16 @@ class Peer:
             slot.picture.seen for slot in self.slots.values() if slot.picture is not None and slot.picture.seen.packets
         ]
 
+    async def round_trip_and_loss(self) -> tuple[float | None, float]:
+        """As the other side reports of our pictures: seconds (None: not known yet), and the share that was lost."""
+        for sender in self._connection.getSenders():
+            if sender.track is not self.camera:
+                continue
+            for found in (await sender.getStats()).values():
+                if found.type == "remote-inbound-rtp":
+                    return found.roundTripTime, min(1.0, found.fractionLost / 256)
+        return None, 0.0
+
     def _came(self, slot: Slot, packet: RtpPacket) -> None:
         now = asyncio.get_running_loop().time()
         self.heard_at = now
