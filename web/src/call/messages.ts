@@ -89,6 +89,10 @@ export interface Person {
   quality: Quality | null;
   with_resident: number | null;
   ready: Partial<Check> | null;
+  // Staff only: about the link that they came by.
+  refused_browsers?: number;
+  allow_another?: boolean;
+  wrong_births?: number;
 }
 
 export interface Message {

@@ -40,3 +40,9 @@ export function ring(): void {
     tone(450, after, 0.4, 0.25);
   }
 }
+
+/** Two soft notes: somebody waits. */
+export function ding(): void {
+  tone(660, 0, 0.18, 0.2);
+  tone(880, 0.22, 0.3, 0.2);
+}

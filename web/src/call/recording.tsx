@@ -1,0 +1,57 @@
+// Recording as staff see it: asked for, agreed to by everybody in the visit, running, stopped.
+import type { Call } from "./call";
+import * as words from "./words";
+
+interface Props {
+  call: Call;
+  /** Whether it may be asked for on this ward. */
+  possible: boolean;
+  act: (action: string, body: object, said: string) => Promise<boolean>;
+}
+
+export function Recording({ call, possible, act }: Props) {
+  const visit = call.state?.visit;
+  if (!visit) return null;
+  const { on, asked } = visit.recording;
+  const present = visit.people.filter((person) => person.presence === "joined");
+  const open = present.filter((person) => person.consent !== true);
+  const me = call.me;
+  if (on) {
+    return (
+      <p class="th-recording" role="status">
+        <span aria-hidden="true">●</span> Recording: everybody has agreed.{" "}
+        <button type="button" class="th-plain-button" onClick={() => void act("record", { on: false }, "The recording is stopped.")}>
+          Stop recording
+        </button>
+      </p>
+    );
+  }
+  if (!asked) {
+    if (!possible || !call.peer) return null;
+    return (
+      <p class="th-recording-ask">
+        <button type="button" class="th-plain-button" onClick={() => void act("record", { on: true }, "Everybody in the visit is asked whether it may be recorded.")}>
+          Ask to record
+        </button>{" "}
+        <span class="th-quiet">Not recording. It begins only when everybody in the visit has agreed.</span>
+      </p>
+    );
+  }
+  return (
+    <div class="th-notice">
+      <p>
+        <strong>Not recording yet.</strong> {open.length ? `Waiting for: ${words.list(open.map((person) => (person.id === me?.id ? "you" : `${person.name} (${words.consented(person)})`)))}.` : "Everybody has agreed; starting."}
+      </p>
+      <p class="th-buttons">
+        {me?.presence === "joined" && me.consent !== true && (
+          <button type="button" class="th-plain-button" onClick={() => call.consent(true)}>
+            I agree to be recorded
+          </button>
+        )}
+        <button type="button" class="th-plain-button" onClick={() => void act("record", { on: false }, "Nobody is asked any more.")}>
+          Do not record
+        </button>
+      </p>
+    </div>
+  );
+}

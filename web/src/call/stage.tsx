@@ -1,0 +1,45 @@
+// The pictures on staff's screen: one big, or a grid, or a screen that is shown with everybody beside it.
+import type { Call } from "./call";
+import { Own, Tile, Voices } from "./media";
+import type { Person } from "./messages";
+
+/** Pinned first, then hands in the order in which they went up, then as they came. */
+function inOrder(people: Person[]): Person[] {
+  const rank = (person: Person) => (person.pinned ? 0 : person.hand_at ? 1 : 2);
+  return [...people].sort((one, other) => rank(one) - rank(other) || (one.hand_at ?? "").localeCompare(other.hand_at ?? "") || one.id - other.id);
+}
+
+export function Stage({ call, shortest }: { call: Call; shortest: boolean }) {
+  const { peer, others } = call;
+  const down = peer !== null && peer.state !== "up";
+  const people = inOrder(others);
+  const sharing = people.filter((person) => person.screen);
+  const silent = (person: Person) => !down && (peer?.silent.has(person.id) ?? false);
+  return (
+    <div class="th-stage th-stage--staff">
+      <Voices voices={peer?.voices() ?? []} />
+      {down && (
+        <p class={`th-visit__broken${peer.state === "connecting" ? " is-calm" : ""}`} role="alert">
+          {peer.state === "connecting" ? "Connecting…" : "Reconnecting… The others cannot see or hear you at the moment."}
+        </p>
+      )}
+      {!call.connected && (
+        <p class="th-visit__broken" role="alert">
+          The connection to the service is lost; what you see of the visit may be out of date. Reconnecting…
+        </p>
+      )}
+      {sharing.map((person) => (
+        <Tile key={`s${person.id}`} person={person} screen size="big" stream={peer?.streamOf(person.id, "screen") ?? null} silent={silent(person)} speaking={false} />
+      ))}
+      {people.length === 0 && <p class="th-stage__empty">{shortest ? "You are alone in the visit. Let somebody in from the list of people." : "Nobody is in the visit."}</p>}
+      <div class={`th-tiles th-tiles--${Math.min(people.length, 10)}${sharing.length ? " is-beside" : ""}`}>
+        {people.map((person) => (
+          <div key={person.id} class={person.pinned && people.length > 1 ? "is-pinned" : ""}>
+            <Tile person={person} stream={peer?.streamOf(person.id, "video") ?? null} silent={silent(person)} speaking={call.speaking === person.id} />
+          </div>
+        ))}
+      </div>
+      <Own track={call.devices.video} />
+    </div>
+  );
+}

@@ -1,0 +1,497 @@
+// Staff's side of a visit: the video beside the record of the current resident, who waits, notes, readings, the end.
+import { Component, render } from "preact";
+
+import { Acts } from "./call/acts";
+import { Call } from "./call/call";
+import { Chat } from "./call/chat";
+import { Switch } from "./call/guestroom";
+import { Invite } from "./call/invite";
+import type { Person, StateMessage, Subject } from "./call/messages";
+import { Notes } from "./call/notes";
+import type { Saved } from "./call/notes";
+import { People } from "./call/people";
+import { MeasureNow, NotesBox, Readings, TrendsPane, Vitals } from "./call/record";
+import type { Measure } from "./call/record";
+import { Recording } from "./call/recording";
+import { Stage } from "./call/stage";
+import * as tones from "./call/tones";
+import * as words from "./call/words";
+import type { Alert, FirstLive, FromServer, Row, Ward } from "./contract";
+import { Live } from "./live";
+import { LiveBar } from "./livebar";
+import { spaced } from "./signs";
+
+const SAID_MS = 12_000;
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+interface Page {
+  visit: { id: number; kind: string; starts_at: string | null; minutes: number | null; reason: string | null; ws: string };
+  ward: Ward;
+  subjects: Subject[];
+  notes: Record<string, Saved>;
+  measures: Measure[];
+  keep_chat: boolean;
+  recording: boolean;
+  csrf: string;
+  now: string;
+  live: FirstLive;
+}
+
+interface State {
+  version: number;
+  said: string;
+  failed: string;
+  switching: Subject | null;
+  captions: boolean;
+}
+
+class ConsultationIsland extends Component<Page, State> {
+  override state: State = { version: 0, said: "", failed: "", switching: null, captions: false };
+  private acts = new Acts(this.props.visit.id, this.props.csrf);
+  private notes = new Notes(this.props.visit.id, this.props.notes, this.acts, () => this.changed());
+  private rows = new Map<number, Row>();
+  private alerts = new Map<number, Alert[]>();
+  private measures = new Map<number, Measure[]>();
+  private saidTimer: number | undefined;
+  private live = new Live(
+    this.props.live,
+    { residents: this.props.subjects.map((subject) => subject.id) },
+    (message) => this.take(message),
+    () => this.changed(),
+  );
+  private call = new Call(
+    this.props.visit.ws,
+    { changed: () => this.changed(), state: (now, before) => this.compare(now, before), bye: () => this.notes.flush() },
+    () => location.assign(`/sign-in?next=${encodeURIComponent(location.pathname)}`),
+    false,
+  );
+
+  override componentDidMount(): void {
+    this.live.start(this.props.now);
+    this.call.start();
+    addEventListener("keydown", this.key);
+  }
+
+  private changed(): void {
+    this.setState((state) => ({ version: state.version + 1 }));
+  }
+
+  private take(message: FromServer): void {
+    if ((message.t !== "snap" && message.t !== "d") || !("resident" in message)) return;
+    this.rows.set(message.resident, message.row);
+    this.alerts.set(message.resident, message.alerts);
+    this.changed();
+  }
+
+  /** What has changed since the state before, in words: who came, who went, who waits, whose hand is up. */
+  private compare(now: StateMessage, before: StateMessage | null): void {
+    const subject = now.visit.subject;
+    if (subject && !this.measures.has(subject.id)) void this.loadMeasures(subject.id);
+    if (!before) return;
+    const old = new Map(before.visit.people.map((person) => [person.id, person]));
+    const news: string[] = [];
+    for (const person of now.visit.people) {
+      if (person.id === now.you.participant) continue;
+      const was = old.get(person.id)?.presence;
+      if (person.presence !== was) news.push(...this.moved(person));
+      if (person.hand_at && !old.get(person.id)?.hand_at) news.push(`${person.name} has raised a hand.`);
+    }
+    if (before.visit.subject?.id !== subject?.id && subject) {
+      if (before.visit.subject) this.notes.leave(before.visit.subject.id);
+      news.push(`The visit is about ${subject.name} now.`);
+      this.setState({ switching: null });
+    }
+    if (news.length) this.say(news.join(" "));
+  }
+
+  private moved(person: Person): string[] {
+    switch (person.presence) {
+      case "waiting":
+        tones.ding();
+        return [`${person.name} waits to be let in.`];
+      case "joined":
+        return [`${person.name} has come in.`];
+      case "left":
+        return [`${person.name} has left.`];
+      case "removed":
+        return [`${person.name} is removed.`];
+      default:
+        return [];
+    }
+  }
+
+  private async loadMeasures(resident: number): Promise<void> {
+    const found = await this.acts.get<{ resident: number | null; measures: Measure[] }>(`/api/v1/visits/${this.props.visit.id}/measures`);
+    if (found?.resident === resident) this.measures.set(resident, found.measures);
+    this.changed();
+  }
+
+  private say = (said: string): void => {
+    this.setState({ said, failed: "" });
+    clearTimeout(this.saidTimer);
+    this.saidTimer = window.setTimeout(() => this.setState({ said: "" }), SAID_MS);
+  };
+
+  private fail = (failed: string): void => this.setState({ failed, said: "" });
+
+  private act = async (action: string, body: object, said: string): Promise<boolean> => {
+    const outcome = await this.acts.post(action, body);
+    if (outcome.ok) this.say(said);
+    else this.fail(outcome.failed.detail);
+    return outcome.ok;
+  };
+
+  /** With Alt and Shift, so that no letter that is typed does anything by itself. */
+  private key = (event: KeyboardEvent): void => {
+    if (!event.altKey || !event.shiftKey || event.ctrlKey || event.metaKey) return;
+    const subject = this.call.state?.visit.subject;
+    const doing: Record<string, () => void> = {
+      KeyM: () => void this.call.setAudio(!this.call.wants.audio),
+      KeyV: () => void this.call.setVideo(this.call.devices.video === null),
+      KeyH: () => this.call.hand(!this.call.me?.hand_at),
+      KeyN: () => subject && document.getElementById(`notes-${subject.id}`)?.focus(),
+      KeyP: () => document.getElementById("people-heading")?.focus(),
+      KeyC: () => document.getElementById("staff-chat")?.focus(),
+    };
+    const act = doing[event.code];
+    if (!act) return;
+    event.preventDefault();
+    act();
+  };
+
+  private async leave(): Promise<void> {
+    this.notes.flush();
+    await this.acts.post("leave", {});
+    this.call.leave();
+    this.call.devices.shutAll();
+  }
+
+  private may(action: string): boolean {
+    return this.call.state?.you.may.includes(action) ?? false;
+  }
+
+  override render() {
+    const { ward } = this.props;
+    const { call } = this;
+    const visit = call.state?.visit ?? null;
+    const subject = visit ? visit.subject : (this.props.subjects[0] ?? null);
+    if (call.bye) return <Over page={this.props} why={call.bye} />;
+    return (
+      <>
+        <LiveBar status={this.live.status} now={this.live.serverNow()} zone={ward.zone} />
+        <Banner subject={subject} subjects={visit?.subjects ?? this.props.subjects} />
+        <div class="th-wrap th-main">
+          <h1 class="nhsuk-u-visually-hidden">Video visit</h1>
+          <p class="nhsuk-u-visually-hidden" role="status">
+            {this.state.said}
+          </p>
+          {this.state.failed && (
+            <p class="th-notice th-notice--failed" role="alert">
+              {this.state.failed}{" "}
+              <button type="button" class="th-plain-button" onClick={() => this.setState({ failed: "" })}>
+                Close<span class="nhsuk-u-visually-hidden"> this message</span>
+              </button>
+            </p>
+          )}
+          <div class="th-consultation">
+            <div class="th-consultation__video">
+              {this.video(subject)}
+              <section class="th-card" aria-labelledby="chat-heading">
+                <h2 class="th-h3" id="chat-heading">
+                  Messages
+                </h2>
+                <Chat call={call} zone={ward.zone} id="staff-chat" hint={`To everybody in the visit. ${this.props.keep_chat ? "Kept in the record." : "Not kept after the visit."}`} />
+              </section>
+            </div>
+            <section class="th-card th-consultation__people" aria-labelledby="people-heading">
+              <h2 class="th-h2" id="people-heading" tabIndex={-1}>
+                People
+              </h2>
+              {visit ? <People call={call} acts={this.acts} zone={ward.zone} now={this.live.now()} onSaid={this.say} onFailed={this.fail} /> : <p role="status">Connecting…</p>}
+              {visit && this.desk(subject)}
+            </section>
+            <div class="th-consultation__record">{subject ? this.record(subject) : <p class="th-card">This visit is about nobody at the moment. Choose a resident.</p>}</div>
+          </div>
+          <Shortcuts />
+        </div>
+      </>
+    );
+  }
+
+  private video(subject: Subject | null) {
+    const { call } = this;
+    const { peer } = call;
+    const me = call.me;
+    return (
+      <section class="th-video-pane" aria-label="Video">
+        <p class="th-said" aria-hidden="true">
+          {this.state.said || standing(call)}
+        </p>
+        {call.state && <Recording call={call} possible={this.may("record")} act={this.act} />}
+        {call.refused && (
+          <p class="th-notice th-notice--failed" role="alert">
+            {call.refused.why}
+          </p>
+        )}
+        {peer ? (
+          <Stage call={call} shortest={this.may("admit")} />
+        ) : (
+          <div class="th-stage th-stage--staff">
+            <p class="th-stage__empty">
+              {call.state ? (
+                <>
+                  You are not in the visit yet. {subject && <>It is about {subject.name}.</>}
+                  <br />
+                  <button type="button" class="th-big-button" onClick={() => void tones.allow().then(() => call.join())}>
+                    Join the visit
+                  </button>
+                </>
+              ) : (
+                "Connecting…"
+              )}
+            </p>
+          </div>
+        )}
+        {this.state.captions && (
+          <p class="th-captions" aria-live="polite">
+            {call.caption ? call.caption.text : "No captions come in."}
+          </p>
+        )}
+        <div class="th-controls" role="group" aria-label="Your picture and sound">
+          <Switch on={call.wants.audio && (peer === null || call.devices.audio !== null)} name="Microphone" icon="microphone" onClick={() => void call.setAudio(!(call.wants.audio && (peer === null || call.devices.audio !== null)))} />
+          <Switch on={peer ? call.devices.video !== null : call.wants.video} name="Camera" icon="camera" onClick={() => void call.setVideo(peer ? call.devices.video === null : !call.wants.video)} />
+          {peer && (
+            <>
+              <button type="button" class="th-plain-button" aria-pressed={call.devices.screen !== null} onClick={() => void call.setScreen(call.devices.screen === null)}>
+                {call.devices.screen ? "Stop showing my screen" : "Show my screen"}
+              </button>
+              <button type="button" class="th-plain-button" aria-pressed={Boolean(me?.hand_at)} onClick={() => call.hand(!me?.hand_at)}>
+                Hand {me?.hand_at ? "up" : "down"}
+              </button>
+            </>
+          )}
+          <button type="button" class="th-plain-button" aria-pressed={this.state.captions} onClick={() => this.setState({ captions: !this.state.captions })}>
+            Captions
+          </button>
+          {peer && (
+            <button type="button" class="th-plain-button" onClick={() => void this.leave()}>
+              Leave, visit goes on
+            </button>
+          )}
+          <a class="th-plain-button th-plain-button--end" href={`/visits/${this.props.visit.id}/end`} onClick={() => this.notes.flush()}>
+            End the visit…
+          </a>
+        </div>
+      </section>
+    );
+  }
+
+  /** What is done to the visit as a whole. */
+  private desk(subject: Subject | null) {
+    const { call } = this;
+    const visit = call.state?.visit;
+    if (!visit) return null;
+    const inside = new Set(visit.people.filter((person) => person.presence === "joined" || person.presence === "admitted").map((person) => person.with_resident));
+    return (
+      <div class="th-desk">
+        <p class="th-buttons">
+          {this.may("lock") && (
+            <button type="button" class="th-plain-button" aria-pressed={visit.locked} onClick={() => void this.act("lock", { locked: !visit.locked }, visit.locked ? "The visit is open again." : "The visit is locked: nobody new gets in.")}>
+              {visit.locked ? "Locked: nobody new gets in" : "Lock"}
+            </button>
+          )}
+          {subject && this.may("ring") && !inside.has(subject.id) && (
+            <button type="button" class="th-plain-button" onClick={() => void this.act("ring", { resident: subject.id }, `${subject.name} is being rung.`)}>
+              Ring {subject.name}
+            </button>
+          )}
+        </p>
+        {subject && this.may("invite") && <Invite acts={this.acts} subject={subject.name} />}
+      </div>
+    );
+  }
+
+  private record(subject: Subject) {
+    const { ward } = this.props;
+    const visit = this.call.state?.visit;
+    return (
+      <>
+        {visit && visit.subjects.length > 1 && this.round(visit.subjects, subject)}
+        <section class="th-card" key={`notes-${subject.id}`}>
+          <NotesBox notes={this.notes} subject={subject} zone={ward.zone} />
+        </section>
+        <section class="th-card" aria-labelledby="readings-heading">
+          <h2 class="th-h3" id="readings-heading">
+            Readings in this visit
+          </h2>
+          {this.may("measure") && <MeasureNow acts={this.acts} measures={this.measures.get(subject.id) ?? []} subject={subject} onSaid={this.say} onFailed={this.fail} />}
+          <Readings acts={this.acts} readings={visit?.readings ?? []} zone={ward.zone} may={this.may("readings")} onFailed={this.fail} />
+        </section>
+        <section class="th-card" aria-labelledby="vitals-heading" key={`vitals-${subject.id}`}>
+          <h2 class="th-h3" id="vitals-heading">
+            {subject.name}: latest values
+          </h2>
+          <Vitals row={this.rows.get(subject.id) ?? null} alerts={(this.alerts.get(subject.id) ?? []).filter((alert) => alert.open)} now={this.live.now()} zone={ward.zone} />
+          <TrendsPane resident={subject.id} now={() => this.live.now()} acts={this.acts} />
+          <p>
+            <a href={`/residents/${subject.id}`} target="_blank" rel="noopener">
+              Whole record of {subject.name} (in a new tab)
+            </a>
+          </p>
+        </section>
+      </>
+    );
+  }
+
+  private round(subjects: Subject[], subject: Subject) {
+    const here = subjects.findIndex((one) => one.id === subject.id);
+    const next = subjects[here + 1];
+    const { switching } = this.state;
+    const leaves = this.props.visit.kind !== "group";
+    return (
+      <section class="th-card th-round" aria-labelledby="round-heading">
+        <h2 class="th-h3" id="round-heading">
+          Resident {here + 1} of {subjects.length}
+        </h2>
+        {switching ? (
+          <>
+            <p>
+              <strong>Go on to {switching.name}?</strong> {leaves && `${subject.name} and everybody who came with them leave the visit.`}
+            </p>
+            <p class="th-buttons">
+              <button type="button" class="th-plain-button th-plain-button--go" onClick={() => this.switchTo(switching)}>
+                Yes, {switching.name}
+              </button>
+              <button type="button" class="th-plain-button" ref={(element) => element?.focus()} onClick={() => this.setState({ switching: null })}>
+                Stay with {subject.name}
+              </button>
+            </p>
+          </>
+        ) : (
+          this.may("subject") && (
+            <p class="th-buttons">
+              {next && (
+                <button type="button" class="th-plain-button th-plain-button--go" onClick={() => this.setState({ switching: next })}>
+                  Next resident: {next.name}
+                </button>
+              )}
+              {subjects
+                .filter((one) => one.id !== subject.id && one.id !== next?.id)
+                .map((one) => (
+                  <button key={one.id} type="button" class="th-plain-button" onClick={() => this.setState({ switching: one })}>
+                    {one.name}
+                  </button>
+                ))}
+            </p>
+          )
+        )}
+      </section>
+    );
+  }
+
+  private switchTo(subject: Subject): void {
+    this.notes.flush();
+    void this.act("subject", { resident: subject.id }, `The visit is about ${subject.name} now.`).then((done) => {
+      this.setState({ switching: null });
+      if (done) document.getElementById("round-heading")?.scrollIntoView({ block: "nearest" });
+    });
+  }
+}
+
+function standing(call: Call): string {
+  const visit = call.state?.visit;
+  if (!visit) return "";
+  const waiting = visit.people.filter((person) => person.presence === "waiting").length;
+  const parts = [
+    call.others.length ? `In the visit with you: ${words.list(call.others.map((person) => person.name))}.` : "",
+    waiting ? `${waiting} ${waiting === 1 ? "waits" : "wait"} to be let in.` : "",
+  ];
+  return parts.filter(Boolean).join(" ");
+}
+
+/** 1941-08-14 as 14-Aug-1941. */
+function bornText(born: string | null | undefined): string {
+  const [year, month, day] = (born ?? "").split("-");
+  return year && month && day ? `${day}-${MONTHS[Number(month) - 1]}-${year}` : "Not Known";
+}
+
+/** Always in view: whose record this is. */
+function Banner({ subject, subjects }: { subject: Subject | null; subjects: Subject[] }) {
+  return (
+    <div class="th-identity th-identity--stays" data-subject={subject?.id ?? ""}>
+      {subject ? (
+        <dl class="th-wrap th-identity__row" key={subject.id}>
+          <div class="th-identity__name">
+            <dt class="nhsuk-u-visually-hidden">Name</dt>
+            <dd>{subject.name}</dd>
+          </div>
+          <div>
+            <dt>Born</dt>
+            <dd>{bornText(subject.born)}</dd>
+          </div>
+          <div>
+            <dt>NHS No.</dt>
+            <dd>{spaced(subject.nhs_number ?? null)}</dd>
+          </div>
+          {subjects.length > 1 && (
+            <div>
+              <dt>Resident</dt>
+              <dd>
+                {subjects.findIndex((one) => one.id === subject.id) + 1} of {subjects.length}
+              </dd>
+            </div>
+          )}
+        </dl>
+      ) : (
+        <p class="th-wrap th-identity__row">No resident at the moment</p>
+      )}
+    </div>
+  );
+}
+
+function Shortcuts() {
+  return (
+    <details class="th-act">
+      <summary class="th-plain-button">Keyboard</summary>
+      <p>With Alt and Shift held:</p>
+      <dl class="th-terms">
+        {[
+          ["M", "microphone on or off"],
+          ["V", "camera on or off"],
+          ["H", "hand up or down"],
+          ["N", "to the notes"],
+          ["P", "to the people"],
+          ["C", "to the messages"],
+        ].map(([key, text]) => (
+          <>
+            <dt>
+              <kbd>Alt Shift {key}</kbd>
+            </dt>
+            <dd>{text}</dd>
+          </>
+        ))}
+      </dl>
+    </details>
+  );
+}
+
+function Over({ page, why }: { page: Page; why: string }) {
+  const text = why === "taken_over" ? "You have opened this visit in another window. Go on there." : why === "removed" ? "You are no longer part of this visit." : "The visit is over.";
+  return (
+    <div class="th-wrap th-main">
+      <h1 class="th-h1">Video visit</h1>
+      <p role="status">{text}</p>
+      <p>
+        <a href={`/wards/${page.ward.id}/visits`}>Visits of {page.ward.name}</a>
+      </p>
+    </div>
+  );
+}
+
+const data = document.getElementById("consultation-data");
+const root = document.getElementById("consultation");
+if (data && root) {
+  const page = JSON.parse(data.textContent ?? "") as Page;
+  root.replaceChildren();
+  render(<ConsultationIsland {...page} />, root);
+}
