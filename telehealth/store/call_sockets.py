@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from telehealth.store.db import Connection
@@ -14,9 +13,9 @@ from telehealth.store.queries import sql
 
 @dataclass(frozen=True)
 class Seen:
-    """connected: some browser holds a socket. at: when it was last heard of."""
+    """socket: which one is theirs, None: none. at: when it was last heard of."""
 
-    connected: bool
+    socket: UUID | None
     at: datetime | None
 
 
@@ -49,7 +48,7 @@ async def drop(connection: Connection, participant_id: int, socket: UUID) -> boo
 async def seen(connection: Connection, consultation_id: int) -> dict[int, Seen]:
     """By participant."""
     rows = await connection.fetch(sql("call_sockets.seen"), consultation_id)
-    return {row["id"]: Seen(row["connected"], row["seen_at"]) for row in rows}
+    return {row["id"]: Seen(row["socket"], row["seen_at"]) for row in rows}
 
 
 async def lost(connection: Connection, since: datetime) -> list[tuple[int, int]]:
@@ -62,11 +61,6 @@ async def still_lost(connection: Connection, participant_id: int, since: datetim
     return await connection.fetchval(sql("call_sockets.still_lost"), participant_id, since) is not None
 
 
-async def set_quality(connection: Connection, participant_id: int, quality: dict[str, Any]) -> None:
-    """As telehealth.web.call_quality sums it up."""
-    await connection.execute(sql("call_sockets.set_quality"), participant_id, quality)
-
-
 async def rang(connection: Connection, consultation_id: int) -> Rang | None:
     row = await connection.fetchrow(sql("call_sockets.rang"), consultation_id)
     if row is None:
@@ -76,6 +70,24 @@ async def rang(connection: Connection, consultation_id: int) -> Rang | None:
     return Rang(row["id"], asked if isinstance(asked, int) else row["resident_id"], row["real_at"])
 
 
-async def about_residents(connection: Connection, visits: list[int], residents: list[int]) -> list[int]:
-    """Of these visits, those that go on about one of these residents."""
-    return [row["id"] for row in await connection.fetch(sql("call_sockets.about_residents"), visits, residents)]
+async def marks(connection: Connection, visits: list[int], *, since: datetime) -> dict[int, tuple[int, ...]]:
+    """By visit, numbers that change whenever something of it does that a screen shows. since: who was heard of."""
+    rows = await connection.fetch(sql("call_sockets.marks"), visits, since)
+    return {row["id"]: (row["seq"], row["epoch"], row["connected"], row["words"]) for row in rows}
+
+
+async def elsewhere(connection: Connection, participant_id: int) -> int | None:
+    """Another visit that the same member of staff is in now."""
+    found: int | None = await connection.fetchval(sql("call_sockets.elsewhere"), participant_id)
+    return found
+
+
+async def valid_links(connection: Connection, browsers: Mapping[int, bytes]) -> set[int]:
+    """Of these links, by the hash of a browser's cookie: which are still that browser's, and not taken back."""
+    rows = await connection.fetch(sql("call_sockets.valid_links"), list(browsers), list(browsers.values()))
+    return {row["id"] for row in rows}
+
+
+async def rebuilt(connection: Connection, consultation_id: int, epoch: int) -> bool:
+    """Whether it is noted already that the room was given to another worker with this epoch."""
+    return bool(await connection.fetchval(sql("call_sockets.rebuilt"), consultation_id, epoch))

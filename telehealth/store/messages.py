@@ -29,8 +29,9 @@ async def say(
 ) -> int | None:
     """Write a line: by a participant (null: the service) to the room, or to one who waits; its id.
 
-    None if this key was written already: a repeated send is one message. Staff may write to anybody who waits; others
-    only to the room, and only from inside. Raises Invalid for the text, NotPossible, NotFound.
+    None if this key was written already: a repeated send is one message. Staff may write to anybody who waits, who may
+    answer (kept as written to themselves: what is said with somebody who waits); others write to the room, from inside.
+    Raises Invalid for the text, NotPossible, NotFound.
     """
     text = text.strip()
     if not 1 <= len(text) <= 2000:
@@ -44,10 +45,13 @@ async def say(
         raise visits.NotPossible("There are too many messages in this visit.")
     author = None if participant_id is None else held.participant(participant_id)
     if author is not None and author.role != "staff":
-        if author.state != "joined":
-            raise visits.NotPossible("You are not in the visit.")
         if to is not None:
             raise visits.NotPossible("You can write to everybody in the visit only.")
+        if author.state != "joined":
+            if not any(message.to_participant_id == author.id for message in held.messages):
+                raise visits.NotPossible("You are not in the visit.")
+            # an answer to staff, from the waiting area: never to the room
+            to = author.id
     if to is not None and held.participant(to).state not in ("checking", "waiting", "admitted", "joined"):
         raise NotFound("there is no such person in this visit")
     written: int | None = await connection.fetchval(

@@ -7,11 +7,26 @@ from aiohttp import web
 from telehealth.clock import ClinicalClock
 from telehealth.config import Settings
 from telehealth.model.health import Health
+from telehealth.model.media import MediaBackend
 from telehealth.store.db import Database
-from telehealth.web import access, auth, headers, keys, live, openapi, render, replies, routes
+from telehealth.web import (
+    access,
+    auth,
+    headers,
+    join,
+    keys,
+    live,
+    openapi,
+    render,
+    replies,
+    rooms,
+    routes,
+    throttle,
+)
 from telehealth.web.admission import ADMISSION, Admission
 from telehealth.web.auth import Doorkeeper
 from telehealth.web.built import BUILT, Built
+from telehealth.web.call_room import Means
 from telehealth.web.hub import HUB, Hub
 from telehealth.web.replies import Replies
 
@@ -26,10 +41,12 @@ def build(
     clock: ClinicalClock,
     health: Health,
     control_token: str | None = None,
+    media: MediaBackend | None = None,
 ) -> web.Application:
     """An application for server.Runner; its hub runs from start-up to clean-up.
 
     control_token: lets the simulator that this service started move virtual time; None: nobody may.
+    media: forwards the media of video visits; None: visits are without.
     """
     headers.keep_requests_out_of_logs()
     app = web.Application(middlewares=[headers.surround, auth.guard], client_max_size=_LARGEST_BYTES)
@@ -40,6 +57,8 @@ def build(
     app[keys.HEALTH] = health
     app[ADMISSION] = Admission(settings.http_messages, settings.database_connections)
     app[HUB] = Hub(database, clock, health)
+    app[rooms.ROOMS] = rooms.Rooms(Means(database, clock, settings, media))
+    app[join.GUESSES] = throttle.Guesses()
     app[BUILT] = built
     app[replies.REPLIES] = Replies()
     app[keys.OPENAPI] = openapi.text()
@@ -50,5 +69,7 @@ def build(
     app[auth.DOORKEEPER] = Doorkeeper(routes.add(app))
     app.on_response_prepare.append(headers.on_prepare)
     app.cleanup_ctx.append(live.serve_hub)
+    app.cleanup_ctx.append(rooms.serve)
+    app.on_shutdown.append(rooms.say_goodbye)
     app.on_shutdown.append(live.say_goodbye)
     return app

@@ -9,7 +9,7 @@ import asyncio
 import collections
 import uuid
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from telehealth.web import call_messages
 from telehealth.web.call_messages import Bye, State, Told
@@ -26,27 +26,42 @@ STRIKES: Final = 3
 GOING_AWAY: Final = 1001
 POLICY: Final = 1008
 TOO_SLOW: Final = 4008
+SESSION_OVER: Final = 4401
+NOT_YOURS: Final = 4403
 NORMAL: Final = 1000
 
 
 @dataclass(eq=False)
 class Line:
-    """participant: whose browser this is. staff: a member's, not a guest's."""
+    """participant: whose browser this is.
+
+    credential: hash of the session or token of a member of staff, or of a guest's browser; member, link: whose it is.
+    epoch: of the room, as the browser was told last. shown: what it was shown last.
+    """
 
     consultation: int
     participant: int
-    staff: bool
     at: float
+    credential: bytes
+    member: int | None = None
+    link: int | None = None
     id: uuid.UUID = field(default_factory=uuid.uuid4)
     close_code: int | None = None
+    epoch: int | None = None
+    shown: tuple[dict[str, Any], dict[str, Any]] | None = None
 
     def __post_init__(self) -> None:
         self.heard_at = self.at
         self._allowance = BURST
         self._strikes = 0
+        self.refusals = 0
         self._state: State | None = None
         self._waiting: collections.deque[Told] = collections.deque()
         self._wake = asyncio.Event()
+
+    @property
+    def staff(self) -> bool:
+        return self.member is not None
 
     def may_talk(self, at: float) -> bool:
         """Whether another message is not too fast; counts it."""
@@ -57,12 +72,14 @@ class Line:
         self._allowance -= 1
         return True
 
-    def refused(self, about: str, why: str) -> None:
-        """Tell why; the third time in a row is the last."""
-        self._strikes += 1
+    def refused(self, about: str, why: str, *, strike: bool = True) -> None:
+        """Tell why. strike: it was no mistake of ours or of theirs; the third in a row is the last."""
         self.tell(call_messages.Refused(about, why))
-        if self._strikes >= STRIKES:
-            self.close(POLICY)
+        if strike:
+            self.refusals += 1
+            self._strikes += 1
+            if self._strikes >= STRIKES:
+                self.close(POLICY)
 
     def accepted(self) -> None:
         self._strikes = 0

@@ -18,7 +18,7 @@ HARD_BYTES = 256 * 1024
 Share = Annotated[float, Meta(ge=0, le=1)]
 Seconds = Annotated[float, Meta(ge=0, le=86_400)]
 Count = Annotated[int, Meta(ge=0, le=2**40)]
-Key = Annotated[int, Meta(ge=1, lt=2**63)]
+Key = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 
 
 class _Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="t"):

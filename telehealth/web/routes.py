@@ -16,9 +16,12 @@ from telehealth.web import (
     api_visits,
     api_wards,
     built,
+    call_socket,
     device_api,
     health,
     held_json,
+    join,
+    join_visit,
     live,
     operations,
     pages,
@@ -50,6 +53,8 @@ _READING = "{reading_key:" + held_json.KEY + "}"
 _VISIT = r"{visit_id:[0-9]{1,19}}"
 _ENCOUNTER = r"{encounter_id:[0-9]{1,19}}"
 _FOLLOW_UP = r"{follow_up_id:[0-9]{1,19}}"
+_TOKEN = r"{token:.{1,200}}"
+_LINK = r"{link_id:[0-9]{1,19}}"
 _DEVICE = r"{device_id:[A-Za-z0-9_-]{1,64}}"
 _FORMAT = r"{format:[a-z0-9-]{1,32}}"
 
@@ -152,6 +157,17 @@ PAGES = (
     Route("POST", f"/residents/{_RESIDENT}/strike", pages_resident.strike_reading, Who.CARE),
 )
 
+#: Getting into a visit, and being in it.
+CALLS = (
+    Route("GET", f"/join/{_TOKEN}", join.show, Who.GUEST),
+    Route("POST", f"/join/{_TOKEN}", join.enter, Who.GUEST),
+    Route("GET", f"/visit/{_LINK}", join_visit.visit, Who.GUEST),
+    Route("POST", f"/visit/{_LINK}/birth", join_visit.birth, Who.GUEST),
+    Route("POST", f"/visit/{_LINK}/wait", join_visit.wait, Who.GUEST),
+    Route("GET", f"/ws/visit/{_LINK}", call_socket.guest, Who.GUEST),
+    Route("GET", f"/ws/visits/{_VISIT}", call_socket.staff, Who.CARE),
+)
+
 OTHERS = (
     Route("GET", "/ws", live.socket, Who.STAFF),
     Route("GET", "/static/{path:.+}", built.static, Who.PUBLIC),
@@ -161,7 +177,7 @@ OTHERS = (
     Route("GET", "/metrics", health.show_metrics, Who.MONITOR),
 )
 
-ALL = (*API, *PAGES, *OTHERS)
+ALL = (*API, *PAGES, *CALLS, *OTHERS)
 
 
 def add(app: web.Application) -> dict[tuple[str, str], Who]:

@@ -14,6 +14,7 @@ from telehealth.store.db import Connection
 from telehealth.web import auth, errors, keys, origin, render, throttle
 from telehealth.web.auth import SERVICE
 from telehealth.web.hub import HUB
+from telehealth.web.rooms import ROOMS
 
 _log = log.get("sign_in")
 
@@ -137,6 +138,7 @@ async def leave(request: web.Request) -> web.StreamResponse:
             organisation_id=caller.member.organisation_id,
         )
     request.app[HUB].session_over(session.token_hash)
+    request.app[ROOMS].session_over(session.token_hash)
     response = web.Response(status=303, headers={"Location": "/sign-in"})
     response.del_cookie(auth.cookie_name(request), path="/", secure=origin.secure(request.app[keys.SETTINGS]))
     return response

@@ -33,14 +33,9 @@ WHERE id = $1::bigint AND state = 'joined' AND (seen_at IS NULL OR seen_at < $2:
 SELECT id, resident_id, detail, real_at FROM consultation_event
 WHERE consultation_id = $1::bigint AND event = 'rang' ORDER BY id DESC LIMIT 1;
 
--- name: about_residents
--- Visits that go on about one of these residents now.
-SELECT id FROM consultation WHERE ended_at IS NULL AND id = ANY ($1::bigint[]) AND subject_id = ANY ($2::bigint[])
-    AND state IN ('live', 'interrupted');
-
 -- name: marks
--- What changes whenever a screen of a visit does: counted changes, the room's epoch, who is connected, how well.
-SELECT c.id, c.seq, c.epoch, count(p.socket)::integer AS connected,
+-- What changes whenever a screen of a visit does: counted changes, the room's epoch, who was heard of since $2, how well.
+SELECT c.id, c.seq, c.epoch, count(*) FILTER (WHERE p.socket IS NOT NULL AND p.seen_at >= $2::timestamptz)::integer AS connected,
        coalesce(sum(hashtext(p.id || ' ' || coalesce(p.quality ->> 'now', ''))::bigint), 0)::bigint AS words
 FROM consultation c LEFT JOIN participant p ON p.consultation_id = c.id
 WHERE c.id = ANY ($1::bigint[]) GROUP BY c.id;
@@ -56,3 +51,9 @@ WHERE me.id = $1::bigint LIMIT 1;
 -- Whether it is noted that the room got this epoch.
 SELECT EXISTS (SELECT FROM consultation_event WHERE consultation_id = $1::bigint AND event = 'rebuilt'
     AND detail ->> 'epoch' = $2::integer::text);
+
+-- name: valid_links
+-- Which of these links still belong to these browsers.
+SELECT l.id FROM join_link l JOIN unnest($1::bigint[], $2::bytea[]) AS mine (id, browser) ON mine.id = l.id
+WHERE l.browser_hash = mine.browser AND (l.revoked_at IS NULL OR EXISTS (
+    SELECT FROM consultation c WHERE c.id = l.consultation_id AND c.ended_at IS NOT NULL));

@@ -1,0 +1,397 @@
+"""One visit as this process serves it: its sockets, what each is shown, its media, and who is put out.
+
+The database is the only memory. Every process that holds sockets of a visit does this by itself and comes to the same;
+what they change they change by functions that can be called twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from telehealth import clock, log, metrics
+from telehealth.clock import ClinicalClock
+from telehealth.config import Settings
+from telehealth.errors import TelehealthError
+from telehealth.model import media, turn, visits
+from telehealth.store import call_sockets, consultations, participants
+from telehealth.store.call_sockets import Rang, Seen
+from telehealth.store.db import AWAY, Database
+from telehealth.store.visit_view import Loaded, Participant
+from telehealth.web import call_messages, call_quality, call_state
+from telehealth.web.auth import SERVICE
+from telehealth.web.call_line import Line
+from telehealth.web.call_media import Studio
+from telehealth.web.call_messages import Bye
+
+_log = log.get("rooms")
+
+#: A browser that was not heard of for so long shows as reconnecting, and after GONE its place is free.
+LOST: Final = timedelta(seconds=12)
+GONE: Final = timedelta(seconds=20)
+#: A ring is no news any more after so long.
+_RING: Final = timedelta(seconds=30)
+#: A room without a worker, or a database that was away: tried again.
+_AGAIN_SECONDS: Final = 1.0
+_QUALITY_SECONDS: Final = 15.0
+#: Browsers, and workers, tell what they measured so often.
+_SAMPLE_SECONDS: Final = 5.0
+
+
+@dataclass
+class _Measured:
+    """What is known of one participant's connection here."""
+
+    summary: call_quality.Summary
+    written_at: float
+    written: str | None = None
+    dirty: bool = False
+    #: When the browser itself last said how it goes; it knows better than the worker.
+    told_at: float = float("-inf")
+
+
+@dataclass(frozen=True)
+class Means:
+    """What every room of a process shares."""
+
+    database: Database
+    clock: ClinicalClock
+    settings: Settings
+    backend: media.MediaBackend | None
+
+
+@dataclass(eq=False)
+class Room:
+    """run() for as long as somebody is here."""
+
+    id: int
+    means: Means
+    lines: dict[int, Line] = field(default_factory=dict)
+    loaded: Loaded | None = None
+    #: Readings of the current subject may have come in.
+    gather: bool = True
+
+    def __post_init__(self) -> None:
+        self.entering = asyncio.Lock()
+        self._wake = asyncio.Event()
+        self._connected: list[media.Connected] = []
+        self._before: dict[int, visits.Presence] = {}
+        self._rang: int | None = None
+        self._measured: dict[int, _Measured] = {}
+        self._ice: dict[int, tuple[float, list[dict[str, Any]]]] = {}
+        self.studio = (
+            None
+            if self.means.backend is None
+            else Studio(
+                self.id,
+                self.means.database,
+                self.means.clock,
+                self.means.backend,
+                wake=self.wake,
+                heard=self._heard,
+            )
+        )
+
+    # Sockets -----------------------------------------------------------------------------------
+
+    async def enter(self, line: Line) -> None:
+        """A socket of a participant, instead of whichever they had."""
+        async with self.entering:
+            async with self.means.database.transaction(SERVICE) as connection:
+                await call_sockets.take(connection, line.participant, line.id, real_now=clock.real_now())
+                # other processes look at once whether it was theirs
+                await consultations.changed(connection, self.id, now=self.means.clock.now())
+            before = self.lines.get(line.participant)
+            if before is not None:
+                before.bye(Bye("taken_over"))
+            self.lines[line.participant] = line
+        self.wake()
+
+    async def leave(self, line: Line) -> None:
+        """The socket is gone. Whoever was inside stays so for a while: browsers come back."""
+        if self.lines.get(line.participant) is line:
+            del self.lines[line.participant]
+        self._ice.pop(line.participant, None)
+        async with self.means.database.transaction(SERVICE) as connection:
+            if await call_sockets.drop(connection, line.participant, line.id):
+                await consultations.changed(connection, self.id, now=self.means.clock.now())
+
+    def goodbye(self, why: Bye) -> None:
+        for line in self.lines.values():
+            line.bye(why)
+
+    def tell_staff(self, why: str) -> None:
+        """What staff have to know of the room itself."""
+        for line in self.lines.values():
+            if line.staff:
+                line.tell(call_messages.Refused("room", why))
+
+    def wake(self) -> None:
+        self._wake.set()
+
+    # Work --------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Until cancelled. What goes wrong in one room is this room's alone."""
+        while True:
+            again = False
+            try:
+                async with asyncio.timeout(None if not self._restless() else _AGAIN_SECONDS):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+            self._wake.clear()
+            try:
+                await self._settle()
+            except AWAY as error:
+                again = True
+                _log.warning("a room cannot be loaded", visit=self.id, error=type(error).__name__)
+            except Exception as error:
+                again = True
+                _log.error("a room is in trouble", visit=self.id, error=type(error).__name__, exc_info=True)
+            if again:
+                await asyncio.sleep(_AGAIN_SECONDS)
+                self.wake()
+
+    def _restless(self) -> bool:
+        return self.studio is not None and self.studio.homeless
+
+    async def _settle(self) -> None:
+        now = self.means.clock.now()
+        await self._note_connected(now)
+        async with self.means.database.transaction(SERVICE) as connection:
+            if self.gather and self._live():
+                self.gather = False
+                await consultations.gather_readings(connection, self.id, now=now)
+            loaded = await consultations.load(connection, self.id)
+            seen = await call_sockets.seen(connection, self.id)
+            rang = await call_sockets.rang(connection, self.id)
+        self.loaded = loaded
+        self._part(loaded, seen)
+        await self._settle_media(loaded)
+        self._ring(loaded, rang)
+        self._show(loaded, seen)
+        self._before = {p.id: p.state for p in loaded.people}
+        await self._write_quality()
+
+    def _live(self) -> bool:
+        return self.loaded is not None and self.loaded.row.state in ("live", "interrupted")
+
+    async def _note_connected(self, now: datetime) -> None:
+        """Media of somebody flow: they have joined. Whoever must not is put out again."""
+        events, self._connected = self._connected, []
+        for event in events:
+            if event.how != "up" or (self.studio is not None and event.epoch != self.studio.epoch):
+                continue
+            try:
+                async with self.means.database.transaction(SERVICE) as connection:
+                    await consultations.joined(connection, self.id, event.participant, now=now)
+            except TelehealthError as error:
+                await self._put_out(event.participant, error)
+
+    async def _put_out(self, participant_id: int, error: TelehealthError) -> None:
+        _log.info("not joined", visit=self.id, participant=participant_id, error=type(error).__name__)
+        if self.studio is not None:
+            await self.studio.drop(participant_id)
+        line = self.lines.get(participant_id)
+        if line is not None:
+            why = error.why if isinstance(error, visits.NotPossible) else "You cannot join this visit now."
+            line.tell(call_messages.Refused("offer", why))
+
+    # Who has to go -----------------------------------------------------------------------------
+
+    def _part(self, loaded: Loaded, seen: dict[int, Seen]) -> None:
+        known = {p.id: p for p in loaded.people}
+        for participant_id, line in list(self.lines.items()):
+            person, held = known.get(participant_id), seen.get(participant_id)
+            if person is None:
+                line.bye(Bye("expired"))
+            elif held is not None and held.socket is not None and held.socket != line.id:
+                line.bye(Bye("taken_over"))
+            elif (why := self._end(loaded, person)) is not None:
+                line.bye(why)
+
+    def _end(self, loaded: Loaded, person: Participant) -> Bye | None:
+        """Why somebody's socket ends now. Staff stay beside the record when they leave the room, or it is over."""
+        if person.state == "removed":
+            return Bye("removed")
+        if loaded.row.state in visits.OVER:
+            return Bye("ended")
+        was = self._before.get(person.id)
+        if person.role != "staff" and person.state == "left" and was is not None and was != "left":
+            return Bye("ended")
+        return None
+
+    # Media -------------------------------------------------------------------------------------
+
+    async def _settle_media(self, loaded: Loaded) -> None:
+        if self.studio is None:
+            return
+        if loaded.row.state in visits.OVER:
+            await self.studio.close()
+            return
+        wanted = any(line.staff for line in self.lines.values()) or any(
+            p.state in ("admitted", "joined") for p in loaded.people
+        )
+        await self.studio.find(loaded, wanted=wanted)
+        self._tell_epoch()
+        await self.studio.settle(loaded, frozenset(self.lines))
+
+    def _tell_epoch(self) -> None:
+        """Whoever has made a connection to a room that is elsewhere now makes another one."""
+        epoch = None if self.studio is None else self.studio.epoch
+        if epoch is None:
+            return
+        for line in self.lines.values():
+            if line.epoch is not None and line.epoch < epoch:
+                line.tell(call_messages.Rebuild(epoch))
+            line.epoch = epoch
+
+    def _heard(self, event: media.Event) -> None:
+        """What a worker tells; passed on at once where it can be."""
+        match event:
+            case media.Slots():
+                line = self.lines.get(event.participant)
+                if line is not None:
+                    line.tell(call_messages.Slots(event.epoch, slots(event.slots)))
+            case media.Speaking():
+                for line in self._inside():
+                    line.tell(call_messages.Speaking(event.participant))
+            case media.Connected():
+                self._connected.append(event)
+                if event.how != "up":
+                    self._interrupted(event.participant)
+                self.wake()
+            case media.Quality():
+                self._measured_there(event)
+            case media.Recorded():
+                self.wake()
+
+    def _inside(self) -> list[Line]:
+        if self.loaded is None:
+            return []
+        inside = {p.id for p in self.loaded.people if p.state in ("admitted", "joined")}
+        return [line for participant_id, line in self.lines.items() if participant_id in inside]
+
+    # Quality -----------------------------------------------------------------------------------
+
+    def measured(self, participant_id: int, asked: call_messages.Stats) -> None:
+        """What a browser here measured over the last five seconds."""
+        sample = call_quality.Sample(
+            _SAMPLE_SECONDS, asked.rtt, asked.jitter, asked.up_loss, asked.down_loss, asked.freezes, asked.frozen
+        )
+        if self.loaded is None:
+            return
+        known = self._of(participant_id)
+        known.told_at = clock.monotonic()
+        known.summary.path = asked.path
+        if known.summary.join is None and asked.join is not None:
+            known.summary.join = asked.join
+            metrics.CALL_JOIN_SECONDS.observe(asked.join)
+        self._take_in(known, sample)
+
+    def _measured_there(self, event: media.Quality) -> None:
+        """What the worker measured; taken in for callers that do not say themselves."""
+        if event.participant not in self.lines or self.loaded is None:
+            return
+        known = self._of(event.participant)
+        if event.audio_only:
+            known.summary.audio_only_seconds += _SAMPLE_SECONDS
+            known.dirty = True
+        if clock.monotonic() - known.told_at > 3 * _SAMPLE_SECONDS:
+            sample = call_quality.Sample(_SAMPLE_SECONDS, event.round_trip, 0.0, event.up_loss, event.down_loss)
+            self._take_in(known, sample)
+
+    def _take_in(self, known: _Measured, sample: call_quality.Sample) -> None:
+        known.summary.add(sample)
+        known.dirty = True
+        if known.summary.last is not None:
+            metrics.CALL_QUALITY.labels(known.summary.last).inc()
+        if known.summary.last != known.written:
+            self.wake()
+
+    def _interrupted(self, participant_id: int) -> None:
+        if participant_id in self.lines and self.loaded is not None:
+            known = self._of(participant_id)
+            known.summary.interruptions += 1
+            known.dirty = True
+
+    def _of(self, participant_id: int) -> _Measured:
+        found = self._measured.get(participant_id)
+        if found is None:
+            assert self.loaded is not None
+            kept = next((p.quality for p in self.loaded.people if p.id == participant_id), None)
+            found = _Measured(call_quality.Summary.of(kept), clock.monotonic())
+            self._measured[participant_id] = found
+        return found
+
+    async def _write_quality(self, *, all_of: bool = False) -> None:
+        at = clock.monotonic()
+        for participant_id, known in list(self._measured.items()):
+            due = all_of or at - known.written_at > _QUALITY_SECONDS or known.summary.last != known.written
+            if not known.dirty or not due:
+                continue
+            kept = {**known.summary.kept(), "now": known.summary.last}
+            async with self.means.database.transaction(SERVICE) as connection:
+                await participants.set_quality(connection, participant_id, kept)
+            known.dirty, known.written_at, known.written = False, at, known.summary.last
+
+    # What they are shown -----------------------------------------------------------------------
+
+    def _ring(self, loaded: Loaded, rang: Rang | None) -> None:
+        before, self._rang = self._rang, 0 if rang is None else rang.event
+        if rang is None or rang.event == before or clock.real_now() - rang.at > _RING:
+            return
+        for person in loaded.people:
+            line = self.lines.get(person.id)
+            if line is not None and person.role == "resident" and person.resident_id == rang.resident_id:
+                line.tell(call_messages.Ring())
+
+    def _show(self, loaded: Loaded, seen: dict[int, Seen]) -> None:
+        now = self._now(loaded, seen)
+        for participant_id, line in self.lines.items():
+            if line.close_code is not None:
+                continue
+            you, visit = call_state.shown(loaded, now, participant_id, self._ice_servers(participant_id))
+            if line.shown != (you, visit):
+                line.shown = (you, visit)
+                line.show(call_messages.State(loaded.row.seq, you, visit))
+
+    def _now(self, loaded: Loaded, seen: dict[int, Seen]) -> call_state.Now:
+        real_now = clock.real_now()
+        away = {
+            who for who, held in seen.items() if held.socket is None or held.at is None or real_now - held.at > LOST
+        }
+        silent = set() if self.studio is None else self.studio.silent
+        words = {p.id: str(p.quality["now"]) for p in loaded.people if p.quality and p.quality.get("now")}
+        words |= {who: known.summary.last for who, known in self._measured.items() if known.summary.last is not None}
+        return call_state.Now(
+            epoch=None if self.studio is None else self.studio.epoch,
+            words=words,
+            lost=frozenset(away | silent),
+        )
+
+    def _ice_servers(self, participant_id: int) -> list[dict[str, Any]]:
+        """The same for half of their life, so that they alone do not change what is shown."""
+        made_at, servers = self._ice.get(participant_id, (float("-inf"), []))
+        at = clock.monotonic()
+        if at - made_at > turn.LIFETIME.total_seconds() / 2:
+            servers = turn.ice_servers(self.means.settings, self.id, participant_id, clock.real_now())
+            self._ice[participant_id] = (at, servers)
+        return servers
+
+    async def stop(self) -> None:
+        """Nobody is here any more: what was measured is kept, and nothing more is heard."""
+        if self.studio is not None:
+            self.studio.stop_watching()
+        await self._write_quality(all_of=True)
+
+
+def slots(found: dict[str, media.Slot | None]) -> dict[str, call_messages.SlotOf | None]:
+    """As browsers are told them."""
+    return {
+        mid: None if slot is None else call_messages.SlotOf(slot.participant, slot.source)
+        for mid, slot in found.items()
+    }
