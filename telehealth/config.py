@@ -50,7 +50,7 @@ class Settings(BaseSettings):
     tls_key: str | None = None
     #: Addresses of proxies whose X-Forwarded-* headers are believed, comma-separated.
     trusted_proxies: str = ""
-    roles: str = Field(default="ingest,alerting,web", pattern=r"^[a-z]+(,[a-z]+)*$")
+    roles: str = Field(default="ingest,alerting,web,notify", pattern=r"^[a-z]+(,[a-z]+)*$")
     log_level: str = Field(default="info", pattern=r"^(debug|info|warning|error)$")
     database_connections: int = Field(default=12, ge=4, le=200)
     #: Within a transaction nobody stands still for longer: the database ends it, and another process goes on.
@@ -80,6 +80,8 @@ class Settings(BaseSettings):
     media_workers: int = Field(default=0, ge=0, le=64)
     #: The address at which media workers take the service's orders, and under which other processes of it find them.
     media_host: str = Field(default="127.0.0.1", max_length=255)
+    #: Voices and pictures that one worker forwards at most: about two thirds of a core. Ten people are 180.
+    media_streams: int = Field(default=200, ge=2, le=10_000)
     #: Relays for browsers behind firewalls, comma-separated: turn:relay.example:3478?transport=udp,turns:...
     turn_urls: str | None = Field(default=None, pattern=r"^turns?:[^\s,]+(,turns?:[^\s,]+)*$")
     #: static-auth-secret of coturn.

@@ -18,10 +18,13 @@ from telehealth.alerting import evaluator
 from telehealth.brokers import control, keeping, rules
 from telehealth.clock import ClinicalClock
 from telehealth.config import Settings
+from telehealth.consult import upkeep as visits_upkeep
 from telehealth.errors import SettingError, TelehealthError, Unavailable
 from telehealth.ingest import address, elsewhere
 from telehealth.ingest import service as ingest
 from telehealth.model.health import Health
+from telehealth.notify import service as notify
+from telehealth.notify import smtp
 from telehealth.store import clock as clock_row
 from telehealth.store import db, schema
 from telehealth.store.db import Database
@@ -31,7 +34,7 @@ from telehealth.web import server
 
 _log = log.get("main")
 
-ROLES = ("ingest", "alerting", "web")
+ROLES = ("ingest", "alerting", "web", "consult", "notify")
 #: Each part has so long to finish what it has in hand; the whole stop stays within 5 s.
 _STOP_SECONDS = 1.5
 #: How often a database is looked for that was not there at the start.
@@ -98,6 +101,10 @@ async def run(
         jobs["alerting"] = evaluator.run(database=parts.database, clock=parts.clock, health=parts.health)
     if wanted & {"ingest", "alerting"}:
         jobs["upkeep"] = upkeep.run(database=parts.database, clock=parts.clock, settings=parts.settings)
+    if "consult" in wanted:
+        jobs["visits"] = visits_upkeep.run(database=parts.database, clock=parts.clock, settings=parts.settings)
+    if "notify" in wanted:
+        jobs["notify"] = notify.run(settings=parts.settings, database=parts.database, clock=parts.clock)
     if "web" in wanted:
         jobs["web"] = _web(parts, listening)
         if "ingest" not in wanted:
@@ -220,6 +227,8 @@ async def serve(settings: Settings) -> None:
         address.of(settings)
         if settings.mqtt_admin_url is not None:
             address.of(settings, administration=True)
+    if "notify" in wanted:
+        smtp.server(settings)
     stop = asyncio.Event()
     with stop_by_signal(stop):
         while not await _serve_once(settings, wanted, stop):

@@ -10,7 +10,9 @@ from telehealth.cli import terminal
 
 
 def serve(
-    roles: Annotated[str | None, typer.Option(help="Some of ingest,alerting,web; else TELEHEALTH_ROLES.")] = None,
+    roles: Annotated[
+        str | None, typer.Option(help="Some of ingest,alerting,web,consult,notify; else TELEHEALTH_ROLES.")
+    ] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on; else TELEHEALTH_HOST.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; else TELEHEALTH_PORT.")] = None,
 ) -> None:

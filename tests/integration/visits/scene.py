@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from telehealth.model import appointments as times
 from telehealth.model import mails, visits
-from telehealth.store import appointments, consultations, contacts, db, links, participants
+from telehealth.store import appointments, consultations, contacts, db, links, participants, visit_view
 from telehealth.store.db import Actor, Database
 from tests.support import world
 
@@ -109,7 +109,7 @@ async def admit(database: Database, scene: Scene, visit: int, person: int, *, no
         await consultations.joined(connection, visit, person, now=now)
 
 
-async def look(database: Database, visit: int) -> consultations.Loaded:
+async def look(database: Database, visit: int) -> visit_view.Loaded:
     async with database.transaction(WEB, read_only=True) as connection:
         return await consultations.load(connection, visit)
 

@@ -1,0 +1,24 @@
+-- name: not_attended
+-- Visits whose planned end lies before $1 and into which nobody ever came, beginning after visit $2.
+SELECT c.id FROM consultation c JOIN appointment a ON a.id = c.appointment_id
+WHERE c.ended_at IS NULL AND c.state IN ('scheduled', 'waiting') AND c.id > $2::bigint
+  AND a.starts_at + a.minutes * interval '1 minute' < $1::timestamptz
+  AND NOT EXISTS (SELECT FROM participant p WHERE p.consultation_id = c.id
+                  AND (p.state = 'joined' OR (p.role <> 'staff' AND (p.joined_at IS NOT NULL OR p.state = 'waiting'))))
+ORDER BY c.id LIMIT 1 FOR UPDATE OF c SKIP LOCKED;
+
+-- name: never_used
+-- Visits that were begun at once before $1 and into which no guest ever came, beginning after visit $2.
+SELECT c.id FROM consultation c
+WHERE c.ended_at IS NULL AND c.appointment_id IS NULL AND c.created_at < $1::timestamptz AND c.id > $2::bigint
+  AND NOT EXISTS (SELECT FROM participant p WHERE p.consultation_id = c.id
+                  AND (p.state = 'joined' OR (p.role <> 'staff' AND p.joined_at IS NOT NULL)))
+  AND NOT EXISTS (SELECT FROM consultation_note n WHERE n.consultation_id = c.id)
+ORDER BY c.id LIMIT 1 FOR UPDATE OF c SKIP LOCKED;
+
+-- name: unfinished
+-- Visits of a ward that were live and that nobody has ended, with nobody inside: since $2 at the latest.
+SELECT c.id FROM consultation c
+WHERE c.ward_id = $1::bigint AND c.ended_at IS NULL AND c.state = 'interrupted' AND c.changed_at <= $2::timestamptz
+  AND NOT EXISTS (SELECT FROM participant p WHERE p.consultation_id = c.id AND p.state = 'joined')
+ORDER BY c.id;

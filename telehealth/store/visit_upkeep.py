@@ -1,0 +1,38 @@
+"""Visits that time has passed over: one at a time, so that several processes may do it and no failure stops others."""
+
+from __future__ import annotations
+
+import contextlib
+from datetime import datetime
+
+from telehealth.model import visits
+from telehealth.store import consultations
+from telehealth.store.db import Actor, Connection
+from telehealth.store.queries import sql
+
+
+async def mark_not_attended(
+    connection: Connection, after: int, *, before: datetime, actor: Actor, now: datetime
+) -> int | None:
+    """The next visit after one that was to end before a time, to which nobody came: did not attend. Its id."""
+    found: int | None = await connection.fetchval(sql("visit_upkeep.not_attended"), before, after)
+    if found is not None:
+        with contextlib.suppress(visits.NotPossible):
+            await consultations.did_not_attend(connection, found, actor=actor, now=now)
+    return found
+
+
+async def cancel_unused(
+    connection: Connection, after: int, *, before: datetime, actor: Actor, now: datetime
+) -> int | None:
+    """The next visit after one that was begun at once before a time and that nobody came to: cancelled. Its id."""
+    found: int | None = await connection.fetchval(sql("visit_upkeep.never_used"), before, after)
+    if found is not None:
+        with contextlib.suppress(visits.NotPossible):
+            await consultations.cancel(connection, found, actor=actor, now=now)
+    return found
+
+
+async def unfinished(connection: Connection, ward_id: int, *, before: datetime) -> list[int]:
+    """Visits of a ward that were live, and have been empty since a time, but that nobody has ended."""
+    return [row["id"] for row in await connection.fetch(sql("visit_upkeep.unfinished"), ward_id, before)]
