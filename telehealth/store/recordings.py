@@ -1,0 +1,353 @@
+"""Recordings of visits: who is recorded to which file, how the files stand, and when they are deleted.
+
+What begins, ends and deletes runs as the service or an operator: staff only read (row-level security). now is clinical.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from telehealth.config import Settings
+from telehealth.errors import NotFound, SettingError
+from telehealth.model import media, recording_keys, recordings, vault, visits
+from telehealth.model.recording_keys import Master
+from telehealth.model.recordings import Heard
+from telehealth.store import audit, consultations
+from telehealth.store.db import Actor, Connection, Record
+from telehealth.store.queries import sql
+from telehealth.store.visit_view import Loaded
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where recordings lie, and the master keys that open them; the first wraps the keys of new ones."""
+
+    directory: str
+    masters: tuple[Master, ...]
+
+    def path(self, recording: UUID) -> str:
+        """A file's name says nothing of anybody."""
+        return os.path.join(self.directory, f"{recording}.recording")
+
+
+@dataclass(frozen=True)
+class Standing:
+    """on: somebody is recorded now. asked: everybody present is asked for consent. possible: here and on this ward."""
+
+    on: bool
+    asked: bool
+    possible: bool
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A recording, as lists show it. bytes: of the encrypted file as last reported."""
+
+    id: UUID
+    consultation_id: int
+    participant_id: int
+    name: str
+    role: visits.Role
+    started_at: datetime
+    ended_at: datetime | None
+    chunks: int | None
+    bytes: int | None
+    delete_after: datetime
+    deleted_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Kept(Shown):
+    """One recording with what opens it. resident_id: whose record looking at it belongs to."""
+
+    head: bytes | None
+    key_id: str
+    wrapped_key: bytes
+    organisation_id: int
+    ward_id: int
+    ward: str
+    simulated: bool
+    resident_id: int | None
+
+    @property
+    def reported(self) -> vault.Reported | None:
+        return None if self.chunks is None or self.head is None else vault.Reported(self.chunks, self.head)
+
+    def key(self, place: Place) -> bytes:
+        """recording_keys.NoKey if it is deleted, or its master key is gone."""
+        return recording_keys.unwrap(place.masters, self.key_id, self.id, self.wrapped_key)
+
+
+def place(settings: Settings) -> Place | None:
+    """Of the settings; None: nothing can be recorded here. SettingError names what is wrong."""
+    if settings.recordings_dir is None or settings.recording_keys is None:
+        if settings.recordings_dir is not None:
+            raise SettingError("TELEHEALTH_RECORDING_KEYS", "is not set, and TELEHEALTH_RECORDINGS_DIR is")
+        if settings.recording_keys is not None:
+            raise SettingError("TELEHEALTH_RECORDINGS_DIR", "is not set, and TELEHEALTH_RECORDING_KEYS is")
+        return None
+    try:
+        masters = recording_keys.masters(settings.recording_keys.get_secret_value())
+    except ValueError as error:
+        raise SettingError("TELEHEALTH_RECORDING_KEYS", str(error)) from None
+    return Place(os.path.abspath(settings.recordings_dir), masters)
+
+
+# During a visit ----------------------------------------------------------------------------------------
+
+
+def heard(loaded: Loaded) -> list[Heard]:
+    """The people of a visit, for the rules of telehealth.model.recordings."""
+    return [Heard(person.id, person.state, person.consent_at) for person in loaded.people]
+
+
+async def standing(connection: Connection, loaded: Loaded, where: Place | None) -> Standing:
+    """How recording stands in a visit."""
+    on = bool(await connection.fetch(sql("recordings.open_of"), loaded.row.id))
+    asked = bool(await connection.fetchval(sql("recordings.asked"), loaded.row.id))
+    possible = loaded.policy.recording and where is not None and loaded.row.state not in visits.OVER
+    return Standing(on, asked and possible and not on, possible)
+
+
+async def ask(
+    connection: Connection, consultation_id: int, *, where: Place | None, actor: Actor | None, now: datetime
+) -> None:
+    """Ask everybody present for their consent; recording begins by itself once all have given it (settle)."""
+    loaded = await consultations.load(connection, consultation_id, hold=True)
+    _refuse_over(loaded)
+    # Of the obstacles that consent is missing is none: it is what is asked for.
+    agreed = [Heard(person.participant, person.presence, now) for person in heard(loaded)]
+    why = recordings.obstacle(agreed, allowed=loaded.policy.recording, ready=where is not None)
+    if why is not None:
+        raise visits.NotPossible(why)
+    await consultations.note_event(connection, consultation_id, "recording_asked", actor=actor, now=now)
+    await _audit(connection, actor, "recording.ask", loaded)
+
+
+async def begin(
+    connection: Connection,
+    consultation_id: int,
+    *,
+    where: Place | None,
+    now: datetime,
+    actor: Actor | None = None,
+    anew: bool = False,
+) -> dict[int, media.RecordingTo]:
+    """Whom to record to which file, from now on: everybody who has joined. What is being recorded goes on as it is.
+
+    anew: to new files, because a worker that was writing is gone; a file is never continued. Raises visits.NotPossible
+    unless the ward allows it, everybody in the room or let in has consented, and there is a place for it.
+    """
+    loaded = await consultations.load(connection, consultation_id, hold=True)
+    return await _begin(connection, loaded, where, actor, now, anew=anew)
+
+
+async def stop(connection: Connection, consultation_id: int, *, why: str, actor: Actor | None, now: datetime) -> bool:
+    """Nobody is recorded any more, or asked; whether anybody was. why: a word for the record. Tell the worker as well."""
+    loaded = await consultations.load(connection, consultation_id, hold=True)
+    return await _stop(connection, loaded, why, actor, now)
+
+
+async def settle(
+    connection: Connection, consultation_id: int, *, where: Place | None, now: datetime, anew: bool = False
+) -> dict[int, media.RecordingTo]:
+    """What should be recorded, now that something in the visit has changed: what MediaBackend.record is to be told.
+
+    Stops what must not go on, begins what was asked for once everybody has consented, takes in who joined. anew: the
+    room was given to another worker.
+    """
+    loaded = await consultations.load(connection, consultation_id, hold=True)
+    present = heard(loaded)
+    on = bool(await connection.fetch(sql("recordings.open_of"), loaded.row.id))
+    if on:
+        over = "ended" if loaded.row.state in visits.OVER else recordings.stop_needed(present)
+        if over is not None:
+            await _stop(connection, loaded, over, None, now)
+            return {}
+    elif not await connection.fetchval(sql("recordings.asked"), loaded.row.id):
+        return {}
+    ready = where is not None
+    if loaded.row.state in visits.OVER:
+        return {}
+    if recordings.obstacle(present, allowed=loaded.policy.recording or on, ready=ready) is not None:
+        return {}
+    return await _begin(connection, loaded, where, None, now, anew=anew)
+
+
+async def _begin(
+    connection: Connection, loaded: Loaded, where: Place | None, actor: Actor | None, now: datetime, *, anew: bool
+) -> dict[int, media.RecordingTo]:
+    _refuse_over(loaded)
+    visit, present = loaded.row.id, heard(loaded)
+    open_ones = (
+        {} if anew else {r["participant_id"]: r for r in await connection.fetch(sql("recordings.open_of"), visit)}
+    )
+    why = recordings.obstacle(present, allowed=loaded.policy.recording or bool(open_ones), ready=where is not None)
+    if why is not None or where is None:
+        raise visits.NotPossible(why or "")
+    if anew:
+        await connection.fetch(sql("recordings.finish_all"), visit, now)
+    consents = [
+        {"participant_id": p.participant, "consent_at": p.consent_at.isoformat()}
+        for p in present
+        if p.presence in recordings.PRESENT and p.consent_at is not None
+    ]
+    found = {}
+    for person in present:
+        if person.presence != "joined":
+            continue
+        row = open_ones.get(person.participant)
+        if row is not None:
+            try:
+                key = recording_keys.unwrap(where.masters, row["key_id"], row["id"], row["wrapped_key"])
+            except recording_keys.NoKey:
+                raise visits.NotPossible("The key of a recording that runs is missing here.") from None
+            found[person.participant] = media.RecordingTo(row["id"], key, where.path(row["id"]), person.participant)
+        else:
+            found[person.participant] = await _add(connection, loaded, person.participant, consents, where, now)
+            await _note_begun(connection, loaded, person.participant, found[person.participant].recording, actor, now)
+    return found
+
+
+async def _add(
+    connection: Connection,
+    loaded: Loaded,
+    participant: int,
+    consents: list[dict[str, Any]],
+    where: Place,
+    now: datetime,
+) -> media.RecordingTo:
+    recording, key, master = uuid4(), secrets.token_bytes(vault.KEY_BYTES), where.masters[0]
+    wrapped = recording_keys.wrap(master, recording, key, nonce=secrets.token_bytes(vault.NONCE_BYTES))
+    until = now + timedelta(days=loaded.policy.keep_recording_days)
+    await connection.execute(
+        sql("recordings.add"), recording, loaded.row.id, participant, now, master.id, wrapped, consents, until
+    )
+    return media.RecordingTo(recording, key, where.path(recording), participant)
+
+
+async def _note_begun(
+    connection: Connection, loaded: Loaded, participant: int, recording: UUID, actor: Actor | None, now: datetime
+) -> None:
+    detail = {"recording": str(recording)}
+    await consultations.note_event(
+        connection, loaded.row.id, "recording_started", participant_id=participant, detail=detail, actor=actor, now=now
+    )
+    await _audit(connection, actor, "recording.start", loaded, recording)
+
+
+async def _stop(connection: Connection, loaded: Loaded, why: str, actor: Actor | None, now: datetime) -> bool:
+    ended = await connection.fetch(sql("recordings.finish_all"), loaded.row.id, now)
+    asked = await connection.fetchval(sql("recordings.asked"), loaded.row.id)
+    if not ended and not asked:
+        return False
+    detail = {"why": why, "recordings": [str(row["id"]) for row in ended]}
+    await consultations.note_event(connection, loaded.row.id, "recording_stopped", detail=detail, actor=actor, now=now)
+    await _audit(connection, actor, "recording.stop", loaded, detail={"why": why})
+    return bool(ended)
+
+
+def _refuse_over(loaded: Loaded) -> None:
+    if loaded.row.state in visits.OVER:
+        raise visits.NotPossible("This visit is over.")
+
+
+async def _audit(
+    connection: Connection,
+    actor: Actor | None,
+    action: str,
+    loaded: Loaded,
+    recording: UUID | None = None,
+    detail: dict[str, Any] | None = None,
+) -> None:
+    await audit.write(
+        connection,
+        actor,
+        action,
+        object_kind="consultation" if recording is None else "recording",
+        object_id=loaded.row.id if recording is None else recording,
+        resident_id=loaded.row.subject_id,
+        ward_id=loaded.row.ward_id,
+        detail=detail,
+    )
+
+
+# What workers tell ------------------------------------------------------------------------------------
+
+
+async def progress(connection: Connection, told: media.Recorded, *, now: datetime) -> bool:
+    """Note how a file stands; whether a recording has ended that nobody had ended, as of a full disk."""
+    await connection.execute(sql("recordings.progress"), told.recording, told.chunks, told.size, told.head)
+    return told.over and await finish(connection, told.recording, now=now)
+
+
+async def finish(connection: Connection, recording: UUID, *, now: datetime) -> bool:
+    """Nothing more is written to it; False if that is known. Its visit gets an event: people see that it ended."""
+    row = await connection.fetchrow(sql("recordings.finish"), recording, now)
+    if row is None:
+        return False
+    detail = {"why": "no longer written", "recordings": [str(recording)]}
+    await consultations.note_event(
+        connection, row["consultation_id"], "recording_stopped", detail=detail, actor=None, now=now
+    )
+    return True
+
+
+# Afterwards -------------------------------------------------------------------------------------------
+
+
+async def of_consultation(connection: Connection, consultation_id: int) -> list[Shown]:
+    """All of a visit that the actor may see, those that were deleted too, oldest first."""
+    return [Shown(**dict(r)) for r in await connection.fetch(sql("recordings.of_consultation"), consultation_id)]
+
+
+async def one(connection: Connection, recording: UUID) -> Kept:
+    """One that the actor may see, or NotFound."""
+    row = await connection.fetchrow(sql("recordings.one"), recording)
+    if row is None:
+        raise NotFound("there is no such recording")
+    return Kept(**dict(row))
+
+
+async def listing(
+    connection: Connection, *, consultation_id: int | None = None, deleted: bool = False, limit: int = 1000
+) -> list[Record]:
+    """The newest first, without names."""
+    return await connection.fetch(sql("recordings.listing"), consultation_id, deleted, limit)
+
+
+async def due(connection: Connection, *, now: datetime, limit: int) -> list[UUID]:
+    """Recordings that have been kept as long as their ward wants."""
+    return [row["id"] for row in await connection.fetch(sql("recordings.due"), now, limit)]
+
+
+async def finish_of_ended(connection: Connection) -> int:
+    """Recordings whose visit is over are over too, even if nobody lived to say so; how many."""
+    return len(await connection.fetch(sql("recordings.finish_of_ended")))
+
+
+async def hold(connection: Connection, recording: UUID) -> bool:
+    """Whether it is there to be deleted, and nobody else is doing that."""
+    return await connection.fetchval(sql("recordings.hold"), recording) is not None
+
+
+async def shred(connection: Connection, recording: UUID, *, actor: Actor, reason: str, now: datetime) -> None:
+    """Overwrite its key and note that it is deleted. The row, with consents and hash, stays. reason: for the audit."""
+    if await connection.fetchval(sql("recordings.shred"), recording, now) is None:
+        raise NotFound("there is no such recording")
+    kept = await one(connection, recording)
+    await audit.write(
+        connection,
+        actor,
+        "recording.delete",
+        object_kind="recording",
+        object_id=recording,
+        resident_id=kept.resident_id,
+        ward_id=kept.ward_id,
+        detail={"reason": reason},
+    )

@@ -1,0 +1,71 @@
+-- name: open_of
+-- What of a visit is being recorded now.
+SELECT id, participant_id, key_id, wrapped_key FROM recording
+WHERE consultation_id = $1::bigint AND ended_at IS NULL AND deleted_at IS NULL ORDER BY started_at, id;
+
+-- name: add
+-- A recording that begins; $8 is when its ward wants it deleted.
+INSERT INTO recording (id, organisation_id, consultation_id, participant_id, started_at, key_id, wrapped_key, consents, delete_after)
+SELECT $1::uuid, c.organisation_id, c.id, $3::bigint, $4::timestamptz, $5::text, $6::bytea, $7::jsonb, $8::timestamptz
+FROM consultation c WHERE c.id = $2::bigint;
+
+-- name: asked
+-- Whether everybody is asked for consent: the last that was said of it.
+SELECT event = 'recording_asked' FROM consultation_event
+WHERE consultation_id = $1::bigint AND event IN ('recording_asked', 'recording_stopped') ORDER BY id DESC LIMIT 1;
+
+-- name: progress
+-- How a file stands; never back to fewer chunks, and nothing of one that was deleted.
+UPDATE recording SET chunks = $2::integer, bytes = $3::bigint, head = $4::bytea
+WHERE id = $1::uuid AND deleted_at IS NULL AND coalesce(chunks, 0) <= $2::integer;
+
+-- name: finish
+-- Nothing more is written to it. Its visit, where that was not known before.
+UPDATE recording SET ended_at = $2::timestamptz WHERE id = $1::uuid AND ended_at IS NULL RETURNING consultation_id, chunks, head;
+
+-- name: finish_all
+-- Nothing more of a visit is recorded.
+UPDATE recording SET ended_at = $2::timestamptz WHERE consultation_id = $1::bigint AND ended_at IS NULL RETURNING id;
+
+-- name: finish_of_ended
+-- Of visits that are over, whatever became of who wrote it.
+UPDATE recording r SET ended_at = greatest(c.ended_at, r.started_at) FROM consultation c
+WHERE c.id = r.consultation_id AND r.ended_at IS NULL AND c.ended_at IS NOT NULL RETURNING r.id;
+
+-- name: of_consultation
+-- All recordings of a visit, those that were deleted too.
+SELECT r.id, r.consultation_id, r.participant_id, p.name, p.role, r.started_at, r.ended_at, r.chunks, r.bytes, r.delete_after, r.deleted_at
+FROM recording r JOIN participant p ON p.id = r.participant_id
+WHERE r.consultation_id = $1::bigint ORDER BY r.started_at, r.participant_id, r.id;
+
+-- name: one
+-- One recording with whose it is and what opens it.
+SELECT r.id, r.consultation_id, r.participant_id, p.name, p.role, r.started_at, r.ended_at, r.chunks, r.bytes, r.delete_after, r.deleted_at,
+       r.head, r.key_id, r.wrapped_key, r.organisation_id, c.ward_id, w.name AS ward, w.simulated,
+       CASE WHEN p.resident_id IS NOT NULL THEN p.resident_id ELSE c.subject_id END AS resident_id
+FROM recording r JOIN participant p ON p.id = r.participant_id JOIN consultation c ON c.id = r.consultation_id
+JOIN ward w ON w.id = c.ward_id
+WHERE r.id = $1::uuid;
+
+-- name: hold
+-- One recording, which nobody else changes until the transaction ends; null when it is deleted or being deleted.
+SELECT r.id FROM recording r WHERE r.id = $1::uuid AND r.deleted_at IS NULL FOR UPDATE SKIP LOCKED;
+
+-- name: listing
+-- Recordings, the newest first: of visit $1 if given, deleted ones only if $2; at most $3.
+SELECT r.id, r.consultation_id, r.participant_id, p.role, w.name AS ward, r.started_at, r.ended_at, r.chunks, r.bytes, r.key_id,
+       r.delete_after, r.deleted_at
+FROM recording r JOIN participant p ON p.id = r.participant_id JOIN consultation c ON c.id = r.consultation_id
+JOIN ward w ON w.id = c.ward_id
+WHERE ($1::bigint IS NULL OR r.consultation_id = $1) AND ($2::boolean OR r.deleted_at IS NULL)
+ORDER BY r.started_at DESC, r.id LIMIT $3::integer;
+
+-- name: due
+-- Whose time is over; at most $2.
+SELECT r.id FROM recording r WHERE r.deleted_at IS NULL AND r.delete_after <= $1::timestamptz ORDER BY r.delete_after, r.id
+LIMIT $2::integer;
+
+-- name: shred
+-- Without its key nobody reads a copy of the file either. Who, how long and the hash stay.
+UPDATE recording SET wrapped_key = ''::bytea, deleted_at = $2::timestamptz, ended_at = coalesce(ended_at, $2::timestamptz)
+WHERE id = $1::uuid AND deleted_at IS NULL RETURNING consultation_id;
