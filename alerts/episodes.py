@@ -28,7 +28,7 @@ class Episode:
     ended_at: int | None
     ending: Ending | None  #: why it ended; "withdrawn": a repeat contradicted a provisional one
     peak_at: int
-    peak_value: float | None  #: worst value, greatest score, or number of missed due times
+    peak_value: float | None  #: worst value, greatest score, or number of missed due times: peaks.unit says which
     priority: Priority  #: of its worst moment; never eases within an episode
     level: str  #: amber, red; low-medium, medium, high (NEWS2 band); missing
     provisional: bool  #: rests on an extreme or doubtful measurement that no repeat has confirmed

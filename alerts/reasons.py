@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from alerts import codes, moments, news2, profiles, rules, schedule, timeline, tracks
+from alerts import codes, moments, news2, peaks, profiles, rules, schedule, timeline, tracks
 from alerts.episodes import Episode
 from alerts.kinds.base import Assessment
 
@@ -213,15 +213,16 @@ def _threshold_reason(code: str, side: str, track: tracks.Track, zone: str) -> s
 
 
 def _assessment(resident: int, key: str, track: tracks.Track, told: dict[str, Any]) -> Episode:
-    opened, worst = track["open"], track["worst"]
+    opened, peak = track["open"], track["worst"]
     reason = f"{opened['told']['sentence']} ({opened['level_name']})"
+    peak_value = peaks.value(told["rule"], peak[1])
     told.update(
         how=opened["how"],
         since=instant(track["first"][0]),
-        signal=opened["trigger"][1],
+        signal=peaks.value(told["rule"], opened["trigger"][1]),
         inputs=opened["told"]["inputs"],
         numbers=opened["told"]["numbers"],
-        worst={"at": instant(worst[0]), "signal": worst[1], **track["told"]},
+        worst={"at": instant(peak[0]), "signal": peak_value, **track["told"]},
     )
     return Episode(
         resident,
@@ -229,8 +230,8 @@ def _assessment(resident: int, key: str, track: tracks.Track, told: dict[str, An
         opened["started_at"],
         opened.get("ended_at"),
         opened.get("ending"),
-        worst[0],
-        worst[1],
+        peak[0],
+        peak_value,
         opened["priority"],
         opened["level_name"],
         False,

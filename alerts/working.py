@@ -209,8 +209,7 @@ def _against(evidence: Json) -> list[str]:
     below = rule["kind"] in ("average", "in_range") and rule["direction"] == "below"
     if rule["kind"] in ("combination", "symptom"):
         return [f"{_n(signal)} >= {_n(limit)}, the {evidence['level']} limit"]
-    value = -signal if below else signal
-    return [f"{_n(value)} {'<' if below else '>'} {_n(limit)}, the {evidence['level']} limit"]
+    return [f"{_n(signal)} {'<' if below else '>'} {_n(limit)}, the {evidence['level']} limit"]
 
 
 def _n(value: float) -> str:

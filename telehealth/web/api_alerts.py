@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
-from alerts import explanation
+from alerts import explanation, peaks
 from telehealth.store import alerts, board, residents_view
 from telehealth.web import (
     access,
@@ -83,6 +83,7 @@ def detail(found: alerts.Detail) -> Json:
                 "ended_at": formats.iso(one.ended_at),
                 "peak_at": formats.iso(one.peak_at),
                 "peak_value": one.peak_value,
+                "peak_unit": peaks.unit(found.alert.rule, (one.evidence or {}).get("rule") or {}),
                 "priority": one.priority,
                 "provisional": one.provisional,
             }

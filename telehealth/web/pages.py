@@ -105,7 +105,6 @@ async def alert_page(
     more = {
         "alert": api_alerts.detail(found),
         "asked": asked,
-        "unit": _peak_unit(found.alert.rule),
         "ward": ward,
         "resident": resident,
         "outcomes": OUTCOMES,
@@ -160,12 +159,6 @@ async def _asked(view: access.Opened, found: alerts.Detail, now: datetime) -> li
         }
         for one in asked
     ]
-
-
-def _peak_unit(rule: str) -> str:
-    """Of the worst value of an episode: a rule about a history has one of its own, which its explanation tells."""
-    of_values = rule.startswith(("threshold/", "unassigned/", "clock/"))
-    return measures.unit(rows.rule_code(rule) or "") if of_values else ""
 
 
 def _wrong(error: errors.Invalid | errors.Conflict) -> Json:

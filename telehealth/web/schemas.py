@@ -202,10 +202,13 @@ class Alerts(Given):
 
 
 class Episode(Given):
+    """peak_value: at the worst moment, as a nurse reads it, in peak_unit: "mmHg", "kg up within 72 hours", "points"."""
+
     started_at: datetime
     ended_at: datetime | None
     peak_at: datetime
     peak_value: float | None
+    peak_unit: str
     priority: Priority
     provisional: bool
 
