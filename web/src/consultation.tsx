@@ -266,7 +266,7 @@ class ConsultationIsland extends Component<Page, State> {
                 {call.devices.screen ? "Stop showing my screen" : "Show my screen"}
               </button>
               <button type="button" class="th-plain-button" aria-pressed={Boolean(me?.hand_at)} onClick={() => call.hand(!me?.hand_at)}>
-                Hand {me?.hand_at ? "up" : "down"}
+                {me?.hand_at ? "Take my hand down" : "Raise my hand"}
               </button>
             </>
           )}

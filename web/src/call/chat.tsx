@@ -44,8 +44,8 @@ export class Chat extends Component<Props, { text: string }> {
   override render() {
     const { call, zone, hint, id } = this.props;
     const me = call.state?.you.participant;
-    const people = new Map((call.state?.visit.people ?? []).map((person) => [person.id, person.name]));
-    const name = (from: number | null) => (from === null ? "The service" : from === me ? "You" : (people.get(from) ?? "Somebody who has left"));
+    const names = call.state?.visit.names ?? {};
+    const name = (from: number | null) => (from === null ? "The service" : from === me ? "You" : (names[from] ?? "Somebody who has left"));
     return (
       <>
         <ol class="th-chat" ref={this.list} tabIndex={0} aria-label="Messages">

@@ -92,7 +92,8 @@ export class GuestRoom extends Component<Props, State> {
     if (!state) return null;
     const { others, peer } = call;
     const big = this.big(others);
-    const rest = others.filter((person) => person !== big);
+    const pinned = others.filter((person) => person.pinned && person !== big);
+    const rest = others.filter((person) => person !== big && !person.pinned);
     const down = peer === null || peer.state !== "up";
     const reading = this.reading(state.visit.readings ?? []);
     const unread = this.state.chat ? [] : this.messages().filter((message) => message.from !== state.you.participant && !this.seenMessages.has(message.id));
@@ -118,6 +119,7 @@ export class GuestRoom extends Component<Props, State> {
           </p>
         )}
         <Voices voices={peer?.voices() ?? []} />
+        <div class={`th-pictures${pinned.length ? " has-pinned" : ""}`}>
         <div class="th-stage">
           {big ? (
             <Tile
@@ -134,13 +136,19 @@ export class GuestRoom extends Component<Props, State> {
           )}
           <Own track={call.devices.video} />
         </div>
+        {pinned.map((person) => (
+          <div key={person.id} class="th-stage th-stage--pinned">
+            <Tile person={person} stream={peer?.streamOf(person.id, "video") ?? null} silent={!down && (peer?.silent.has(person.id) ?? false)} speaking={call.speaking === person.id} />
+          </div>
+        ))}
+        </div>
         {rest.length > 0 && (
-          <div class={`th-strip${rest.some((person) => person.pinned) ? " has-pinned" : ""}`}>
-            {[...rest].sort((one, other) => Number(other.pinned) - Number(one.pinned)).map((person) => (
+          <div class="th-strip">
+            {rest.map((person) => (
               <Tile
                 key={person.id}
                 person={person}
-                size={person.pinned ? undefined : "small"}
+                size="small"
                 stream={peer?.streamOf(person.id, "video") ?? null}
                 silent={!down && (peer?.silent.has(person.id) ?? false)}
                 speaking={call.speaking === person.id}
@@ -163,7 +171,7 @@ export class GuestRoom extends Component<Props, State> {
         <div role="status">
           {unread.slice(-1).map((message) => (
             <p key={message.id} class="th-plain-note">
-              <strong>{others.find((person) => person.id === message.from)?.name ?? "The ward"}</strong> wrote: {message.text}
+              <strong>{state.visit.names?.[message.from ?? 0] ?? "The ward"}</strong> wrote: {message.text}
             </p>
           ))}
         </div>
@@ -245,7 +253,7 @@ function focus(element: HTMLElement | null): void {
 /** "oxygen saturation 96 %". */
 function spoken(reading: Reading): string {
   const title = reading.title.charAt(0).toLowerCase() + reading.title.slice(1);
-  return `${title} ${String(reading.value ?? "not measured")}${reading.unit ? ` ${reading.unit}` : ""}`;
+  return `${title} ${String(reading.value ?? "not measured")}${reading.unit ? `\u00a0${reading.unit}` : ""}`;
 }
 
 interface ConsentProps {

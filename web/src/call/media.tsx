@@ -134,7 +134,7 @@ export function Tile({ person, stream, silent, speaking, self, screen, size, chi
           <span>{self ? "Your camera is off" : "no picture"}</span>
         </p>
       )}
-      {lost && <p class="th-tile__lost">{name}: connection lost. They may not hear you. Waiting for them to come back.</p>}
+      {lost && <p class="th-tile__lost">{size === "small" ? "Connection lost" : `${name}: connection lost. They may not hear you. Waiting for them to come back.`}</p>}
       <p class="th-tile__name">
         <span>
           {name}

@@ -127,6 +127,8 @@ export interface Visit {
   people: Person[];
   messages: Message[];
   readings: Reading[];
+  /** Of people who are not among people any more, too. */
+  names?: Record<string, string>;
 }
 
 export interface StateMessage {

@@ -21,6 +21,7 @@ interface State {
   writingTo: number | null;
   text: string;
   removing: number | null;
+  more: number | null;
 }
 
 const TROUBLES: [keyof Check, string[], string][] = [
@@ -36,7 +37,7 @@ function troubles(person: Person): string {
 }
 
 export class People extends Component<Props, State> {
-  override state: State = { writingTo: null, text: "", removing: null };
+  override state: State = { writingTo: null, text: "", removing: null, more: null };
 
   private async act(action: string, person: Person, body: object, said: string): Promise<void> {
     const outcome = await this.props.acts.post(action, { participant: person.id, ...body });
@@ -167,11 +168,14 @@ export class People extends Component<Props, State> {
         {inside && this.may("pin") && (
           <Button label={person.pinned ? "Unpin" : "Pin"} of={person} onClick={() => void this.act("pin", person, { on: !person.pinned }, `${person.name} is ${person.pinned ? "no longer " : ""}pinned.`)} />
         )}
-        {inside && !staff && this.may("waiting") && <Button label="Back to waiting" of={person} onClick={() => void this.act("waiting", person, {}, `${person.name} waits again.`)} />}
+        {inside && !staff && (
+          <Button label={this.state.more === person.id ? "Less" : "More"} of={person} expanded={this.state.more === person.id} onClick={() => this.setState({ more: this.state.more === person.id ? null : person.id })} />
+        )}
+        {inside && !staff && this.state.more === person.id && this.may("waiting") && <Button label="Back to waiting" of={person} onClick={() => void this.act("waiting", person, {}, `${person.name} waits again.`)} />}
         {(person.refused_browsers ?? 0) > 0 && !person.allow_another && this.may("allow-browser") && (
           <Button label="Allow another device" of={person} onClick={() => void this.act("allow-browser", person, {}, `${person.name} may open the link on another device.`)} />
         )}
-        {!staff && person.presence !== "removed" && this.may("remove") && <Button label="Remove" of={person} onClick={() => this.setState({ removing: person.id })} />}
+        {!staff && person.presence !== "removed" && (!inside || this.state.more === person.id) && this.may("remove") && <Button label="Remove" of={person} onClick={() => this.setState({ removing: person.id })} />}
       </p>
     );
   }

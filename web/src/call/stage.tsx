@@ -32,14 +32,15 @@ export function Stage({ call, shortest }: { call: Call; shortest: boolean }) {
         <Tile key={`s${person.id}`} person={person} screen size="big" stream={peer?.streamOf(person.id, "screen") ?? null} silent={silent(person)} speaking={false} />
       ))}
       {people.length === 0 && <p class="th-stage__empty">{shortest ? "You are alone in the visit. Let somebody in from the list of people." : "Nobody is in the visit."}</p>}
-      <div class={`th-tiles th-tiles--${Math.min(people.length, 10)}${sharing.length ? " is-beside" : ""}`}>
+      <div class={`th-tiles th-tiles--${people.length > 1 ? Math.min(people.length + 1, 10) : people.length}${sharing.length ? " is-beside" : ""}`}>
         {people.map((person) => (
           <div key={person.id} class={person.pinned && people.length > 1 ? "is-pinned" : ""}>
-            <Tile person={person} stream={peer?.streamOf(person.id, "video") ?? null} silent={silent(person)} speaking={call.speaking === person.id} />
+            <Tile person={person} size={people.length > 2 && !person.pinned ? "small" : undefined} stream={peer?.streamOf(person.id, "video") ?? null} silent={silent(person)} speaking={call.speaking === person.id} />
           </div>
         ))}
+        {people.length > 1 && <Own track={call.devices.video} />}
       </div>
-      <Own track={call.devices.video} />
+      {people.length < 2 && <Own track={call.devices.video} />}
     </div>
   );
 }
