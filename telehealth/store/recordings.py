@@ -136,30 +136,29 @@ async def begin(
     where: Place | None,
     now: datetime,
     actor: Actor | None = None,
-    anew: bool = False,
 ) -> dict[int, media.RecordingTo]:
     """Whom to record to which file, from now on: everybody who has joined. What is being recorded goes on as it is.
 
-    anew: to new files, because a worker that was writing is gone; a file is never continued. Raises visits.NotPossible
-    unless the ward allows it, everybody in the room or let in has consented, and there is a place for it.
+    Once the room was given to another worker (its epoch has grown), to new files: none is ever continued. Raises
+    visits.NotPossible unless the ward allows it, everybody in the room or let in has consented, and there is a place.
     """
     loaded = await consultations.load(connection, consultation_id, hold=True)
-    return await _begin(connection, loaded, where, actor, now, anew=anew)
+    return await _begin(connection, loaded, where, actor, now)
 
 
 async def stop(connection: Connection, consultation_id: int, *, why: str, actor: Actor | None, now: datetime) -> bool:
-    """Nobody is recorded any more, or asked; whether anybody was. why: a word for the record. Tell the worker as well."""
+    """Nobody is recorded any more, or asked; whether anybody was. why: a word for the record. Tell the worker too."""
     loaded = await consultations.load(connection, consultation_id, hold=True)
     return await _stop(connection, loaded, why, actor, now)
 
 
 async def settle(
-    connection: Connection, consultation_id: int, *, where: Place | None, now: datetime, anew: bool = False
+    connection: Connection, consultation_id: int, *, where: Place | None, now: datetime
 ) -> dict[int, media.RecordingTo]:
     """What should be recorded, now that something in the visit has changed: what MediaBackend.record is to be told.
 
-    Stops what must not go on, begins what was asked for once everybody has consented, takes in who joined. anew: the
-    room was given to another worker.
+    Stops what must not go on, begins what was asked for once everybody has consented, takes in who joined, and goes on
+    at another worker. Several processes may ask this of one visit: they are answered the same.
     """
     loaded = await consultations.load(connection, consultation_id, hold=True)
     present = heard(loaded)
@@ -176,22 +175,23 @@ async def settle(
         return {}
     if recordings.obstacle(present, allowed=loaded.policy.recording or on, ready=ready) is not None:
         return {}
-    return await _begin(connection, loaded, where, None, now, anew=anew)
+    return await _begin(connection, loaded, where, None, now)
 
 
 async def _begin(
-    connection: Connection, loaded: Loaded, where: Place | None, actor: Actor | None, now: datetime, *, anew: bool
+    connection: Connection, loaded: Loaded, where: Place | None, actor: Actor | None, now: datetime
 ) -> dict[int, media.RecordingTo]:
     _refuse_over(loaded)
-    visit, present = loaded.row.id, heard(loaded)
-    open_ones = (
-        {} if anew else {r["participant_id"]: r for r in await connection.fetch(sql("recordings.open_of"), visit)}
-    )
-    why = recordings.obstacle(present, allowed=loaded.policy.recording or bool(open_ones), ready=where is not None)
+    visit, epoch, present = loaded.row.id, loaded.row.epoch, heard(loaded)
+    running = await connection.fetch(sql("recordings.open_of"), visit)
+    why = recordings.obstacle(present, allowed=loaded.policy.recording or bool(running), ready=where is not None)
     if why is not None or where is None:
         raise visits.NotPossible(why or "")
-    if anew:
-        await connection.fetch(sql("recordings.finish_all"), visit, now)
+    joined = {person.participant for person in present if person.presence == "joined"}
+    open_ones = {r["participant_id"]: r for r in running if r["epoch"] == epoch and r["participant_id"] in joined}
+    for row in running:
+        if open_ones.get(row["participant_id"]) is not row:
+            await connection.execute(sql("recordings.finish"), row["id"], now)
     consents = [
         {"participant_id": p.participant, "consent_at": p.consent_at.isoformat()}
         for p in present
@@ -199,19 +199,24 @@ async def _begin(
     ]
     found = {}
     for person in present:
-        if person.presence != "joined":
+        if person.participant not in joined:
             continue
-        row = open_ones.get(person.participant)
-        if row is not None:
-            try:
-                key = recording_keys.unwrap(where.masters, row["key_id"], row["id"], row["wrapped_key"])
-            except recording_keys.NoKey:
-                raise visits.NotPossible("The key of a recording that runs is missing here.") from None
-            found[person.participant] = media.RecordingTo(row["id"], key, where.path(row["id"]), person.participant)
+        known = open_ones.get(person.participant)
+        if known is not None:
+            found[person.participant] = _again(known, where)
         else:
             found[person.participant] = await _add(connection, loaded, person.participant, consents, where, now)
             await _note_begun(connection, loaded, person.participant, found[person.participant].recording, actor, now)
     return found
+
+
+def _again(row: Record, where: Place) -> media.RecordingTo:
+    """Of a recording that runs."""
+    try:
+        key = recording_keys.unwrap(where.masters, row["key_id"], row["id"], row["wrapped_key"])
+    except recording_keys.NoKey:
+        raise visits.NotPossible("The key of a recording that runs is missing here.") from None
+    return media.RecordingTo(row["id"], key, where.path(row["id"]), row["participant_id"])
 
 
 async def _add(
@@ -226,8 +231,9 @@ async def _add(
     wrapped = recording_keys.wrap(master, recording, key, nonce=secrets.token_bytes(vault.NONCE_BYTES))
     until = now + timedelta(days=loaded.policy.keep_recording_days)
     await connection.execute(
-        sql("recordings.add"), recording, loaded.row.id, participant, now, master.id, wrapped, consents, until
-    )
+        sql("recordings.add"), recording, loaded.row.id, participant, now, master.id, wrapped, consents, until,
+        loaded.row.epoch,
+    )  # fmt: skip
     return media.RecordingTo(recording, key, where.path(recording), participant)
 
 
@@ -287,10 +293,12 @@ async def progress(connection: Connection, told: media.Recorded, *, now: datetim
 
 
 async def finish(connection: Connection, recording: UUID, *, now: datetime) -> bool:
-    """Nothing more is written to it; False if that is known. Its visit gets an event: people see that it ended."""
+    """Nothing more is written to it; False if that is known. With a visit's last one people see that it ended."""
     row = await connection.fetchrow(sql("recordings.finish"), recording, now)
     if row is None:
         return False
+    if await connection.fetch(sql("recordings.open_of"), row["consultation_id"]):
+        return True
     detail = {"why": "no longer written", "recordings": [str(recording)]}
     await consultations.note_event(
         connection, row["consultation_id"], "recording_stopped", detail=detail, actor=None, now=now

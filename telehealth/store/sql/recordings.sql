@@ -1,12 +1,12 @@
 -- name: open_of
 -- What of a visit is being recorded now.
-SELECT id, participant_id, key_id, wrapped_key FROM recording
+SELECT id, participant_id, key_id, wrapped_key, epoch FROM recording
 WHERE consultation_id = $1::bigint AND ended_at IS NULL AND deleted_at IS NULL ORDER BY started_at, id;
 
 -- name: add
--- A recording that begins; $8 is when its ward wants it deleted.
-INSERT INTO recording (id, organisation_id, consultation_id, participant_id, started_at, key_id, wrapped_key, consents, delete_after)
-SELECT $1::uuid, c.organisation_id, c.id, $3::bigint, $4::timestamptz, $5::text, $6::bytea, $7::jsonb, $8::timestamptz
+-- A recording that begins; $8 is when its ward wants it deleted, $9 the epoch of its room.
+INSERT INTO recording (id, organisation_id, consultation_id, participant_id, started_at, key_id, wrapped_key, consents, delete_after, epoch)
+SELECT $1::uuid, c.organisation_id, c.id, $3::bigint, $4::timestamptz, $5::text, $6::bytea, $7::jsonb, $8::timestamptz, $9::integer
 FROM consultation c WHERE c.id = $2::bigint;
 
 -- name: asked
@@ -21,7 +21,7 @@ WHERE id = $1::uuid AND deleted_at IS NULL AND coalesce(chunks, 0) <= $2::intege
 
 -- name: finish
 -- Nothing more is written to it. Its visit, where that was not known before.
-UPDATE recording SET ended_at = $2::timestamptz WHERE id = $1::uuid AND ended_at IS NULL RETURNING consultation_id, chunks, head;
+UPDATE recording SET ended_at = $2::timestamptz WHERE id = $1::uuid AND ended_at IS NULL RETURNING consultation_id;
 
 -- name: finish_all
 -- Nothing more of a visit is recorded.
