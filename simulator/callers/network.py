@@ -70,7 +70,7 @@ class Network:
     async def _before(self, to: tuple[str, int]) -> tuple[str, int]:
         await self._open.aclose()
         self._seed += 1
-        opened = impair.opened(to, listen=(_own_address(to), 0), up=self._line, seed=self._seed)
+        opened = impair.opened(to, listen=(own_address(to), 0), up=self._line, seed=self._seed)
         self._proxy = await self._open.enter_async_context(opened)
         left = self._cut_until - asyncio.get_running_loop().time()
         if left > 0:
@@ -78,8 +78,8 @@ class Network:
         return self._proxy.address
 
 
-def _own_address(to: tuple[str, int]) -> str:
-    """From which this computer would send there: one that may send there."""
+def own_address(to: tuple[str, int]) -> str:
+    """From which this computer would send there."""
     family = socket.AF_INET6 if ":" in to[0] else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as probe:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from aiortc import (
     RTCIceTransportPolicy,
     RTCPeerConnection,
     RTCRtpReceiver,
+    RTCRtpTransceiver,
     RTCSessionDescription,
 )
 from aiortc.rtp import RtpPacket
@@ -53,16 +55,22 @@ class Slot:
 
 
 class Peer:
-    """offer(), answered(), then media flow until close(). Times are the loop's."""
+    """offer(), answered(), then media flow until close(). Times are the loop's. silent: for accept(), sends nothing."""
 
     def __init__(
-        self, sending: Sending, *, path: Path = "direct", ice_servers: Sequence[Mapping[str, Any]] = ()
+        self,
+        sending: Sending,
+        *,
+        path: Path = "direct",
+        ice_servers: Sequence[Mapping[str, Any]] = (),
+        silent: bool = False,
     ) -> None:
         self.camera = playing.Camera(sending.face)
         self.microphone = playing.Microphone(sending.sounds)
         self._connection = RTCPeerConnection(_configuration(path, ice_servers))
         self._connection.on("connectionstatechange", self._changed)
-        self._lines(sending)
+        if not silent:
+            self._lines(sending)
         self.slots: dict[str, Slot] = {}
         self.connected = asyncio.Event()
         self.seen_first = asyncio.Event()
@@ -88,15 +96,28 @@ class Peer:
         """The SDP, with all candidates. Raises Unreachable where no relay lets us in."""
         await self._connection.setLocalDescription(await self._connection.createOffer())
         for line in self._connection.getTransceivers():
-            if line.direction == "recvonly" and line.mid is not None:
-                slot = Slot(line.receiver, line.kind, watching.Picture() if line.kind == "video" else None)
-                self.slots[line.mid] = slot
-                inside.hear(line.receiver, lambda packet, slot=slot: self._came(slot, packet))  # type: ignore[misc]
+            if line.direction == "recvonly":
+                self._hear(line)
         self.offered_at = asyncio.get_running_loop().time()
         sdp = self._connection.localDescription.sdp
         if "a=candidate:" not in sdp:
             raise errors.Unreachable("no relay gives us an address")
         return sdp
+
+    async def accept(self, sdp: str) -> str:
+        """Only receive, by the other side's offer (Janus): the answer."""
+        await self._connection.setRemoteDescription(RTCSessionDescription(sdp, "offer"))
+        for line in self._connection.getTransceivers():
+            line.direction = "recvonly"
+            self._hear(line)
+        await self._connection.setLocalDescription(await self._connection.createAnswer())
+        self.offered_at = asyncio.get_running_loop().time()
+        return str(self._connection.localDescription.sdp)
+
+    def _hear(self, line: RTCRtpTransceiver) -> None:
+        slot = Slot(line.receiver, line.kind, watching.Picture() if line.kind == "video" else None)
+        self.slots[str(line.mid)] = slot
+        inside.hear(line.receiver, functools.partial(self._came, slot))
 
     async def answered(self, sdp: str, slots: Mapping[str, Any], *, through: tuple[str, int] | None = None) -> None:
         """through: a proxy before the address in the answer."""
@@ -158,6 +179,16 @@ class Peer:
                 if found.type == "remote-inbound-rtp":
                     return found.roundTripTime, min(1.0, found.fractionLost / 256)
         return None, 0.0
+
+    async def sent(self) -> dict[str, int]:
+        """Packets by kind."""
+        found = {"audio": 0, "video": 0}
+        for sender in self._connection.getSenders():
+            if sender.track in (self.camera, self.microphone):
+                for each in (await sender.getStats()).values():
+                    if each.type == "outbound-rtp":
+                        found[sender.kind] += each.packetsSent
+        return found
 
     def _came(self, slot: Slot, packet: RtpPacket) -> None:
         now = asyncio.get_running_loop().time()

@@ -26,7 +26,7 @@ class Piece:
 
 @dataclass
 class Seen:
-    """Seconds; first: when the first frame was there. frozen: of freezes as browsers count them."""
+    """Seconds; first, last: when frames were there. packets: without repeats. frozen: of freezes as browsers count."""
 
     packets: int = 0
     missing: int = 0
@@ -35,6 +35,7 @@ class Seen:
     frozen: float = 0.0
     longest: float = 0.0
     first: float | None = None
+    last: float | None = None
     whole_asked: int = 0
 
 
@@ -53,11 +54,11 @@ class Picture:
         self._intervals: deque[float] = deque(maxlen=_KNOWN_INTERVALS)
 
     def add(self, piece: Piece, at: float) -> bool:
-        self.seen.packets += 1
         if self._next is None:
             self._next = piece.seq
-        if (piece.seq - self._next) % _WRAP >= _WRAP // 2:
+        if (piece.seq - self._next) % _WRAP >= _WRAP // 2 or piece.seq in self._held:
             return False  # came again, or too late
+        self.seen.packets += 1
         self._held[piece.seq] = (piece, at)
         self._take_in_order(at)
         return self._given_up(at)
@@ -106,6 +107,7 @@ class Picture:
     def _frame(self, at: float) -> None:
         seen = self.seen
         seen.frames += 1
+        seen.last = at
         if seen.first is None:
             seen.first = at
         if self._last is not None:
