@@ -50,7 +50,7 @@ class Settings(BaseSettings):
     tls_key: str | None = None
     #: Addresses of proxies whose X-Forwarded-* headers are believed, comma-separated.
     trusted_proxies: str = ""
-    roles: str = Field(default="ingest,alerting,web,notify", pattern=r"^[a-z]+(,[a-z]+)*$")
+    roles: str = Field(default="ingest,alerting,web,consult,notify", pattern=r"^[a-z]+(,[a-z]+)*$")
     log_level: str = Field(default="info", pattern=r"^(debug|info|warning|error)$")
     database_connections: int = Field(default=12, ge=4, le=200)
     #: Within a transaction nobody stands still for longer: the database ends it, and another process goes on.

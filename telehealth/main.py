@@ -18,6 +18,8 @@ from telehealth.alerting import evaluator
 from telehealth.brokers import control, keeping, rules
 from telehealth.clock import ClinicalClock
 from telehealth.config import Settings
+from telehealth.consult import backend as media_backend
+from telehealth.consult import service as media_workers
 from telehealth.consult import upkeep as visits_upkeep
 from telehealth.errors import SettingError, TelehealthError, Unavailable
 from telehealth.ingest import address, elsewhere
@@ -89,6 +91,8 @@ async def run(
 
     listening is called with the port once the web role answers.
     """
+    if "consult" in wanted:
+        media_workers.ready()
     if wanted & {"ingest", "web"}:
         _adapters()
     jobs: dict[str, Coroutine[Any, Any, None]] = {
@@ -111,6 +115,8 @@ async def run(
             jobs["elsewhere"] = elsewhere.watch(parts.database, parts.health)
     if "ingest" in wanted and parts.settings.mqtt_admin_url is not None:
         jobs["broker"] = _broker(parts)
+    if "consult" in wanted:
+        jobs["media"] = media_workers.run(database=parts.database, settings=parts.settings)
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(job, name=name) for name, job in jobs.items()]
@@ -154,26 +160,29 @@ async def _broker(parts: Parts) -> None:
 
 async def _web(parts: Parts, listening: Callable[[int], None] | None) -> None:
     settings = parts.settings
-    application = web_app.build(
-        settings=settings,
-        database=parts.database,
-        clock=parts.clock,
-        health=parts.health,
-        control_token=parts.control_token,
-    )
-    runner = server.Runner(application, shutdown_timeout=1.0)
-    await runner.setup()
-    try:
-        site = web.TCPSite(runner, settings.host, settings.port, ssl_context=_tls(settings))
+    async with media_backend.Workers().running() as media:
+        application = web_app.build(
+            settings=settings,
+            database=parts.database,
+            clock=parts.clock,
+            health=parts.health,
+            control_token=parts.control_token,
+            media=media,
+        )
+        runner = server.Runner(application, shutdown_timeout=1.0)
+        await runner.setup()
         try:
-            await site.start()
-        except OSError:
-            raise SettingError("TELEHEALTH_PORT", f"port {settings.port} of {settings.host} cannot be used") from None
-        if listening is not None:
-            listening(int(runner.addresses[0][1]))
-        await asyncio.Event().wait()
-    finally:
-        await runner.cleanup()
+            site = web.TCPSite(runner, settings.host, settings.port, ssl_context=_tls(settings))
+            try:
+                await site.start()
+            except OSError:
+                wrong = f"port {settings.port} of {settings.host} cannot be used"
+                raise SettingError("TELEHEALTH_PORT", wrong) from None
+            if listening is not None:
+                listening(int(runner.addresses[0][1]))
+            await asyncio.Event().wait()
+        finally:
+            await runner.cleanup()
 
 
 def _tls(settings: Settings) -> ssl.SSLContext | None:
@@ -229,6 +238,8 @@ async def serve(settings: Settings) -> None:
             address.of(settings, administration=True)
     if "notify" in wanted:
         smtp.server(settings)
+    if "consult" in wanted:
+        media_workers.ready()
     stop = asyncio.Event()
     with stop_by_signal(stop):
         while not await _serve_once(settings, wanted, stop):

@@ -57,7 +57,7 @@ class _Running:
 
     async def keep(self) -> None:
         """One worker after another."""
-        pause = _PAUSE_SECONDS
+        pause = 0.0
         while True:
             since = clock.monotonic()
             try:
@@ -66,10 +66,9 @@ class _Running:
                 _log.error("a media worker does not run", trouble=str(error))
             metrics.MEDIA_RESTARTS.inc()
             if clock.monotonic() - since > _LIVED_SECONDS:
-                pause = _PAUSE_SECONDS
-                continue  # it ran: the next one comes at once
+                pause = 0.0
             await asyncio.sleep(pause)
-            pause = min(_PAUSE_SECONDS_MOST, pause * 2)
+            pause = min(_PAUSE_SECONDS_MOST, max(_PAUSE_SECONDS, pause * 2))
 
     async def _one(self) -> None:
         """A worker, from its start to its end."""
