@@ -62,7 +62,7 @@ class ConsultationIsland extends Component<Page, State> {
   private call = new Call(
     this.props.visit.ws,
     { changed: () => this.changed(), state: (now, before) => this.compare(now, before), bye: () => this.notes.flush() },
-    () => location.assign(`/sign-in?next=${encodeURIComponent(location.pathname)}`),
+    (signIn) => (signIn ? location.assign(`/sign-in?next=${encodeURIComponent(location.pathname)}`) : location.reload()),
     false,
   );
 

@@ -42,7 +42,9 @@ class VisitIsland extends Component<Page, State> {
         const inside = now.you.presence === "admitted" || now.you.presence === "joined";
         const was = before?.you.presence === "admitted" || before?.you.presence === "joined";
         if (before && inside && !was) tones.ring();
-        if (before?.you.presence !== now.you.presence) this.setState({ rung: false, left: now.you.presence === "left" });
+        if (before?.you.presence !== now.you.presence) this.setState({ rung: false });
+        // Away for so long that the place was given up: back to the waiting room, without the check again.
+        if (now.you.presence === "left" && !this.state.left) this.call.readyAgain();
       },
       ring: () => {
         tones.ring();
@@ -74,9 +76,9 @@ class VisitIsland extends Component<Page, State> {
     const { call } = this;
     if (call.bye) return "bye";
     if (!call.state) return "loading";
-    if (this.state.left || call.state.you.presence === "left") return "left";
+    if (this.state.left) return "left";
     if (call.state.you.presence === "removed") return "bye";
-    if (call.state.you.presence === "checking") return "check";
+    if (call.state.you.presence === "checking" || call.state.you.presence === "left") return "check";
     return call.mayBeIn ? "room" : "waiting";
   }
 

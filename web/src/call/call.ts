@@ -48,7 +48,7 @@ export class Call {
   constructor(
     path: string,
     private readonly events: CallEvents,
-    onOver: () => void,
+    onOver: (signIn: boolean) => void,
     /** Guests go in as soon as they are let in; staff by their own button. */
     private readonly goesInByItself: boolean,
   ) {
@@ -79,8 +79,16 @@ export class Call {
   // What the person does ---------------------------------------------------------------------------
 
   ready(check: Check, reason: string): void {
+    this.said = { check, reason };
     this.socket.send({ t: "ready", check, reason });
   }
+
+  /** Back in the waiting room after a break that the ward took for leaving; false: the check has to be done first. */
+  readyAgain(): boolean {
+    return this.said !== null && this.socket.send({ t: "ready", ...this.said });
+  }
+
+  private said: { check: Check; reason: string } | null = null;
 
   /** Go in: with whatever devices there are. */
   async join(): Promise<void> {

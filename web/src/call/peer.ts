@@ -165,8 +165,12 @@ export class Peer {
     void this.limit();
   }
 
-  /** The server's worker is another one now. */
+  /** The server's worker is another one now, or has lost the transport. */
   rebuild(epoch: number): void {
+    const waits = this.connection?.signalingState === "have-local-offer" && this.restartedAt === null;
+    // Said twice: the offer to this room is on its way already.
+    if (waits && this.epoch === epoch && this.rebuildAt === null) return;
+    this.rebuildAt = null;
     this.rebuilds += 1;
     void this.build(epoch);
   }
@@ -273,7 +277,8 @@ export class Peer {
     if (this.rebuildAt !== null) {
       if (now < this.rebuildAt || !navigator.onLine) return;
       this.rebuildAt = null;
-      this.rebuild(this.epoch);
+      this.rebuilds += 1;
+      void this.build(this.epoch);
       return;
     }
     const connection = this.connection;

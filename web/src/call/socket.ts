@@ -22,8 +22,8 @@ export class CallSocket {
     private readonly onMessage: (message: FromServer) => void,
     /** open: the connection stands (true) or is lost (false). */
     private readonly onOpen: (open: boolean) => void,
-    /** The session is over: nothing comes back without signing in. */
-    private readonly onOver: () => void,
+    /** Nothing comes back without signing in, or without the link. */
+    private readonly onOver: (signIn: boolean) => void,
   ) {
     this.url = new URL(path, location.href);
     this.url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
@@ -76,9 +76,9 @@ export class CallSocket {
     socket.onclose = (event) => {
       if (this.socket !== socket) return;
       this.socket = null;
-      if (event.code === 4401) {
+      if (event.code === 4401 || event.code === 4403) {
         this.stop();
-        this.onOver();
+        this.onOver(event.code === 4401);
         return;
       }
       this.onOpen(false);
