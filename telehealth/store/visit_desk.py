@@ -56,6 +56,22 @@ async def begin_for(connection: Connection, resident_id: int) -> int | None:
     return found
 
 
+async def same_booked(
+    connection: Connection, ward_id: int, kind: str, starts_at: datetime, minutes: int, resident_ids: Sequence[int]
+) -> Record | None:
+    """The same visit, booked already; whoever books it meanwhile waits for this transaction."""
+    for resident_id in sorted(resident_ids):
+        await connection.execute(sql("visit_desk.begin_for"), resident_id)
+    return await connection.fetchrow(
+        sql("visit_desk.same_booked"), ward_id, kind, starts_at, minutes, sorted(resident_ids)
+    )
+
+
+async def first_of_series(connection: Connection, series_id: int) -> Record | None:
+    """The next appointment of a series."""
+    return await connection.fetchrow(sql("visit_desk.first_of_series"), series_id)
+
+
 async def elsewhere(connection: Connection, staff_id: int, consultation_id: int | None) -> Record | None:
     """The other visit that a member of staff is in now, if there is one: nobody is in two."""
     return await connection.fetchrow(sql("visit_desk.elsewhere"), staff_id, consultation_id or 0)
@@ -78,6 +94,11 @@ async def encounters(
     return await connection.fetch(sql("visit_desk.encounters"), resident_id, before, limit)
 
 
+async def encounters_of_visit(connection: Connection, consultation_id: int) -> list[Record]:
+    """What came of a visit, for each of its residents."""
+    return await connection.fetch(sql("visit_desk.encounters_of_visit"), consultation_id)
+
+
 async def encounter(connection: Connection, encounter_id: int) -> Record:
     """One of them. NotFound."""
     return await _one(connection, "visit_desk.encounter", encounter_id)
@@ -86,6 +107,11 @@ async def encounter(connection: Connection, encounter_id: int) -> Record:
 async def notes(connection: Connection, encounter_ids: Sequence[int]) -> list[Record]:
     """What was noted in some encounters."""
     return await connection.fetch(sql("visit_desk.encounter_notes"), list(encounter_ids))
+
+
+async def recordings(connection: Connection, encounter_id: int) -> list[Record]:
+    """What was recorded while a visit was about the resident of an encounter."""
+    return await connection.fetch(sql("visit_desk.recordings"), encounter_id)
 
 
 async def follow_ups(connection: Connection, encounter_ids: Sequence[int]) -> list[Record]:

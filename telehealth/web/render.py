@@ -10,7 +10,7 @@ import jinja2
 from aiohttp import web
 
 from telehealth import clock
-from telehealth.store import board, held
+from telehealth.store import board, held, visit_desk
 from telehealth.web import access, auth, formats, keys
 from telehealth.web.api_wards import ward_item
 from telehealth.web.built import Built
@@ -29,6 +29,21 @@ NOTICES = {
     "tried": "It was tried again; the outcome is below.",
     "dismissed": "Dismissed.",
     "rules": "The rules are changed. They are in force from now on.",
+    "visit": "Done.",
+    "open": "A visit of this resident was open already: this is it.",
+    "admitted": "They are let in.",
+    "revoked": "The link works no more.",
+    "asked": "The devices are asked.",
+    "allowed": "The next device that opens the link takes it over.",
+    "subject": "The visit is about another resident now.",
+    "said": "The message is sent.",
+    "noted": "The notes are saved.",
+    "left": "You have left the visit. It goes on until somebody ends it.",
+    "ended": "The visit is ended and written into the record.",
+    "ticked": "The follow-up is done.",
+    "booked": "The visit is booked.",
+    "moved_visit": "The visit is moved.",
+    "cancelled": "The visit is cancelled.",
 }
 
 
@@ -63,6 +78,7 @@ async def frame(request: web.Request, view: access.Opened) -> dict[str, Any]:
         "notice": NOTICES.get(request.query.get("done", "")),
         "live": request.app[HUB].first_live(),
         "waiting": None if view.ward_id is None else await held.count(view.connection, view.ward_id),
+        "callers": None if view.ward_id is None else await visit_desk.waiting_count(view.connection, view.ward_id),
     }
 
 

@@ -9,6 +9,7 @@ from aiohttp.typedefs import Handler
 
 from telehealth.web import (
     api_alerts,
+    api_appointments,
     api_readings,
     api_residents,
     api_rules,
@@ -33,6 +34,11 @@ from telehealth.web import (
     quarantine_pages,
     rules_trial,
     sign_in,
+    visit_acts,
+    visits_booking,
+    visits_end,
+    visits_room,
+    visits_ward,
 )
 from telehealth.web.auth import Who
 
@@ -50,6 +56,7 @@ _RESIDENT = r"{resident_id:[0-9]{1,19}}"
 _ALERT = r"{alert_id:[0-9]{1,19}}"
 _ENTRY = r"{entry_id:[0-9]{1,19}}"
 _READING = "{reading_key:" + held_json.KEY + "}"
+_APPOINTMENT = r"{appointment_id:[0-9]{1,19}}"
 _VISIT = r"{visit_id:[0-9]{1,19}}"
 _ENCOUNTER = r"{encounter_id:[0-9]{1,19}}"
 _FOLLOW_UP = r"{follow_up_id:[0-9]{1,19}}"
@@ -99,6 +106,12 @@ API = (
     Route("POST", f"/api/v1/quarantine/{_ENTRY}/dismiss", quarantine_api.dismiss_quarantined, Who.CARE),
     Route("GET", f"/api/v1/wards/{_WARD}/visits", api_visits.ward_visits, Who.STAFF),
     Route("GET", f"/api/v1/wards/{_WARD}/waiting", api_visits.ward_waiting, Who.STAFF),
+    Route("POST", f"/api/v1/wards/{_WARD}/visits", api_appointments.book_visit, Who.CARE),
+    Route("GET", f"/api/v1/appointments/{_APPOINTMENT}", api_appointments.appointment, Who.STAFF),
+    Route("POST", f"/api/v1/appointments/{_APPOINTMENT}/move", api_appointments.move_appointment, Who.CARE),
+    Route("POST", f"/api/v1/appointments/{_APPOINTMENT}/cancel", api_appointments.cancel_appointment, Who.CARE),
+    Route("POST", f"/api/v1/appointments/{_APPOINTMENT}/links", api_appointments.make_link, Who.CARE),
+    Route("POST", f"/api/v1/appointments/{_APPOINTMENT}/links/revoke", api_appointments.revoke_link, Who.CARE),
     Route("POST", f"/api/v1/residents/{_RESIDENT}/visits", api_visits.start_visit, Who.CARE),
     Route("POST", f"/api/v1/alerts/{_ALERT}/visits", api_visits.start_alert_visit, Who.CARE),
     Route("GET", f"/api/v1/visits/{_VISIT}", api_visits.visit, Who.CARE),
@@ -166,6 +179,27 @@ CALLS = (
     Route("POST", f"/visit/{_LINK}/wait", join_visit.wait, Who.GUEST),
     Route("GET", f"/ws/visit/{_LINK}", call_socket.guest, Who.GUEST),
     Route("GET", f"/ws/visits/{_VISIT}", call_socket.staff, Who.CARE),
+)
+
+VISITS = (
+    Route("GET", f"/wards/{_WARD}/visits", visits_ward.ward_visits, Who.STAFF),
+    Route("GET", f"/wards/{_WARD}/visits/new", visits_booking.new, Who.STAFF),
+    Route("POST", f"/wards/{_WARD}/visits/new", visits_booking.book, Who.CARE),
+    Route("GET", f"/appointments/{_APPOINTMENT}", visits_booking.appointment, Who.STAFF),
+    Route("GET", f"/appointments/{_APPOINTMENT}/calendar.ics", visits_booking.calendar_file, Who.STAFF),
+    Route("POST", f"/appointments/{_APPOINTMENT}/move", visits_booking.move, Who.CARE),
+    Route("POST", f"/appointments/{_APPOINTMENT}/cancel", visits_booking.cancel, Who.CARE),
+    Route("POST", f"/appointments/{_APPOINTMENT}/links", visits_booking.new_link, Who.CARE),
+    Route("POST", f"/appointments/{_APPOINTMENT}/links/revoke", visits_booking.revoke_link, Who.CARE),
+    Route("POST", f"/appointments/{_APPOINTMENT}/links/allow", visits_booking.allow_link, Who.CARE),
+    Route("POST", f"/residents/{_RESIDENT}/visits", visits_ward.start, Who.CARE),
+    Route("POST", f"/alerts/{_ALERT}/visits", visits_ward.start_for_alert, Who.CARE),
+    Route("GET", f"/visits/{_VISIT}", visits_room.room, Who.CARE),
+    Route("GET", f"/visits/{_VISIT}/end", visits_end.end_form, Who.CARE),
+    Route("POST", f"/visits/{_VISIT}/end", visits_end.end, Who.CARE),
+    *(Route("POST", f"/visits/{_VISIT}/{name}", visits_room.act, Who.CARE) for name in visit_acts.ACTS),
+    Route("GET", f"/encounters/{_ENCOUNTER}", visits_end.encounter, Who.STAFF),
+    Route("POST", f"/follow-ups/{_FOLLOW_UP}/done", visits_ward.follow_up_done, Who.CARE),
 )
 
 OTHERS = (

@@ -287,6 +287,7 @@ def _person(one: Any) -> Json:
     return {
         **{key: getattr(one, key) for key in (*plain, "ready", "quality")},
         "presence": one.state,
+        "trouble": trouble(one.ready),
         "waiting_since": formats.iso(one.waiting_since),
         "hand_at": formats.iso(one.hand_at),
         "consent": one.consent_at is not None,

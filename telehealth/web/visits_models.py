@@ -53,20 +53,21 @@ class Weekly(Asked):
 
 
 class Book(Asked):
-    """residents: in the order in which they are seen. mails: whether their contacts are told, reminded and invited."""
+    """residents: in the order in which they are seen. anyway: although one of them has another visit at that time."""
 
     kind: Kind
     residents: Annotated[list[Key], Field(min_length=1, max_length=50)]
     starts_at: AwareDatetime
     minutes: Minutes = 20
     reason: Line = ""
-    mails: bool = True
+    anyway: bool = False
     weekly: Weekly | None = None
 
 
 class Move(Asked):
     starts_at: AwareDatetime
     minutes: Minutes
+    anyway: bool = False
 
 
 class Cancel(Asked):
@@ -294,10 +295,13 @@ class Appointment(Given):
 
 
 class Booked(Given):
-    """appointments: made now; of a series others follow by themselves."""
+    """appointment: the first of its series. told: how many mails say so. new false: it was booked already."""
 
-    appointments: list[int]
+    appointment: int
+    visit: int | None
     series: int | None
+    told: int
+    new: bool
 
 
 class Made(Given):
@@ -378,6 +382,7 @@ class Person(Given):
     consent: bool
     with_resident: int | None
     ready: Json | None
+    trouble: str | None
     quality: Json | None
 
 

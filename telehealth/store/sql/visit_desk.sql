@@ -169,3 +169,27 @@ WHERE d.revoked_at IS NULL ORDER BY code;
 -- What came of a visit, for each of its residents.
 SELECT e.id, e.resident_id, r.family_name, r.given_name, r.title
 FROM encounter e JOIN resident r ON r.id = e.resident_id WHERE e.consultation_id = $1::bigint ORDER BY e.id;
+
+-- name: same_booked
+-- The same visit, booked already: ward, kind, time, length and residents are those given.
+SELECT a.id, a.series_id, c.id AS consultation_id FROM appointment a LEFT JOIN consultation c ON c.appointment_id = a.id
+WHERE a.ward_id = $1::bigint AND a.kind = $2::text AND a.starts_at = $3::timestamptz AND a.minutes = $4::integer
+  AND a.cancelled_at IS NULL
+  AND (SELECT array_agg(s.resident_id ORDER BY s.resident_id) FROM appointment_subject s WHERE s.appointment_id = a.id)
+      = $5::bigint[]
+ORDER BY a.id LIMIT 1;
+
+-- name: first_of_series
+-- The next appointment of a series.
+SELECT a.id, a.series_id, c.id AS consultation_id FROM appointment a LEFT JOIN consultation c ON c.appointment_id = a.id
+WHERE a.series_id = $1::bigint AND a.cancelled_at IS NULL ORDER BY a.starts_at, a.id LIMIT 1;
+
+-- name: recordings
+-- What was recorded while a visit was about one resident: of them, who came with them, and staff.
+SELECT g.id, g.started_at, g.ended_at, g.deleted_at, g.delete_after, p.name, p.role
+FROM encounter e
+JOIN recording g ON g.consultation_id = e.consultation_id
+JOIN participant p ON p.id = g.participant_id
+WHERE e.id = $1::bigint AND (p.resident_id IS NULL OR p.resident_id = e.resident_id)
+  AND g.started_at <= e.ended_at AND coalesce(g.ended_at, 'infinity') >= e.started_at
+ORDER BY g.started_at, g.id;
