@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 
+from telehealth import clock
 from telehealth.model import appointments as times
 from telehealth.model import mails, visits
 from telehealth.store import appointments, consultations, contacts, db, links, participants, visit_view
@@ -13,8 +14,8 @@ from tests.support import world
 
 T0 = world.T0
 WEB = db.service("web")
-#: Real time in these tests: any other day than the clinical one.
-REAL = datetime(2026, 9, 1, 12, 0, tzinfo=UTC)
+#: Real time of these tests: another day than the clinical one.
+REAL = clock.real_now().replace(microsecond=0)
 SENDER = mails.Sender(public_url="https://ward.example", mail_from="ward@ward.example")
 BORN = date(1950, 5, 17)
 

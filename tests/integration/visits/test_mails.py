@@ -1,0 +1,319 @@
+"""Mails reach a mail server at least once, say what they should and nothing else, and are not sent for nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+import ssl
+from datetime import timedelta
+from email.message import EmailMessage
+from pathlib import Path
+from uuid import UUID
+
+import icalendar
+import pytest
+from pydantic import SecretStr
+
+from telehealth import clock as clocks
+from telehealth import failpoints
+from telehealth.clock import ClinicalClock, Step
+from telehealth.config import Settings
+from telehealth.errors import SettingError
+from telehealth.model import visits
+from telehealth.notify import service, smtp
+from telehealth.store import appointments, db, mail, visit_policy
+from telehealth.store.db import Database
+from tests.integration.visits import scene as scenes
+from tests.integration.visits.scene import REAL, SENDER, T0
+from tests.support import certificates, smtp_sink
+
+OPERATOR = db.operator("tests")
+CLOCK = ClinicalClock(Step(T0, T0))
+
+
+def server(sink: smtp_sink.Sink) -> smtp.Server:
+    return smtp.Server("127.0.0.1", sink.port, False, "ward@ward.example")
+
+
+async def mails(database: Database) -> list[mail.Listed]:
+    async with database.transaction(OPERATOR, read_only=True) as connection:
+        return await mail.listing(connection)
+
+
+async def make_due(database: Database) -> None:
+    """As if the time for all that waits had come."""
+    async with database.transaction(OPERATOR) as connection:
+        await connection.execute("UPDATE mail SET due_at = $1 WHERE state = 'waiting'", REAL)
+
+
+def calendar_of(message: EmailMessage) -> icalendar.Event:
+    part = next(p for p in message.walk() if p.get_content_type() == "text/calendar")
+    content = part.get_payload(decode=True)
+    assert isinstance(content, bytes)
+    calendar = icalendar.Calendar.from_ical(content)
+    assert calendar["method"] == part.get_param("method")
+    event = next(iter(calendar.walk("VEVENT")))
+    assert isinstance(event, icalendar.Event)
+    return event
+
+
+def text_of(message: EmailMessage) -> str:
+    body = message.get_body(("plain",))
+    assert body is not None
+    return str(body.get_content())
+
+
+async def test_a_booking_is_mailed_with_link_and_calendar(database: Database) -> None:
+    """Nothing of the resident's in it but when the visit is, and a link that lets them in."""
+    scene = await scenes.build(database)
+    await scenes.contact(database, scene, scene.anna, "anna@home.example")
+    await scenes.contact(database, scene, scene.anna, "son@home.example", "family")
+    booked = await scenes.book(database, scene)
+    assert sorted(one.about for one in await mails(database)) == ["booked"] * 2 + ["reminder"] * 4
+    async with smtp_sink.running(smtp_sink.Sink()) as sink:
+        assert await service.once(server(sink), database, CLOCK) == 2
+        assert await service.once(server(sink), database, CLOCK) == 0
+    to = {message["To"]: message for message in sink.taken}
+    assert set(to) == {"anna@home.example", "son@home.example"}
+    anna = to["anna@home.example"]
+    assert anna["Subject"] == "Your video visit on Wednesday 4 March 2026 at 09:00"
+    assert anna["From"] == "ward@ward.example"
+    url = booked.told[0].url
+    assert url is not None
+    assert url in text_of(anna)
+    event = calendar_of(anna)
+    assert (event.decoded("dtstart"), event["sequence"]) == (T0 + timedelta(days=2), 0)
+    everything = str(anna) + str(to["son@home.example"]) + text_of(anna) + event.to_ical().decode()
+    assert scene.anna.nhs_number not in everything
+    assert "Resident" not in everything
+    assert "for Test." in text_of(to["son@home.example"])
+
+
+async def test_a_move_and_a_cancellation_follow_in_the_calendar(database: Database) -> None:
+    """The same event at another time, then cancelled; the link stays what it was; reminders of before are dropped."""
+    scene = await scenes.build(database)
+    await scenes.contact(database, scene, scene.anna, "anna@home.example")
+    booked = await scenes.book(database, scene)
+    there = T0 + timedelta(days=3)
+    async with smtp_sink.running(smtp_sink.Sink()) as sink:
+        await service.once(server(sink), database, CLOCK)
+        async with database.transaction(scene.actor) as connection:
+            moved = await appointments.move(
+                connection, booked.appointment_id, starts_at=there, sender=SENDER, actor=scene.actor, now=T0,
+                real_now=REAL,
+            )  # fmt: skip
+        await service.once(server(sink), database, CLOCK)
+        async with database.transaction(scene.actor) as connection:
+            await appointments.cancel(
+                connection, booked.appointment_id, reason="in hospital", sender=SENDER, actor=scene.actor, now=T0,
+                real_now=REAL,
+            )  # fmt: skip
+        await make_due(database)
+        await service.once(server(sink), database, CLOCK)
+    assert moved.told == booked.told
+    events = [calendar_of(message) for message in sink.taken]
+    assert len({event["uid"] for event in events}) == 1
+    assert [int(str(event["sequence"])) for event in events] == [0, 1, 2]
+    assert events[1].decoded("dtstart") == there
+    assert [event["status"] for event in events] == ["CONFIRMED", "CONFIRMED", "CANCELLED"]
+    assert "hospital" not in text_of(sink.taken[2])
+    assert {one.state for one in await mails(database) if one.about == "reminder"} == {"dropped"}
+
+
+async def test_reminders_come_when_the_ward_wants_them(database: Database) -> None:
+    """As far before the visit in real time as the policy says in clinical time; only to those who want them."""
+    scene = await scenes.build(database)
+    await scenes.contact(database, scene, scene.anna, "anna@home.example")
+    await scenes.contact(database, scene, scene.anna, "son@home.example", "family", reminders=False)
+    async with database.transaction(OPERATOR) as connection:
+        await visit_policy.set_for(
+            connection, scene.ward.id, visits.Policy(reminder_hours=(30, 2)), actor=OPERATOR, now=T0
+        )
+    await scenes.book(database, scene)
+    reminders = [one for one in await mails(database) if one.about == "reminder"]
+    assert {one.to_address for one in reminders} == {"anna@home.example"}
+    assert {one.due_at - REAL for one in reminders} == {timedelta(hours=18), timedelta(hours=46)}
+
+
+async def test_what_nobody_needs_is_dropped(database: Database) -> None:
+    """A visit that is over, a resident who died, a contact who was removed."""
+    scene = await scenes.build(database)
+    await scenes.contact(database, scene, scene.anna, "anna@home.example")
+    await scenes.contact(database, scene, scene.bert, "bert@home.example")
+    await scenes.book(database, scene)
+    await scenes.book(database, scene, scene.bert)
+    async with database.transaction(OPERATOR) as connection:
+        await connection.execute("UPDATE resident SET died_at = $2 WHERE id = $1", scene.bert.id, T0)
+    async with smtp_sink.running(smtp_sink.Sink()) as sink:
+        await make_due(database)
+        late = T0 + timedelta(days=3)
+        assert await service.once(server(sink), database, ClinicalClock(Step(late, late))) == 0
+    assert not sink.taken
+    assert {one.state for one in await mails(database)} == {"dropped"}
+
+
+async def test_grey_lists_are_tried_again_and_refusals_are_shown(database: Database) -> None:
+    scene = await scenes.build(database)
+    await scenes.contact(database, scene, scene.anna, "anna@home.example")
+    await scenes.contact(database, scene, scene.bert, "gone@home.example")
+    await scenes.book(database, scene)
+    await scenes.book(database, scene, scene.bert)
+    sink = smtp_sink.Sink()
+    sink.answers = ["451 4.7.1 come again later"]
+    sink.unknown = {"gone@home.example": "550 5.1.1 no such user"}
+    async with smtp_sink.running(sink):
+        assert await service.once(server(sink), database, CLOCK) == 0
+        found = {one.to_address: one for one in await mails(database) if one.about == "booked"}
+        assert found["anna@home.example"].state == "waiting"
+        assert (found["anna@home.example"].last_error or "").startswith("451")
+        assert found["anna@home.example"].due_at > clocks.real_now()
+        assert found["gone@home.example"].state == "refused"
+        assert (found["gone@home.example"].last_error or "").startswith("550")
+        async with database.transaction(OPERATOR) as connection:
+            await connection.execute("UPDATE mail SET due_at = $1 WHERE state = 'waiting' AND about = 'booked'", REAL)
+        assert await service.once(server(sink), database, CLOCK) == 1
+    assert [message["To"] for message in sink.taken] == ["anna@home.example"]
+
+
+async def test_nothing_is_lost_while_the_server_is_away(database: Database) -> None:
+    scene = await scenes.build(database)
+    await scenes.contact(database, scene, scene.anna, "anna@home.example")
+    await scenes.book(database, scene)
+    async with smtp_sink.running(smtp_sink.Sink()) as sink:
+        pass
+    with pytest.raises(smtp.NotNow):
+        await service.once(server(sink), database, CLOCK)
+    assert [(one.state, one.attempts) for one in await mails(database) if one.about == "booked"] == [("waiting", 1)]
+    await make_due(database)
+    async with smtp_sink.running(sink):
+        assert await service.once(server(sink), database, CLOCK) == 3
+    assert len(sink.taken) == 3
+
+
+class Killed(BaseException):
+    """As a process ends that is killed."""
+
+
+async def test_killed_between_sending_and_committing(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is sent once more when the lease is over, under the same Message-ID, so that the reader's server knows."""
+    scene = await scenes.build(database)
+    await scenes.contact(database, scene, scene.anna, "anna@home.example")
+    await scenes.book(database, scene)
+
+    def die(_place: str) -> None:
+        raise Killed
+
+    async with smtp_sink.running(smtp_sink.Sink()) as sink:
+        with monkeypatch.context() as patched:
+            patched.setattr(failpoints, "reach", die)
+            with pytest.raises(Killed):
+                await service.once(server(sink), database, CLOCK, lease=timedelta(minutes=1))
+        assert await service.once(server(sink), database, CLOCK) == 0, "the lease is not over"
+        await make_due(database)
+        await service.once(server(sink), database, CLOCK)
+    booked = [message for message in sink.taken if message["Subject"].startswith("Your")]
+    assert len(booked) == 2
+    assert booked[0]["Message-ID"] == booked[1]["Message-ID"]
+    assert str(UUID(booked[0]["Message-ID"].strip("<>").split("@")[0])) in booked[0]["Message-ID"]
+
+
+async def test_cancelled_while_it_was_claimed(database: Database) -> None:
+    """The last look is taken just before a mail is sent."""
+    scene = await scenes.build(database)
+    await scenes.contact(database, scene, scene.anna, "anna@home.example")
+    booked = await scenes.book(database, scene)
+    async with database.transaction(service.ACTOR) as connection:
+        claimed = await mail.waiting(connection, real_now=REAL, lease=service.LEASE, clinical=T0)
+    async with database.transaction(scene.actor) as connection:
+        await appointments.cancel(
+            connection, booked.appointment_id, reason="wrong day", sender=SENDER, actor=scene.actor, now=T0,
+            real_now=REAL,
+        )  # fmt: skip
+    async with database.transaction(service.ACTOR, read_only=True) as connection:
+        assert [await mail.still_wanted(connection, one.id) for one in claimed] == [False]
+
+
+async def test_two_processes_send_each_mail_once(database: Database) -> None:
+    scene = await scenes.build(database)
+    for number in range(10):
+        await scenes.contact(database, scene, scene.anna, f"c{number}@home.example", "family")
+    await scenes.book(database, scene)
+    async with (
+        database.transaction(service.ACTOR) as one,
+        database.transaction(service.ACTOR) as another,
+    ):
+        first = await mail.waiting(one, real_now=REAL, lease=service.LEASE, clinical=T0)
+        second = await mail.waiting(another, real_now=REAL, lease=service.LEASE, clinical=T0)
+    assert len(first) == 10
+    assert not second
+
+
+async def test_tls(database: Database, tmp_path: Path) -> None:
+    """STARTTLS is used where it is offered; a certificate that nobody vouches for is not believed."""
+    scene = await scenes.build(database)
+    await scenes.contact(database, scene, scene.anna, "anna@home.example")
+    await scenes.book(database, scene)
+    authority = certificates.Authority(tmp_path)
+    own = authority.issue("mail")
+    offered = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    offered.load_cert_chain(own.certificate, own.key)
+    async with smtp_sink.running(smtp_sink.Sink(), tls=offered) as sink:
+        with pytest.raises(smtp.NotNow):
+            await service.once(server(sink), database, CLOCK)
+        await make_due(database)
+        trusting = dataclasses.replace(server(sink), trusted=authority.context())
+        assert await service.once(trusting, database, CLOCK) == 3
+    assert sink.secure == [True] * 3
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "port", "secure"),
+    [
+        ("smtp://mail.example", "mail.example", 25, False),
+        ("smtp://me:p%40ss@mail.example", "mail.example", 587, False),
+        ("smtps://mail.example", "mail.example", 465, True),
+        ("smtp://127.0.0.1:2525", "127.0.0.1", 2525, False),
+    ],
+)
+def test_addresses_of_servers(url: str, host: str, port: int, secure: bool) -> None:
+    found = smtp.server(Settings(smtp_url=SecretStr(url), mail_from="ward@ward.example"))
+    assert found is not None
+    assert (found.host, found.port, found.secure) == (host, port, secure)
+    assert "p@ss" not in repr(found)
+
+
+@pytest.mark.parametrize("url", ["mail.example", "http://mail.example", "smtp://", "smtp://host:port"])
+def test_wrong_addresses_of_servers(url: str) -> None:
+    with pytest.raises(SettingError, match="SMTP_URL"):
+        smtp.server(Settings(smtp_url=SecretStr(url), mail_from="ward@ward.example"))
+    with pytest.raises(SettingError, match="MAIL_FROM"):
+        smtp.server(Settings(smtp_url=SecretStr("smtp://host")))
+
+
+async def test_secrets_go_from_mails_when_they_open_nothing(database: Database) -> None:
+    scene = await scenes.build(database)
+    await scenes.contact(database, scene, scene.anna, "anna@home.example")
+    booked = await scenes.book(database, scene)
+    async with smtp_sink.running(smtp_sink.Sink()) as sink:
+        await service.once(server(sink), database, CLOCK)
+    async with database.transaction(scene.actor) as connection:
+        await appointments.cancel(
+            connection, booked.appointment_id, reason="wrong day", sender=SENDER, actor=scene.actor, now=T0,
+            real_now=REAL,
+        )  # fmt: skip
+    async with database.transaction(OPERATOR) as connection:
+        await mail.scrub(connection, real_now=REAL)
+        rows = await connection.fetch("SELECT body, calendar FROM mail")
+    token = (booked.told[0].url or "").rsplit("/", maxsplit=1)[-1]
+    assert token in text_of(sink.taken[0])
+    unfolded = "".join(str(row["body"]) + str(row["calendar"]).replace("\r\n ", "") for row in rows)
+    assert token not in unfolded
+
+
+async def test_a_round_tells_each_resident_of_their_own(database: Database) -> None:
+    """Everybody gets a link of their own; nobody learns who else is on the list."""
+    scene = await scenes.build(database)
+    await scenes.contact(database, scene, scene.anna, "anna@home.example")
+    await scenes.contact(database, scene, scene.bert, "bert@home.example")
+    booked = await scenes.book(database, scene, scene.anna, scene.bert, kind="ward_round")
+    assert len({one.url for one in booked.told}) == 2
+    assert {one.resident_id for one in booked.told} == {scene.anna.id, scene.bert.id}
