@@ -73,7 +73,7 @@ def upkeep(json: terminal.Json = False) -> None:
     async def job() -> None:
         from telehealth import config, log
         from telehealth.clock import ClinicalClock
-        from telehealth.store import clock, db
+        from telehealth.store import clock, db, recordings
         from telehealth.upkeep import job as work
 
         settings = config.from_environment()
@@ -82,7 +82,7 @@ def upkeep(json: terminal.Json = False) -> None:
         async with db.Database.open(url, size=2, name="telehealth-cli", statement_seconds=3600) as database:
             async with database.transaction(terminal.actor(), read_only=True) as connection:
                 now = ClinicalClock(await clock.read(connection))
-            done = await work.once(database, now, work.retention(settings))
+            done = await work.once(database, now, work.retention(settings), recordings.place(settings))
         if not done:
             raise errors.Unavailable("not all of it could be done now: see the log, and try again later")
         terminal.answer({"done": True}, as_json=json, text="Done")

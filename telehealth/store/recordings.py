@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,6 +23,9 @@ from telehealth.store.db import Actor, Connection, Record
 from telehealth.store.queries import sql
 from telehealth.store.visit_view import Loaded
 
+#: Of files of recordings; their names are the recordings' ids.
+SUFFIX = ".recording"
+
 
 @dataclass(frozen=True)
 class Place:
@@ -32,7 +36,7 @@ class Place:
 
     def path(self, recording: UUID) -> str:
         """A file's name says nothing of anybody."""
-        return os.path.join(self.directory, f"{recording}.recording")
+        return os.path.join(self.directory, f"{recording}{SUFFIX}")
 
 
 @dataclass(frozen=True)
@@ -339,9 +343,9 @@ async def finish_of_ended(connection: Connection) -> int:
     return len(await connection.fetch(sql("recordings.finish_of_ended")))
 
 
-async def hold(connection: Connection, recording: UUID) -> bool:
-    """Whether it is there to be deleted, and nobody else is doing that."""
-    return await connection.fetchval(sql("recordings.hold"), recording) is not None
+async def deleted_among(connection: Connection, known: Sequence[UUID]) -> set[UUID]:
+    """Which of these are deleted, so that their files may go as well."""
+    return {row["id"] for row in await connection.fetch(sql("recordings.deleted_among"), list(known))}
 
 
 async def shred(connection: Connection, recording: UUID, *, actor: Actor, reason: str, now: datetime) -> None:

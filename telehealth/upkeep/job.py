@@ -15,8 +15,9 @@ from telehealth import clock as clocks
 from telehealth import log
 from telehealth.clock import ClinicalClock
 from telehealth.config import Settings
-from telehealth.store import db, nonsense, quarantine, sessions, storage
+from telehealth.store import db, nonsense, quarantine, recordings, sessions, storage
 from telehealth.store.db import Database
+from telehealth.upkeep import recordings as recorded
 
 _log = log.get("upkeep")
 ACTOR = db.service("upkeep")
@@ -40,8 +41,9 @@ _ROUNDS = 200
 
 async def run(*, database: Database, clock: ClinicalClock, settings: Settings) -> None:
     """Until cancelled; the database may go away and come back."""
+    where = recordings.place(settings)
     while True:
-        done = await once(database, clock, retention(settings))
+        done = await once(database, clock, retention(settings), where)
         await asyncio.sleep((_DAY_SECONDS if done else _AGAIN_SECONDS) * random.uniform(0.9, 1.0))
 
 
@@ -52,11 +54,14 @@ def retention(settings: Settings) -> storage.Retention:
     )
 
 
-async def once(database: Database, clock: ClinicalClock, keep: storage.Retention) -> bool:
-    """Everything once; whether all of it was done, or another process is at it."""
+async def once(
+    database: Database, clock: ClinicalClock, keep: storage.Retention, where: recordings.Place | None = None
+) -> bool:
+    """Everything once; whether all of it was done, or another process is at it. where: recordings lie."""
     try:
         made = await partitions(database, clock)
         await _forget(database, clock, keep)
+        await recorded.once(database, ACTOR, where, now=clock.now())
     except Exception as error:
         # It is tried again, and meanwhile nothing is lost: without a partition a reading goes to DEFAULT.
         _log.warning("upkeep is left for later", error=type(error).__name__)

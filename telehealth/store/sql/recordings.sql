@@ -47,10 +47,6 @@ FROM recording r JOIN participant p ON p.id = r.participant_id JOIN consultation
 JOIN ward w ON w.id = c.ward_id
 WHERE r.id = $1::uuid;
 
--- name: hold
--- One recording, which nobody else changes until the transaction ends; null when it is deleted or being deleted.
-SELECT r.id FROM recording r WHERE r.id = $1::uuid AND r.deleted_at IS NULL FOR UPDATE SKIP LOCKED;
-
 -- name: listing
 -- Recordings, the newest first: of visit $1 if given, deleted ones only if $2; at most $3.
 SELECT r.id, r.consultation_id, r.participant_id, p.role, w.name AS ward, r.started_at, r.ended_at, r.chunks, r.bytes, r.key_id,
@@ -61,11 +57,15 @@ WHERE ($1::bigint IS NULL OR r.consultation_id = $1) AND ($2::boolean OR r.delet
 ORDER BY r.started_at DESC, r.id LIMIT $3::integer;
 
 -- name: due
--- Whose time is over; at most $2.
+-- Whose time is over, held for being deleted; at most $2.
 SELECT r.id FROM recording r WHERE r.deleted_at IS NULL AND r.delete_after <= $1::timestamptz ORDER BY r.delete_after, r.id
-LIMIT $2::integer;
+LIMIT $2::integer FOR UPDATE SKIP LOCKED;
 
 -- name: shred
 -- Without its key nobody reads a copy of the file either. Who, how long and the hash stay.
 UPDATE recording SET wrapped_key = ''::bytea, deleted_at = $2::timestamptz, ended_at = coalesce(ended_at, $2::timestamptz)
 WHERE id = $1::uuid AND deleted_at IS NULL RETURNING consultation_id;
+
+-- name: deleted_among
+-- Which of these are deleted: their files are noise, and may go.
+SELECT id FROM recording WHERE id = ANY ($1::uuid[]) AND deleted_at IS NOT NULL;
