@@ -36,9 +36,9 @@ async def guest(request: web.Request) -> web.StreamResponse:
     try:
         async with request.app[keys.DATABASE].transaction(SERVICE) as connection:
             link = await join.link_of(request, connection)
-            if link.asks_birth:
-                return await auth.refuse_socket(request, call_line.NOT_YOURS)
             why = join_visit.bye(link)
+            if why is None and link.asks_birth:
+                return await auth.refuse_socket(request, call_line.NOT_YOURS)
             participant = link.participant_id
             if why is None and participant is None:
                 participant = await participants.of_link(connection, link.id, now=now)
@@ -153,10 +153,13 @@ async def _take(room: Room, line: Line, message: WSMessage) -> None:
 
 
 async def _refuse(room: Room, line: Line, about: str, refusal: Refusal) -> None:
-    line.refused(about, refusal.why, strike=refusal.strike)
     metrics.CALL_REFUSALS.labels(about).inc()
-    if refusal.strike and line.refusals <= _MOST_NOTED:
-        await call_acts.note_refusal(room, line, about, refusal.code)
+    try:
+        # noted first: the third is the last that is heard of this line
+        if refusal.strike and line.refusals < _MOST_NOTED:
+            await call_acts.note_refusal(room, line, about, refusal.code)
+    finally:
+        line.refused(about, refusal.why, strike=refusal.strike)
 
 
 async def _write(request: web.Request, ws: web.WebSocketResponse, line: Line) -> None:

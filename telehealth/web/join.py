@@ -28,7 +28,7 @@ _COOKIE_SECONDS: Final = 24 * 3600
 _COOKIE: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 #: What a link has decided already, and no request may say.
 _DECIDED: Final = frozenset({"role", "name", "resident", "participant", "link", "identity", "visit"})
-_STATUS: Final = {"unknown": 404, "early": 200, "expired": 410, "over": 410, "another": 403}
+_STATUS: Final = {"unknown": 404, "early": 409, "expired": 410, "over": 410, "another": 403}
 
 GUESSES = web.AppKey("guesses", throttle.Guesses)
 
@@ -43,10 +43,11 @@ async def show(request: web.Request) -> web.StreamResponse:
         async with request.app[keys.DATABASE].transaction(SERVICE, read_only=True) as connection:
             link = await links.find(connection, request.match_info["token"])
             problem = _problem(request, link)
-            context = None if link is None or problem is not None else await _join_page(request, connection, link)
+            known = link is not None and problem in (None, "early")
+            context = await _join_page(request, connection, link) if link is not None and known else None
         if context is None:
             return _refusal(request, problem or "unknown")
-        return render.page(request, "visit_join.html", context)
+        return render.page(request, "visit_join.html", {**context, "problem": problem})
 
 
 async def enter(request: web.Request) -> web.StreamResponse:
@@ -103,7 +104,6 @@ async def _join_page(request: web.Request, connection: Connection, link: Link) -
         # the page's own address is a secret
         "path": "/join",
         "user": None,
-        "problem": None,
         "join": {
             "ward": ward["name"],
             "starts_at": formats.iso(link.starts_at),
