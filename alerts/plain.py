@@ -190,6 +190,8 @@ def _by(document: Json) -> str:
 
 def _change(d: Json) -> str:
     way = "up from the lowest" if d["direction"] == "rise" else "down from the highest"
+    if d.get("against") == "median":
+        way = f"{'up' if d['direction'] == 'rise' else 'down'} from the median"
     return f"How far {_name(d)} is {way} of the last {_span(d['window_hours'] * 3600)}, by {_by(d)}"
 
 

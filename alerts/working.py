@@ -73,10 +73,20 @@ def _change(evidence: Json) -> list[str]:
     confirm = evidence["rule"]["confirm"]
     told = [
         f"{'newest' if confirm == 1 else f'{extreme} of the newest {confirm}'}: {_n(numbers['newest'])}",
-        f"{extreme} before that in the window: {_n(numbers['earlier'])}",
+        f"{_before(evidence, extreme)} before that in the window: {_n(numbers['earlier'])}",
     ]
     first, second = ("newest", "earlier") if rise else ("earlier", "newest")
     return [*told, f"{_n(numbers[first])} - {_n(numbers[second])} = {_n(numbers['change'])}"]
+
+
+def _before(evidence: Json, extreme: str) -> str:
+    if evidence["rule"].get("against") != "median":
+        return extreme
+    values = sorted(entry["value"] for entry in evidence["inputs"] if entry.get("part") == "earlier")
+    before = evidence["numbers"]["readings"] - evidence["rule"]["confirm"]
+    if len(values) < before:  # an explanation does not hold that many
+        return f"median of the {before} readings"
+    return f"median of {', '.join(map(_n, values))}"
 
 
 def _distance(evidence: Json) -> list[str]:

@@ -6,17 +6,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self
 
-from alerts import codes, errors, limits, moments, telling
+from alerts import codes, errors, limits, moments, statistics, telling
 from alerts.kinds import base, window
 from alerts.kinds.base import Finding, Keep, Refusal, Sample, Told, View
 
 Direction = Literal["rise", "fall"]
+#: What the newest are held against: the one of the rest that is farthest (least for a rise), or their median.
+Against = Literal["farthest", "median"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change(base.Assessment):
     """Signal: how far all of the newest `confirm` readings are above the lowest (rise) or below the highest (fall)
-    of the others within window_hours, in the unit of the code.
+    of the others within window_hours, in the unit of the code; against "median": above or below their median.
     """
 
     kind: ClassVar[str] = "change"
@@ -25,6 +27,7 @@ class Change(base.Assessment):
     direction: Direction
     window_hours: int
     confirm: int = 2
+    against: Against = "farthest"
 
     @property
     def codes(self) -> tuple[str, ...]:
@@ -48,8 +51,8 @@ class Change(base.Assessment):
             return self._too_many()
         if len(chosen) <= self.confirm:
             return self._too_few(len(chosen))
-        first, last = self._pair(chosen)
-        return self.judged(last.value - first.value if self.direction == "rise" else first.value - last.value)
+        earlier, newest = self._earlier(chosen), self._nearest(chosen).value
+        return self.judged(newest - earlier if self.direction == "rise" else earlier - newest)
 
     def _choose(self, view: View) -> tuple[Sequence[Sample], Sequence[Sample]]:
         """All, and those of the window: of different values of one reading those that are farther apart."""
@@ -63,7 +66,9 @@ class Change(base.Assessment):
 
     def tell(self, view: View, finding: Finding) -> Told:
         _, chosen = self._choose(view)
-        first, last = self._pair(chosen)
+        earlier, last = self._earlier(chosen), self._nearest(chosen)
+        rest = chosen[: -self.confirm]
+        first = window.least(rest) if self.direction == "rise" else window.greatest(rest)
         newest = chosen[-self.confirm :]
         limit = telling.limit_at(finding.level, self.amber, self.red)
         word, beyond = ("up", "more") if finding.level else ("changed", "not more")
@@ -76,7 +81,7 @@ class Change(base.Assessment):
             f"{codes.BY_KEY[self.code].name} {word} "
             f"{telling.difference(self.code, finding.signal, self.amber, self.red)} "
             f"within {window.hours(self.window_hours)}, {beyond} than {telling.limit_apart(self.code, limit)}: "
-            f"from {telling.measured(self.code, first.value)} at {moments.clock(first.at, view.zone, view.at)} "
+            f"from {self._start(view, rest, first, earlier)} "
             f"to {telling.measured(self.code, last.value)} at {moments.clock(last.at, view.zone, view.at)}{which}"
         )
         shown = chosen[-window.MOST_TOLD :]
@@ -88,12 +93,12 @@ class Change(base.Assessment):
                 {
                     **telling.reading(self.code, sample, view.at),
                     "part": "newest" if sample in newest else "earlier",
-                    "decides": sample is first or sample is last,
+                    "decides": sample is last or (sample is first and self.against == "farthest"),
                 }
                 for sample in shown
             ],
             {
-                "earlier": telling.tidy(first.value),
+                "earlier": telling.tidy(earlier),
                 "newest": telling.tidy(last.value),
                 "change": telling.tidy(finding.signal),
                 "readings": len(chosen),
@@ -123,14 +128,29 @@ class Change(base.Assessment):
             direction="rise" if base.choice(entry, "direction", where, ("rise", "fall")) == "rise" else "fall",
             window_hours=limits.seconds(entry, "window_hours", where, 72, 1, 168),
             confirm=limits.seconds(entry, "confirm", where, 2, 1, 5),
+            against="median" if _against(entry, where) == "median" else "farthest",
         )
 
-    def _pair(self, chosen: Sequence[Sample]) -> tuple[Sample, Sample]:
-        """The reading of the rest that is farthest, and the one of the newest that is nearest to it."""
-        rest, newest = chosen[: -self.confirm], chosen[-self.confirm :]
-        if self.direction == "rise":
-            return window.least(rest), window.least(newest)
-        return window.greatest(rest), window.greatest(newest)
+    def _earlier(self, chosen: Sequence[Sample]) -> float:
+        """What the newest are held against."""
+        values = [sample.value for sample in chosen[: -self.confirm]]
+        if self.against == "median":
+            return statistics.median(values)
+        return min(values) if self.direction == "rise" else max(values)
+
+    def _nearest(self, chosen: Sequence[Sample]) -> Sample:
+        """The one of the newest that is nearest to the rest: all of them must be beyond."""
+        newest = chosen[-self.confirm :]
+        return window.least(newest) if self.direction == "rise" else window.greatest(newest)
+
+    def _start(self, view: View, rest: Sequence[Sample], first: Sample, earlier: float) -> str:
+        """Where it went from, in words."""
+        if self.against == "farthest":
+            return f"{telling.measured(self.code, first.value)} at {moments.clock(first.at, view.zone, view.at)}"
+        told = telling.amount(self.code, earlier)
+        if len(rest) == 1:
+            return f"{told}, the one reading before"
+        return f"{told}, the median of the {len(rest)} readings before,"
 
     def _too_few(self, count: int) -> Refusal:
         return Refusal("too_few", f"{count} of {self.confirm + 1} {self._readings()}")
@@ -140,3 +160,7 @@ class Change(base.Assessment):
 
     def _readings(self) -> str:
         return f"readings of {codes.inner(self.code)} within {window.hours(self.window_hours)}"
+
+
+def _against(entry: Mapping[str, Any], where: str) -> str:
+    return base.choice({"against": "farthest", **entry}, "against", where, ("farthest", "median"))

@@ -26,7 +26,7 @@ _ALWAYS = ("kind", "scale", "priority", "source", "approval")
 UNSET = ("reference",)
 #: Fields that are words; a number in them is a mistake, and they need no source.
 _WORDS = frozenset(
-    {"kind", "code", "name", "unit", "from", "to", "direction", "side", "level", "band", "rule", "label"}
+    {"kind", "code", "name", "unit", "from", "to", "direction", "against", "side", "level", "band", "rule", "label"}
 )
 _OF_A_NUMBER = ("value", "source", "approval", "unit")
 LEAST = 3  #: characters of a source

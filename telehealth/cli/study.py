@@ -29,12 +29,23 @@ Model = Annotated[bool, typer.Option("--model", help="Instead of data: the made-
 Html = Annotated[Path | None, typer.Option("--html", help="Write a page with a picture to this file.")]
 
 
+Pathway = Annotated[
+    str | None, typer.Option("--pathway", help="Whose rules: a name, name@version or .toml file. [heart_failure]")
+]
+
+
 @app.command()
-def weight(data: Some = None, model: Model = False, html: Html = None, json: terminal.Json = False) -> None:
+def weight(
+    data: Some = None,
+    model: Model = False,
+    pathway: Pathway = None,
+    html: Html = None,
+    json: terminal.Json = False,
+) -> None:
     """Gains of weight: false alerts on people without heart failure, and a gain of 2.3 kg added to their real logs."""
     from telehealth.study import weight
 
-    _run(lambda: weight.run_model() if model else weight.run(_needed(data)), html, as_json=json)
+    _run(lambda: weight.run_model(pathway) if model else weight.run(_needed(data), pathway), html, as_json=json)
 
 
 @app.command()

@@ -6,7 +6,9 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
+from alerts import errors as refusals
 from alerts import pathways, rules
+from telehealth import errors
 
 _HOURS_8 = 8 * 3600
 
@@ -21,10 +23,24 @@ def _set(name: str, *entries: Mapping[str, Any]) -> rules.RuleSet:
 
 
 @functools.cache
-def weight() -> rules.RuleSet:
-    """The rules of the packaged heart failure pathway on gains of weight (dry weight needs a clinician's setting)."""
-    chosen = [rule for rule in pathways.load("heart_failure").rules if _gains(rule)]
-    return _set("heart_failure", *chosen)
+def weight(pathway: str | None = None) -> rules.RuleSet:
+    """The rules of a pathway on gains of weight (dry weight needs a clinician's setting).
+
+    pathway: a name, name@version or .toml file; the packaged one of heart failure. Raises Invalid.
+    """
+    found = _pathway(pathway or "heart_failure")
+    chosen = [rule for rule in found.rules if _gains(rule)]
+    if not chosen:
+        raise errors.Invalid("--pathway", "has no rule on gains of weight")
+    return _set(found.name, *chosen)
+
+
+def _pathway(source: str) -> pathways.Pathway:
+    name, _, version = source.partition("@")
+    try:
+        return pathways.read(source) if source.endswith(".toml") else pathways.load(name, version or None)
+    except refusals.RuleError as error:
+        raise errors.Invalid("--pathway", str(error)) from None
 
 
 def _gains(rule: Mapping[str, Any]) -> bool:

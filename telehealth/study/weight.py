@@ -82,22 +82,22 @@ class Outcome:
     chance: tuple[bool, ...]  #: by ramp: an alert in the same days without any gain
 
 
-def run(folder: Path) -> document.Report:
-    """The whole study on the logs of a folder."""
+def run(folder: Path, pathway: str | None = None) -> document.Report:
+    """The whole study on the logs of a folder. pathway: whose rules, see rule_sets.weight."""
     logs, used = weight_logs.read(folder)
-    return _judged(prepare(logs), used)
+    return _judged(prepare(logs), used, rule_sets.weight(pathway))
 
 
-def run_model() -> document.Report:
+def run_model(pathway: str | None = None) -> document.Report:
     """The same study on people who are made up."""
     used = sources.Used(files={"made up (telehealth/study/models.py), not people": "weights"})
-    return _judged(prepare(models.weights(), starts=_MODEL_STARTS), used)
+    return _judged(prepare(models.weights(), starts=_MODEL_STARTS), used, rule_sets.weight(pathway))
 
 
-def _judged(study: Study, used: sources.Used) -> document.Report:
-    own = engine(study, rule_sets.weight())
+def _judged(study: Study, used: sources.Used, chosen: rules.RuleSet) -> document.Report:
+    own = engine(study, chosen)
     swept = [one for rule in weight_rules.SWEEP for one in sweep(study, rule)]
-    return report(study, own, swept, used)
+    return report(study, own, swept, used, chosen)
 
 
 def prepare(logs: Sequence[Log], starts: int = STARTS) -> Study:
@@ -267,7 +267,9 @@ def best(study: Study, outcomes: Sequence[Outcome]) -> Outcome | None:
     )
 
 
-def report(study: Study, own: Outcome, swept: Sequence[Outcome], used: sources.Used) -> document.Report:
+def report(
+    study: Study, own: Outcome, swept: Sequence[Outcome], used: sources.Used, judged: rules.RuleSet
+) -> document.Report:
     published = [one for one in swept if one.published]
     best_published, best_any = best(study, published), best(study, swept)
     chosen = [(own, "engine"), *((one, one.name) for one in published)]
@@ -301,7 +303,7 @@ def report(study: Study, own: Outcome, swept: Sequence[Outcome], used: sources.U
             _SOURCE,
         ),
         _METHOD,
-        tuple(rule_sets.told(rule_sets.weight())),
+        tuple(rule_sets.told(judged)),
         (
             _table(study, chosen),
             _compared(study, own, (("published limit", best_published), ("any limit", best_any))),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from alerts import pathways
 from telehealth import errors
 from telehealth.study import rule_sets, weight, weight_logs, weight_rules
 from telehealth.study.weight_logs import Log
@@ -133,3 +134,16 @@ def test_the_best_rule_is_within_the_budget() -> None:
         for one in swept
         if sum(one.false) <= sum(study.years)
     )
+
+
+def test_the_rules_of_another_pathway_can_be_judged(tmp_path: Path) -> None:
+    """From a file; one without rules on gains, or that is not there, is refused."""
+    own = tmp_path / "own.toml"
+    text = pathways.load("heart_failure").text
+    own.write_text(text.replace('name = "weight_3_days"', 'name = "weight_3_days"\nagainst = "median"'), "utf-8")
+    judged = rule_sets.weight(str(own)).assessments["change/weight_3_days"]
+    assert judged.dump()["against"] == "median"
+    assert rule_sets.weight("heart_failure@1") != rule_sets.weight()
+    for wrong in ("copd", "nothing", str(tmp_path / "none.toml")):
+        with pytest.raises(errors.Invalid, match="--pathway"):
+            rule_sets.weight(wrong)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts import book, errors, timeline
+from alerts import book, errors, timeline, working
 from alerts.kinds import window
 from alerts.kinds.base import Finding, Refusal, Sample
 from alerts.kinds.change import Change
@@ -140,24 +140,49 @@ def test_at_most_forty_inputs_with_the_two_that_decide() -> None:
     assert {entry["value"] for entry in told.inputs if entry["decides"]} == {78.0, 80.5}
 
 
+def test_against_the_median_one_odd_reading_before_is_no_change() -> None:
+    """And the sentence, the inputs and the arithmetic say what was held against what."""
+    chart = daily(80.0, 77.4, 80.1, 80.3, 80.2)
+    assert finding(chart, window_hours=120).level == 1
+    assert finding(chart, window_hours=120, against="median").level == 0
+    risen = daily(80.0, 77.4, 80.1, 82.3, 82.2)
+    chosen = rule(window_hours=120, against="median")
+    found = finding(risen, window_hours=120, against="median")
+    told = chosen.tell(risen, found)
+    assert "from 80.0 kg, the median of the 3 readings before, to 82.2 kg at" in told.sentence
+    assert told.numbers["earlier"] == 80.0
+    assert [entry["value"] for entry in told.inputs if entry["decides"]] == [82.2]
+    evidence = {"rule": chosen.dump(), "inputs": told.inputs, "numbers": told.numbers, "level": "amber", "signal": 2.2}
+    assert working.lines("change/weight", evidence) == [
+        "lowest of the newest 2: 82.2",
+        "median of 77.4, 80, 80.1 before that in the window: 80",
+        "82.2 - 80 = 2.2",
+        "2.2 > 2, the amber limit",
+    ]
+
+
 @given(
     st.lists(st.tuples(st.integers(0, 200), st.integers(700, 900)), min_size=1, max_size=60),
     st.integers(1, 168),
     st.integers(1, 5),
     st.sampled_from(["rise", "fall"]),
+    st.sampled_from(["farthest", "median"]),
 )
-def test_equal_to_the_definition(some: list[tuple[int, int]], window_hours: int, confirm: int, direction: str) -> None:
-    """All of the newest against the farthest of the rest, worked out with numpy."""
+def test_equal_to_the_definition(
+    some: list[tuple[int, int]], window_hours: int, confirm: int, direction: str, against: str
+) -> None:
+    """All of the newest against the farthest of the rest or against their median, worked out with numpy."""
     readings = [Sample(charts.NOON - hours * charts.HOUR, tenths / 10, 0) for hours, tenths in some]
     chart = charts.Chart({"weight": readings})
-    found = rule(direction=direction, window_hours=window_hours, confirm=confirm).assess(chart)
+    found = rule(direction=direction, window_hours=window_hours, confirm=confirm, against=against).assess(chart)
     ordered = np.array(sorted((sample.at, sample.value) for sample in readings))
     inside = ordered[ordered[:, 0] >= ordered[-1, 0] - window_hours * charts.HOUR, 1]
     if len(inside) < confirm + 1:
         assert isinstance(found, Refusal)
         return
     newest, rest = inside[-confirm:], inside[:-confirm]
-    expected = newest.min() - rest.min() if direction == "rise" else rest.max() - newest.max()
+    start = np.median(rest) if against == "median" else rest.min() if direction == "rise" else rest.max()
+    expected = newest.min() - start if direction == "rise" else start - newest.max()
     assert isinstance(found, Finding)
     assert found.signal == pytest.approx(expected)
     assert found.level == int(round(expected, 6) > 2)
@@ -171,6 +196,7 @@ def test_equal_to_the_definition(some: list[tuple[int, int]], window_hours: int,
         ({"window_hours": 169}, "window_hours"),
         ({"confirm": 6}, "confirm"),
         ({"direction": "up"}, "direction"),
+        ({"against": "mean"}, "against"),
         ({"code": "fall"}, "code"),
         ({"code": "wait"}, "code"),
         ({"amber": None}, "no limit"),

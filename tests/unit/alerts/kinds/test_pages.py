@@ -40,6 +40,8 @@ def test_the_fields_of_the_page_are_those_of_the_rule(kind: str) -> None:
                 assert shown in ("none", "null")
             case bool(default):
                 assert shown == ("true" if default else "false")
+            case str(default):
+                assert shown == f"`{default}`"
             case default:
                 assert float(shown) == default
 
