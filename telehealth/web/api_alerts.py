@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from alerts import explanation, peaks
-from telehealth.store import alerts, board, residents_view
+from telehealth.store import alerts, board, residents_view, visit_desk
 from telehealth.web import (
     access,
     explanation_models,
@@ -20,6 +20,7 @@ from telehealth.web import (
     residents_json,
     rows,
     schemas,
+    visits_json,
 )
 from telehealth.web.api_wards import reply
 from telehealth.web.operations import operation
@@ -61,7 +62,8 @@ async def alert(request: web.Request) -> web.Response:
     alert_id = request.match_info["alert_id"]
     async with access.opened(request, "alert.open", kind="alert", object_id=alert_id) as view:
         found = await opened_alert(view, alert_id)
-    return reply(detail(found))
+        whole = await with_visits(view, found)
+    return reply(whole)
 
 
 async def opened_alert(view: access.Opened, alert_id: str) -> alerts.Detail:
@@ -69,6 +71,12 @@ async def opened_alert(view: access.Opened, alert_id: str) -> alerts.Detail:
     found = await alerts.get(view.connection, access.key(alert_id))
     view.resident_id, view.ward_id = found.alert.resident_id, found.alert.ward_id
     return found
+
+
+async def with_visits(view: access.Opened, found: alerts.Detail) -> Json:
+    """An alert with everything about it, and the video visits that came of it."""
+    visits = await visit_desk.of_alert(view.connection, found.alert.id)
+    return {**detail(found), "visits": [visits_json.came_of(one) for one in visits]}
 
 
 def detail(found: alerts.Detail) -> Json:
@@ -138,7 +146,7 @@ async def acknowledge(request: web.Request, note: str | None) -> Json:
     now = request.app[keys.CLOCK].now()
     async with access.opened(request, "alert.acknowledge", kind="alert", object_id=alert_id) as view:
         await alerts.acknowledge(view.connection, access.key(alert_id), actor=view.caller.actor, now=now, note=note)
-        return detail(await opened_alert(view, alert_id))
+        return await with_visits(view, await opened_alert(view, alert_id))
 
 
 async def resolve(request: web.Request, outcome: str, note: str | None) -> Json:
@@ -149,4 +157,4 @@ async def resolve(request: web.Request, outcome: str, note: str | None) -> Json:
         await alerts.resolve(
             view.connection, access.key(alert_id), actor=view.caller.actor, outcome=outcome, now=now, note=note
         )
-        return detail(await opened_alert(view, alert_id))
+        return await with_visits(view, await opened_alert(view, alert_id))

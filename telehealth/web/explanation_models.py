@@ -101,6 +101,18 @@ class Explanation(Given):
     ended: ExplainedEnded | None
 
 
+class AlertVisit(Given):
+    """A video visit that came of an alert."""
+
+    id: int
+    kind: str
+    state: str
+    created_at: str
+    started_at: str | None
+    ended_at: str | None
+    outcome: str | None
+
+
 class AlertDetail(Alert):
     """evidence: as the rule gave it, in a shape of its own for each kind; explanation: the same in one shape."""
 
@@ -108,3 +120,4 @@ class AlertDetail(Alert):
     explanation: Explanation
     episodes: list[Episode]
     events: list[AlertEvent]
+    visits: list[AlertVisit]

@@ -11,7 +11,7 @@ from aiohttp import web
 from alerts import lifecycle
 from telehealth import errors
 from telehealth.store import alerts, board, commands, residents_view
-from telehealth.web import access, api_alerts, auth, boards, keys, measures, render, residents_json, rows
+from telehealth.web import access, api_alerts, auth, boards, keys, measures, render, residents_json, rows, visits_json
 
 Json = dict[str, Any]
 
@@ -101,9 +101,12 @@ async def alert_page(
             row = await residents_view.resident(view.connection, found.alert.resident_id, now=now)
             resident = residents_json.banner(row, now)
         asked = await _asked(view, found, now)
+        whole = await api_alerts.with_visits(view, found)
         context = await render.frame(request, view)
     more = {
-        "alert": api_alerts.detail(found),
+        "alert": whole,
+        "kinds": visits_json.KINDS,
+        "states": visits_json.STATES,
         "asked": asked,
         "ward": ward,
         "resident": resident,

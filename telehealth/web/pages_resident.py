@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from aiohttp import web
 from pydantic import ValidationError
 
 from telehealth import errors
-from telehealth.store import alerts, held, residents_view, seen
+from telehealth.store import alerts, held, residents_view, seen, visit_desk
 from telehealth.web import (
     access,
     api_residents,
@@ -26,6 +26,7 @@ from telehealth.web import (
     residents_json,
     rows,
     trends,
+    visits_json,
 )
 from telehealth.web.pages import OUTCOMES
 
@@ -36,6 +37,9 @@ _TABLE = 500
 _NEWEST_ALERTS = 20
 #: How far back what was handled automatically is listed.
 _LATELY = timedelta(days=7)
+_NEWEST_ENCOUNTERS = 10
+#: A visit that was booked for so long ago and is not over is still to be seen.
+_VISIT_AGO = timedelta(hours=12)
 #: A clock that is this much ahead is believed.
 _AHEAD = timedelta(seconds=60)
 
@@ -93,7 +97,28 @@ async def _content(request: web.Request, view: access.Opened, resident_id: str, 
         "devices": [_device(d) for d in await residents_view.devices(view.connection, found["id"], now=now)],
         "strikes": [_strike(s) for s in await residents_view.strikes(view.connection, found["id"])],
         "moves": [held_json.moved(m, found["id"]) for m in await held.moved(view.connection, found["id"])],
+        **await _visits(view, found["id"], now),
         "simulated": found["simulated"],
+    }
+
+
+async def _visits(view: access.Opened, resident_id: int, now: datetime) -> Json:
+    """Video visits: what is planned or going on, what came of the newest, what is left to be done."""
+    coming = await visit_desk.coming(view.connection, resident_id, since=now - _VISIT_AGO)
+    encounters = await visit_desk.encounters(view.connection, resident_id, limit=_NEWEST_ENCOUNTERS)
+    left = await visit_desk.follow_ups(view.connection, [one["id"] for one in encounters])
+    return {
+        "visits": [visits_json.coming(one) for one in coming],
+        "encounters": [
+            {
+                **visits_json.came(one),
+                "left": [f["what"] for f in left if f["encounter_id"] == one["id"] and not f["done_at"]],
+            }
+            for one in encounters
+        ],
+        "kinds": visits_json.KINDS,
+        "states": visits_json.STATES,
+        "visit_outcomes": visits_json.OUTCOMES,
     }
 
 

@@ -190,6 +190,25 @@ def appointment(
     }
 
 
+def came_of(row: Record) -> Json:
+    """A visit that came of an alert."""
+    return {
+        **{key: row[key] for key in ("id", "kind", "state", "outcome")},
+        **{key: formats.iso(row[key]) for key in ("created_at", "started_at", "ended_at")},
+    }
+
+
+def coming(row: Record) -> Json:
+    """A visit that is planned for a resident, or was started and is not over."""
+    return {
+        "appointment": row["appointment_id"],
+        "visit": row["consultation_id"],
+        **{key: row[key] for key in ("kind", "state", "minutes")},
+        "starts_at": formats.iso(row["starts_at"]),
+        "created_at": formats.iso(row["created_at"]),
+    }
+
+
 def follow_up(row: Record, who: str, today: date) -> Json:
     """Something that is left to be done, or was."""
     due = row["due_on"]
@@ -204,6 +223,15 @@ def follow_up(row: Record, who: str, today: date) -> Json:
         "created_at": formats.iso(row["created_at"]),
         "done_by": row["done_by"],
         "done_at": formats.iso(row["done_at"]),
+    }
+
+
+def came(row: Record) -> Json:
+    """A line about an encounter."""
+    return {
+        **{key: row[key] for key in ("id", "kind", "outcome")},
+        "started_at": formats.iso(row["started_at"]),
+        "ended_at": formats.iso(row["ended_at"]),
     }
 
 
