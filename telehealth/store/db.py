@@ -62,6 +62,8 @@ AWAY = (
     asyncpg.PostgresSystemError,
     asyncpg.InternalServerError,
     asyncpg.IdleInTransactionSessionTimeoutError,
+    # a connection that went while something was under way on it, and does not know where it is
+    asyncpg.InternalClientError,
     # a password that is being changed, a database that is being moved
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
@@ -167,8 +169,9 @@ class Database:
                 async with connection.transaction(isolation=isolation, readonly=read_only):
                     await connection.execute("SELECT set_config('telehealth.actor', $1, true)", actor)
                     yield connection
-            except asyncpg.ReadOnlySQLTransactionError:
-                # That it is read-only may be a setting of the session, which stays with it when the database's changes.
+            except (asyncpg.ReadOnlySQLTransactionError, asyncpg.InternalClientError):
+                # That it is read-only may be a setting of the session, which stays with it when the database's changes;
+                # and a connection that has lost count of itself never finds it again.
                 connection.terminate()
                 raise
 
