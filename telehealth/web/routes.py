@@ -211,7 +211,7 @@ OTHERS = (
     Route("GET", "/metrics", health.show_metrics, Who.MONITOR),
 )
 
-ALL = (*API, *PAGES, *CALLS, *OTHERS)
+ALL = (*API, *PAGES, *VISITS, *CALLS, *OTHERS)
 
 
 def add(app: web.Application) -> dict[tuple[str, str], Who]:
