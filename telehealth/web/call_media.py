@@ -19,6 +19,8 @@ from telehealth.web.auth import SERVICE
 _log = log.get("rooms")
 
 _INSIDE: Final = frozenset({"admitted", "joined"})
+#: From an offer to the first media, at most.
+_FLOWING_SECONDS: Final = 15.0
 #: Reasons of a worker, in words for whoever sits there.
 REFUSALS: Final[Mapping[str, str]] = {
     "full": "The video service is full at the moment. Stay on this page: it tries again by itself.",
@@ -72,6 +74,8 @@ class Studio:
         self._told_allowed: dict[int, media.Allowed] = {}
         self._told_order: dict[int, list[int]] = {}
         self._swept = False
+        #: When somebody's offer was taken, until they are known as inside.
+        self._offered: dict[int, float] = {}
 
     @property
     def epoch(self) -> int | None:
@@ -153,6 +157,7 @@ class Studio:
         if room is None or room.epoch == self._dead:
             raise media.Gone
         told = allowed(person)
+        self._offered[person.id] = clock.monotonic()
         try:
             if restart:
                 return room.epoch, await self._backend.restart(room, person.id, sdp)
@@ -161,19 +166,20 @@ class Studio:
             self._on_gone(room)
             raise
         if self.room is room:
+            self._offered[person.id] = clock.monotonic()
             self.transports.add(person.id)
             self._told_allowed[person.id] = told
             self._told_order.pop(person.id, None)
         self._wake()
         return room.epoch, answer
 
-    async def settle(self, loaded: Loaded, here: frozenset[int]) -> None:
-        """Make the worker do what the visit says. here: whose sockets this process holds."""
+    async def settle(self, loaded: Loaded, here: frozenset[int], *, at: float) -> None:
+        """Make the worker do what the visit says. here: whose sockets this process holds. at: when it said so."""
         room = self.room
         if room is None or room.epoch == self._dead:
             return
         try:
-            await self._put_out(room, loaded)
+            await self._put_out(room, loaded, at)
             for person in loaded.people:
                 if person.id in self.transports and person.state in _INSIDE:
                     await self._tell(room, loaded, person, here)
@@ -182,10 +188,12 @@ class Studio:
         except media.Refused as refused:
             _log.warning("a worker refused", visit=self._visit_id, why=refused.why)
 
-    async def _put_out(self, room: media.Room, loaded: Loaded) -> None:
+    async def _put_out(self, room: media.Room, loaded: Loaded, at: float) -> None:
         """Whoever may not be there (any more) is not."""
         for person in loaded.people:
-            if person.state in _INSIDE:
+            if person.state == "joined":
+                self._offered.pop(person.id, None)
+            if person.state in _INSIDE or self._comes(person, at):
                 continue
             if person.id in self.transports or (not self._swept and person.joined_at is not None):
                 self.transports.discard(person.id)
@@ -193,6 +201,13 @@ class Studio:
                 self._told_allowed.pop(person.id, None)
                 await self._leave(room, person.id)
         self._swept = True
+
+    def _comes(self, person: Participant, at: float) -> bool:
+        """Whether somebody was let in after what is known was the case; staff are inside once their media flow."""
+        offered = self._offered.get(person.id)
+        if offered is None or person.state == "removed":
+            return False
+        return offered >= at or (person.role == "staff" and clock.monotonic() - offered < _FLOWING_SECONDS)
 
     async def _tell(self, room: media.Room, loaded: Loaded, person: Participant, here: frozenset[int]) -> None:
         wanted = allowed(person)
@@ -208,6 +223,7 @@ class Studio:
     async def drop(self, participant_id: int) -> None:
         """Their transport goes, whoever made it."""
         room = self.room
+        self._offered.pop(participant_id, None)
         self.transports.discard(participant_id)
         self.silent.discard(participant_id)
         self._told_allowed.pop(participant_id, None)

@@ -161,6 +161,8 @@ class Room:
     async def _settle(self) -> None:
         now = self.means.clock.now()
         await self._note_connected(now)
+        # whoever comes meanwhile is not in what is loaded now, and is looked at the next time
+        here, at = dict(self.lines), clock.monotonic()
         async with self.means.database.transaction(SERVICE) as connection:
             if self.gather and self._live():
                 self.gather = False
@@ -169,10 +171,10 @@ class Room:
             seen = await call_sockets.seen(connection, self.id)
             rang = await call_sockets.rang(connection, self.id)
         self.loaded = loaded
-        self._part(loaded, seen)
-        await self._settle_media(loaded)
-        self._ring(loaded, rang)
-        self._show(loaded, seen)
+        self._part(loaded, seen, here)
+        await self._settle_media(loaded, at)
+        self._ring(loaded, rang, here)
+        self._show(loaded, seen, here)
         self._before = {p.id: p.state for p in loaded.people}
         await self._write_quality()
 
@@ -202,9 +204,9 @@ class Room:
 
     # Who has to go -----------------------------------------------------------------------------
 
-    def _part(self, loaded: Loaded, seen: dict[int, Seen]) -> None:
+    def _part(self, loaded: Loaded, seen: dict[int, Seen], here: dict[int, Line]) -> None:
         known = {p.id: p for p in loaded.people}
-        for participant_id, line in list(self.lines.items()):
+        for participant_id, line in here.items():
             person, held = known.get(participant_id), seen.get(participant_id)
             if person is None:
                 line.bye(Bye("expired"))
@@ -226,7 +228,7 @@ class Room:
 
     # Media -------------------------------------------------------------------------------------
 
-    async def _settle_media(self, loaded: Loaded) -> None:
+    async def _settle_media(self, loaded: Loaded, at: float) -> None:
         if self.studio is None:
             return
         if loaded.row.state in visits.OVER:
@@ -237,7 +239,7 @@ class Room:
         )
         await self.studio.find(loaded, wanted=wanted)
         self._tell_epoch()
-        await self.studio.settle(loaded, frozenset(self.lines))
+        await self.studio.settle(loaded, frozenset(self.lines), at=at)
 
     def _tell_epoch(self) -> None:
         """Whoever has made a connection to a room that is elsewhere now makes another one."""
@@ -340,18 +342,18 @@ class Room:
 
     # What they are shown -----------------------------------------------------------------------
 
-    def _ring(self, loaded: Loaded, rang: Rang | None) -> None:
+    def _ring(self, loaded: Loaded, rang: Rang | None, here: dict[int, Line]) -> None:
         before, self._rang = self._rang, 0 if rang is None else rang.event
         if rang is None or rang.event == before or clock.real_now() - rang.at > _RING:
             return
         for person in loaded.people:
-            line = self.lines.get(person.id)
+            line = here.get(person.id)
             if line is not None and person.role == "resident" and person.resident_id == rang.resident_id:
                 line.tell(call_messages.Ring())
 
-    def _show(self, loaded: Loaded, seen: dict[int, Seen]) -> None:
+    def _show(self, loaded: Loaded, seen: dict[int, Seen], here: dict[int, Line]) -> None:
         now = self._now(loaded, seen)
-        for participant_id, line in self.lines.items():
+        for participant_id, line in here.items():
             if line.close_code is not None:
                 continue
             you, visit = call_state.shown(loaded, now, participant_id, self._ice_servers(participant_id))
