@@ -53,6 +53,13 @@ def _nothing_to_decode(*_: object) -> None:
     return
 
 
+def estimate_nothing(receiver: RTCRtpReceiver) -> None:
+    """Say nothing of how much fits through: aiortc's estimate falls where only this computer is busy."""
+    name = _RECEIVER + "remote_bitrate_estimator"
+    getattr(receiver, name)
+    setattr(receiver, name, None)
+
+
 def missing(receiver: RTCRtpReceiver) -> set[int]:
     """Sequence numbers that a receiver of video waits for."""
     found = getattr(receiver, _RECEIVER + "nack_generator").missing

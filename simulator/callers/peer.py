@@ -34,12 +34,16 @@ _ADDRESS = re.compile(r"^(a=candidate:\S+ \d+ udp \d+ )(\S+) (\d+)( typ host.*)$
 
 @dataclass(frozen=True)
 class Sending:
-    """What is sent, and room for whom: recvonly lines for voices and pictures, and one for a shared screen."""
+    """What is sent, and room for whom: recvonly lines for voices and pictures, and one for a shared screen.
+
+    estimates: the other side is told how much fits through, and may send less.
+    """
 
     face: clip.Clip
     sounds: clip.Sounds
     cameras: int = 9
     screen: bool = True
+    estimates: bool = True
 
 
 @dataclass
@@ -69,6 +73,7 @@ class Peer:
         self.microphone = playing.Microphone(sending.sounds)
         self._connection = RTCPeerConnection(_configuration(path, ice_servers))
         self._connection.on("connectionstatechange", self._changed)
+        self._estimates = sending.estimates
         if not silent:
             self._lines(sending)
         self.slots: dict[str, Slot] = {}
@@ -118,6 +123,8 @@ class Peer:
         slot = Slot(line.receiver, line.kind, watching.Picture() if line.kind == "video" else None)
         self.slots[str(line.mid)] = slot
         inside.hear(line.receiver, functools.partial(self._came, slot))
+        if not self._estimates:
+            inside.estimate_nothing(line.receiver)
 
     async def answered(self, sdp: str, slots: Mapping[str, Any], *, through: tuple[str, int] | None = None) -> None:
         """through: a proxy before the address in the answer."""

@@ -79,7 +79,13 @@ class Puppets:
         match order["do"]:
             case "offer":
                 await self._close(who)
-                sending = peer.Sending(self._face, clip.tone(330 + 55 * (who % 8)), order.get("cameras", 9), False)
+                sending = peer.Sending(
+                    self._face,
+                    clip.tone(330 + 55 * (who % 8)),
+                    cameras=order.get("cameras", 9),
+                    screen=False,
+                    estimates=order.get("estimates", False),
+                )
                 made = peer.Peer(sending, path=order.get("path", "direct"), ice_servers=order.get("ice_servers") or ())
                 sdp = await made.offer()
                 self._people[who] = _Person(made, group.create_task(made.watch()), contextlib.AsyncExitStack())
@@ -88,7 +94,7 @@ class Puppets:
                 await self._answer(self._people[who], order)
             case "accept":
                 await self._close(who)
-                made = peer.Peer(peer.Sending(self._face, clip.tone()), silent=True)
+                made = peer.Peer(peer.Sending(self._face, clip.tone(), estimates=False), silent=True)
                 sdp = await made.accept(order["sdp"])
                 self._people[who] = _Person(made, group.create_task(made.watch()), contextlib.AsyncExitStack())
                 _say({"t": "accepted", "who": who, "sdp": sdp})

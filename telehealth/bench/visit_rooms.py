@@ -37,12 +37,11 @@ class Room:
         return media.Room(self.consultation, self.epoch, worker.worker)
 
     async def open(self, worker: MediaWorker) -> None:
-        """Everybody joins, at once."""
+        """Everybody joins, one after the other."""
         self.worker = worker
         self.workers.watch(self.at(worker), self._heard, self.gone.set)
-        async with asyncio.TaskGroup() as group:
-            for who in self.people:
-                group.create_task(self.join(who))
+        for who in self.people:
+            await self.join(who)
 
     async def join(self, who: int) -> None:
         assert self.worker is not None

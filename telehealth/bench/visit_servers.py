@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import asyncio.subprocess
 import contextlib
+import json
 import os
 import secrets
 import sys
@@ -96,7 +97,36 @@ async def worker(*, capacity: int = 500) -> AsyncIterator[MediaWorker]:
             finally:
                 listening.cancel()
     finally:
-        await _stopped(process)
+        await stopped(process)
+
+
+class Decoding(Process):
+    """Stock aiortc; see visit_relay.py."""
+
+    async def answer(self, who: int, offer: str) -> str:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(json.dumps({"who": who, "sdp": offer}).encode() + b"\n")
+        return str(json.loads(await self.process.stdout.readline())["sdp"])
+
+
+@contextlib.asynccontextmanager
+async def decoding() -> AsyncIterator[Decoding]:
+    """A server that decodes and encodes, for two people, until the block ends."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "telehealth.bench.visit_relay"),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        limit=1 << 20,
+    )
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(_START_SECONDS):
+            await process.stdout.readline()
+        yield Decoding(process)
+    finally:
+        await stopped(process)
 
 
 async def _listen(lines: asyncio.StreamReader, found: MediaWorker) -> None:
@@ -104,7 +134,8 @@ async def _listen(lines: asyncio.StreamReader, found: MediaWorker) -> None:
         found.told = msgspec.json.decode(line, type=protocol.Status)
 
 
-async def _stopped(process: asyncio.subprocess.Process) -> None:
+async def stopped(process: asyncio.subprocess.Process) -> None:
+    """Asked to end, else killed."""
     if process.returncode is None:
         if process.stdin is not None:
             process.stdin.close()
