@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import BinaryIO
@@ -66,7 +66,9 @@ def film(path: str, verdict: Verdict, *, recording: UUID, key: bytes, pictures: 
     )
 
 
-def read(path: str, shown: Film, key: bytes, *, since: int = 0, until: int | None = None) -> Iterator[bytes]:
+def read(
+    path: str, shown: Film, key: bytes, *, since: int = 0, until: int | None = None
+) -> Generator[bytes, None, None]:
     """The bytes of the WebM from one to before another, a chunk at a time. Damaged if the file changed meanwhile."""
     end = shown.size if until is None else min(until, shown.size)
     with open(path, "rb") as file:

@@ -17,6 +17,7 @@ from telehealth.web import (
     keys,
     live,
     openapi,
+    recordings,
     render,
     replies,
     rooms,
@@ -63,6 +64,7 @@ def build(
     app[replies.REPLIES] = Replies()
     app[keys.OPENAPI] = openapi.text()
     app[access.VIEWS] = access.Views()
+    app[recordings.FILMS] = recordings.Films()
     if control_token is not None:
         app[keys.CONTROL_TOKEN] = control_token
     render.set_up(app, built)

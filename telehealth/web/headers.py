@@ -33,6 +33,9 @@ _CALL_PERMISSIONS = (
     "camera=(self), microphone=(self), display-capture=(self), autoplay=(self), geolocation=(), payment=(), usb=()"
 )
 _CALL_MEDIA = "; media-src 'self' blob:"
+#: The page that plays a recording, which comes from here.
+_FILM_PAGE = "/recordings/{recording_id}"
+_FILM_MEDIA = "; media-src 'self'"
 #: Pages whose own address is a secret. (Not no-referrer, as above.)
 _SECRET_PAGES = frozenset({"/join/{token}"})
 
@@ -96,6 +99,8 @@ async def on_prepare(request: web.Request, response: web.StreamResponse) -> None
     if (page := _page_of(request)) in _CALL_PAGES:
         response.headers["Permissions-Policy"] = _CALL_PERMISSIONS
         response.headers["Content-Security-Policy"] = _CONTENT_SECURITY_POLICY + _CALL_MEDIA
+    elif page == _FILM_PAGE:
+        response.headers["Content-Security-Policy"] = _CONTENT_SECURITY_POLICY + _FILM_MEDIA
     elif page in _SECRET_PAGES:
         response.headers["Referrer-Policy"] = "strict-origin"
     if keys.REQUEST_ID in request:

@@ -32,6 +32,7 @@ from telehealth.web import (
     pages_rules,
     quarantine_api,
     quarantine_pages,
+    recordings,
     rules_trial,
     sign_in,
     visit_acts,
@@ -64,6 +65,7 @@ _TOKEN = r"{token:.{1,200}}"
 _LINK = r"{link_id:[0-9]{1,19}}"
 _DEVICE = r"{device_id:[A-Za-z0-9_-]{1,64}}"
 _FORMAT = r"{format:[a-z0-9-]{1,32}}"
+_RECORDING = r"{recording_id:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}}"
 
 API = (
     Route("GET", "/api/v1/me", api_wards.me, Who.STAFF),
@@ -199,6 +201,9 @@ VISITS = (
     Route("POST", f"/visits/{_VISIT}/end", visits_end.end, Who.CARE),
     *(Route("POST", f"/visits/{_VISIT}/{name}", visits_room.act, Who.CARE) for name in visit_acts.ACTS),
     Route("GET", f"/encounters/{_ENCOUNTER}", visits_end.encounter, Who.STAFF),
+    Route("GET", f"/recordings/{_RECORDING}", recordings.show, Who.CARE),
+    Route("POST", f"/recordings/{_RECORDING}", recordings.watch, Who.CARE),
+    Route("GET", f"/recordings/{_RECORDING}/media", recordings.media, Who.CARE),
     Route("POST", f"/follow-ups/{_FOLLOW_UP}/done", visits_ward.follow_up_done, Who.CARE),
 )
 

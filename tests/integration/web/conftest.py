@@ -88,6 +88,8 @@ class Planned:
     visit: int
     encounter: int
     follow_up: int
+    #: Of the visit; there is no file.
+    recording: str
 
 
 @dataclass
@@ -180,8 +182,13 @@ async def planned(database: Database, resident: world.Resident) -> Planned:
             " $4::timestamptz - interval '23 hours', 'advice', '[]', '[]', '[]', 'Drink more.', $5, $4 FROM b"
             " RETURNING id), f AS (INSERT INTO follow_up (organisation_id, resident_id, encounter_id, what, due_on,"
             " created_by, created_at) SELECT $1, $3, e.id, 'Ring the chemist', $4::timestamptz::date, $5, $4 FROM e"
-            " RETURNING id)"
-            " SELECT a.id, s.id, e.id, f.id FROM a, s, e, f",
+            " RETURNING id),"
+            " p AS (INSERT INTO participant (organisation_id, consultation_id, role, resident_id, name, state,"
+            " identity) SELECT $1, b.id, 'resident', $3, 'Test', 'left', 'birth_date' FROM b RETURNING id),"
+            " r AS (INSERT INTO recording (organisation_id, consultation_id, participant_id, started_at, ended_at,"
+            " key_id, wrapped_key, consents, delete_after) SELECT $1, b.id, p.id, $4, $4, 'none', '', '[]',"
+            " $4::timestamptz + interval '30 days' FROM b, p RETURNING id)"
+            " SELECT a.id, s.id, e.id, f.id, r.id::text FROM a, s, e, f, r",
             resident.ward.organisation_id,
             resident.ward.id,
             resident.id,
