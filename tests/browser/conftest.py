@@ -26,6 +26,9 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
     "--mute-audio",
+    # a camera that shows a clock, a microphone that beeps, and nobody who has to be asked
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
 )
 
 expect.set_options(timeout=10_000)

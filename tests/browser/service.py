@@ -101,15 +101,18 @@ def database(server: servers.Postgres, name: str) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def running(database_url: str, seed: tuple[int, Sequence[Person]]) -> Iterator[Service]:
-    """The service, until the end of the block; killed if it does not stop."""
+def running(
+    database_url: str, seed: tuple[int, Sequence[Person]], *, roles: str = "alerting,web", **settings: str
+) -> Iterator[Service]:
+    """The service, until the end of the block; killed if it does not stop. settings: more of its environment."""
     port = servers.free_port()
     environment = {
         "PATH": os.environ["PATH"],
         "DATABASE_URL": database_url,
         "TELEHEALTH_LOG_LEVEL": "warning",
+        **settings,
     }
-    command = [sys.executable, "-m", "telehealth", "serve", "--roles", "alerting,web", "--port", str(port)]
+    command = [sys.executable, "-m", "telehealth", "serve", "--roles", roles, "--port", str(port)]
     process = subprocess.Popen(command, cwd=ROOT, env=environment)
     try:
         servers.wait_for_port(port, process=process)

@@ -228,7 +228,9 @@ export class Plot {
     ctx.fillStyle = INK;
     ctx.textAlign = "left";
     ctx.textBaseline = "bottom";
-    ctx.fillText(`systolic low limit ${value}`, left + 4 * ratio, y - 1);
+    const words = `systolic low limit ${value}`;
+    // Limits of a part of the day are narrower than the words: the line alone says it there.
+    if (ctx.measureText(words).width + 8 * ratio < right - left) ctx.fillText(words, left + 4 * ratio, y - 1);
     ctx.restore();
   }
 

@@ -98,7 +98,7 @@ class ConsultationIsland extends Component<Page, State> {
     }
     if (before.visit.subject?.id !== subject?.id && subject) {
       if (before.visit.subject) this.notes.leave(before.visit.subject.id);
-      news.push(`The visit is about ${subject.name} now.`);
+      news.push(`The visit is about ${this.named(subject).name} now.`);
       this.setState({ switching: null });
     }
     if (news.length) this.say(news.join(" "));
@@ -166,6 +166,11 @@ class ConsultationIsland extends Component<Page, State> {
     this.call.devices.shutAll();
   }
 
+  /** The page writes names as staff read them: family name first. */
+  private named(subject: Subject): Subject {
+    return this.props.subjects.find((one) => one.id === subject.id) ?? subject;
+  }
+
   private may(action: string): boolean {
     return this.call.state?.you.may.includes(action) ?? false;
   }
@@ -174,12 +179,12 @@ class ConsultationIsland extends Component<Page, State> {
     const { ward } = this.props;
     const { call } = this;
     const visit = call.state?.visit ?? null;
-    const subject = visit ? visit.subject : (this.props.subjects[0] ?? null);
+    const subject = visit ? visit.subject && this.named(visit.subject) : null;
     if (call.bye) return <Over page={this.props} why={call.bye} />;
     return (
       <>
         <LiveBar status={this.live.status} now={this.live.serverNow()} zone={ward.zone} />
-        <Banner subject={subject} subjects={visit?.subjects ?? this.props.subjects} />
+        <Banner subject={subject} subjects={this.props.subjects} />
         <div class="th-wrap th-main">
           <h1 class="nhsuk-u-visually-hidden">Video visit</h1>
           <p class="nhsuk-u-visually-hidden" role="status">
@@ -316,7 +321,7 @@ class ConsultationIsland extends Component<Page, State> {
     const visit = this.call.state?.visit;
     return (
       <>
-        {visit && visit.subjects.length > 1 && this.round(visit.subjects, subject)}
+        {visit && visit.subjects.length > 1 && this.round(visit.subjects.map((one) => this.named(one)), subject)}
         <section class="th-card" key={`notes-${subject.id}`}>
           <NotesBox notes={this.notes} subject={subject} zone={ward.zone} />
         </section>
