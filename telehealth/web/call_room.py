@@ -173,10 +173,10 @@ class Room:
         self.loaded = loaded
         self._part(loaded, seen, here)
         await self._settle_media(loaded, at)
+        await self._write_quality()
         self._ring(loaded, rang, here)
         self._show(loaded, seen, here)
         self._before = {p.id: p.state for p in loaded.people}
-        await self._write_quality()
 
     def _live(self) -> bool:
         return self.loaded is not None and self.loaded.row.state in ("live", "interrupted")
