@@ -29,12 +29,13 @@ class Schedule(msgspec.Struct, frozen=True, tag="schedule", tag_field="command")
 
 
 class Ring(msgspec.Struct, frozen=True, tag="ring", tag_field="command"):
-    """An incoming call. Ignored once expired."""
+    """An incoming call. Ignored once expired. url: where it is taken; subject: for whom, on a shared kit."""
 
     id: str
     expires_at: datetime
     url: str
     caller: str | None = None
+    subject: str | None = None
 
 
 class Text(msgspec.Struct, frozen=True, tag="message", tag_field="command"):

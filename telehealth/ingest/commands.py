@@ -29,20 +29,27 @@ _CONFIRM_SECONDS = 10.0
 Publish = Callable[[str, bytes], "asyncio.Future[bool] | None"]
 
 
-async def run(database: Database, clock: ClinicalClock, publish: Publish, ours: Callable[[], bool]) -> None:
-    """Until cancelled. ours: whether this process is the one that sends."""
+async def run(
+    database: Database,
+    clock: ClinicalClock,
+    publish: Publish,
+    ours: Callable[[], bool],
+    *,
+    public_url: str | None = None,
+) -> None:
+    """Until cancelled. ours: whether this process is the one that sends. public_url: where calls are taken."""
     while True:
         await asyncio.sleep(_EVERY_SECONDS)
         if not ours():
             continue
         try:
-            await send(database, clock, publish)
+            await send(database, clock, publish, public_url=public_url)
         except Exception as error:
             # What is not sent now is sent later; nothing that goes wrong with it may stop taking readings in.
             _log.warning("cannot send commands to devices", error=type(error).__name__)
 
 
-async def send(database: Database, clock: ClinicalClock, publish: Publish) -> int:
+async def send(database: Database, clock: ClinicalClock, publish: Publish, *, public_url: str | None = None) -> int:
     """Send what waits; how many commands the broker has taken."""
     async with database.transaction(_ACTOR, read_only=True) as connection:
         waiting = await outbox.waiting(connection)
@@ -50,7 +57,8 @@ async def send(database: Database, clock: ClinicalClock, publish: Publish) -> in
         return 0
     now = clock.now()
     expired = [command.id for command in waiting if command.expires_at <= now]
-    published = await _published([command for command in waiting if command.expires_at > now], publish)
+    due = [command for command in waiting if command.expires_at > now]
+    published = await _published(due, publish, public_url)
     async with database.transaction(_ACTOR) as connection:
         await outbox.settle(connection, expired, "expired", now=now)
         await outbox.settle(connection, published, "published", now=now)
@@ -59,10 +67,10 @@ async def send(database: Database, clock: ClinicalClock, publish: Publish) -> in
     return len(published)
 
 
-async def _published(waiting: list[Waiting], publish: Publish) -> list[UUID]:
+async def _published(waiting: list[Waiting], publish: Publish, public_url: str | None) -> list[UUID]:
     under_way: dict[asyncio.Future[bool], UUID] = {}
     for command in waiting:
-        confirmed = publish(f"{topics.PREFIX}/{command.device_id}/commands", payload(command))
+        confirmed = publish(f"{topics.PREFIX}/{command.device_id}/commands", payload(command, public_url))
         if confirmed is None:
             break
         under_way[confirmed] = command.id
@@ -72,8 +80,18 @@ async def _published(waiting: list[Waiting], publish: Publish) -> list[UUID]:
     return [under_way[confirmed] for confirmed in done if confirmed.result()]
 
 
-def payload(command: Waiting) -> bytes:
+def payload(command: Waiting, public_url: str | None = None) -> bytes:
     """The JSON of the contract."""
+    if command.kind == "ring":
+        return commands.encode(
+            commands.Ring(
+                id=str(command.id),
+                expires_at=_whole(command.expires_at),
+                url=_call(command.link_id, public_url),
+                caller="Your ward team",
+                subject=command.subject,
+            )
+        )
     names = [_called(code) for code in command.codes]
     listed = names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
     return commands.encode(
@@ -85,6 +103,12 @@ def payload(command: Waiting) -> bytes:
             subject=command.subject,
         )
     )
+
+
+def _call(link_id: int | None, public_url: str | None) -> str:
+    """The page of the visit, which opens in the browser that the resident's link is bound to."""
+    base = (public_url or "").rstrip("/")
+    return f"{base}/" if link_id is None else f"{base}/visit/{link_id}"
 
 
 def _called(code: str) -> str:

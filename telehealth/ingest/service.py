@@ -128,7 +128,10 @@ async def run(*, settings: Settings, database: Database, clock: ClinicalClock, h
             seen.run(database, clock, live.publish, lambda: keeper.holds(_FIRST)), name="ingest seen"
         )
         asking = group.create_task(
-            commands.run(database, clock, live.publish_confirmed, lambda: keeper.holds(_FIRST)), name="ingest commands"
+            commands.run(
+                database, clock, live.publish_confirmed, lambda: keeper.holds(_FIRST), public_url=settings.public_url
+            ),
+            name="ingest commands",
         )
         try:
             await asyncio.Event().wait()

@@ -20,13 +20,18 @@ _MOST = 100
 
 @dataclass(frozen=True)
 class Waiting:
-    """A command that the broker does not have yet. subject: whom it is for, on a kit that several share."""
+    """A command that the broker does not have yet. subject: whom it is for, on a kit that several share.
+
+    kind: measure or ring. link_id: of a ring, the resident's way in to the visit, if there is one.
+    """
 
     id: UUID
     device_id: str
     codes: Sequence[str]
     subject: str | None
     expires_at: datetime
+    kind: str = "measure"
+    link_id: int | None = None
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from telehealth.model import visits
 from telehealth.store import audit
 from telehealth.store.db import Actor, Connection
 from telehealth.store.queries import sql
-from telehealth.store.visit_view import Loaded
+from telehealth.store.visit_view import Loaded, Message
 
 OUTCOMES: Final = (
     *("completed", "advice", "treatment_changed", "visit_arranged", "admitted_to_hospital"),
@@ -197,13 +197,19 @@ def _readings(held: Loaded, resident_id: int) -> list[dict[str, Any]]:
 
 
 def _messages(held: Loaded, resident_id: int) -> list[dict[str, Any]]:
+    """What was said in the room while it was about this resident, and with their people while they waited."""
     if not held.row.keep_chat:
         return []
-    names = {person.id: person.name for person in held.people}
+    people = {person.id: person for person in held.people}
+
+    def about(message: Message) -> int | None:
+        to = people.get(message.to_participant_id or 0)
+        return message.resident_id if to is None else to.resident_id
+
     return [
-        {"from": names.get(m.participant_id or 0), "text": m.text, "at": m.at}
+        {"from": None if m.participant_id is None else people[m.participant_id].name, "text": m.text, "at": m.at}
         for m in held.messages
-        if m.resident_id in (None, resident_id)
+        if about(m) in (None, resident_id)
     ]
 
 

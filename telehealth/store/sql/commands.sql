@@ -27,10 +27,13 @@ GROUP BY d.organisation_id, d.id, w.resident_id, h.subject, w.about_at
 RETURNING id;
 
 -- name: waiting
--- Commands that wait to be published, oldest first; at most $1. Those of a device that was revoked have expired.
+-- Commands that wait to be published, oldest first; at most $1. Those of a device that was
+-- revoked, and of a visit that is over, have expired.
 SELECT c.id, d.device_id, c.codes, c.subject,
-       CASE WHEN d.revoked_at IS NULL THEN c.expires_at ELSE c.created_at END AS expires_at
-FROM device_command c JOIN device d ON d.id = c.device_pk
+       CASE WHEN d.revoked_at IS NULL AND v.ended_at IS NULL THEN c.expires_at ELSE c.created_at END AS expires_at,
+       c.kind, (SELECT l.id FROM join_link l WHERE l.consultation_id = c.consultation_id AND l.resident_id = c.resident_id
+                AND l.role = 'resident' AND l.revoked_at IS NULL ORDER BY l.bound_at DESC NULLS LAST, l.id DESC LIMIT 1) AS link_id
+FROM device_command c JOIN device d ON d.id = c.device_pk LEFT JOIN consultation v ON v.id = c.consultation_id
 WHERE c.state = 'waiting'
 ORDER BY c.created_at, c.id LIMIT $1::bigint;
 
@@ -45,3 +48,36 @@ ORDER BY c.about_at, d.device_id LIMIT 100;
 -- Commands that the broker has, or that came too late: at $3.
 UPDATE device_command SET state = $2::text, settled_at = $3::timestamptz
 WHERE id = ANY ($1::uuid[]) AND state = 'waiting';
+
+-- name: ask_in_visit
+-- In visit $1, for its subject $2, a command of kind $3 with codes $4 to the devices that they have at $5, until $6: for a
+-- measurement to those that say that they measure it, or, of those that say nothing, have done so in the last 90 days.
+INSERT INTO device_command (organisation_id, device_pk, resident_id, kind, codes, subject, about_at, created_at, expires_at,
+                            consultation_id)
+SELECT d.organisation_id, d.id, $2::bigint, $3::text, t.codes, h.subject, $5::timestamptz, $5, $6::timestamptz, $1::bigint
+FROM consultation_subject v
+CROSS JOIN LATERAL (
+    SELECT a.device_pk, NULL::text AS subject FROM device_assignment a
+    WHERE a.resident_id = v.resident_id AND a.during @> $5::timestamptz
+    UNION
+    SELECT s.device_pk, s.label FROM device_seat s
+    WHERE s.resident_id = v.resident_id AND s.kind = 'subject' AND s.during @> $5::timestamptz
+    UNION
+    SELECT s.device_pk, NULL FROM device_seat s
+    WHERE s.resident_id = v.resident_id AND s.kind = 'slot' AND s.during @> $5::timestamptz
+) AS h
+JOIN device d ON d.id = h.device_pk
+CROSS JOIN LATERAL (
+    SELECT coalesce(array_agg(w.code ORDER BY w.code), '{}') AS codes FROM unnest($4::text[]) AS w (code)
+    WHERE w.code = ANY (d.codes) OR (d.codes = '{}' AND EXISTS (
+        SELECT FROM reading r WHERE r.resident_id = v.resident_id AND r.code = w.code AND r.device_pk = d.id
+          AND r.taken_at BETWEEN $5::timestamptz - interval '90 days' AND $5 + interval '1 day'))
+) AS t
+WHERE v.consultation_id = $1 AND v.resident_id = $2 AND d.revoked_at IS NULL AND ($3 = 'ring' OR t.codes <> '{}')
+RETURNING device_pk, codes;
+
+-- name: asked_in_visit
+-- What was asked of devices in a visit, newest first.
+SELECT c.kind, c.codes, d.device_id, c.resident_id, c.created_at, c.expires_at, c.state
+FROM device_command c JOIN device d ON d.id = c.device_pk
+WHERE c.consultation_id = $1::bigint ORDER BY c.created_at DESC, d.device_id LIMIT 100;

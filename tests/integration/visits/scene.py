@@ -84,7 +84,7 @@ async def guest(
             expires_at=REAL + timedelta(hours=4),
         )  # fmt: skip
     async with database.transaction(WEB) as connection:
-        assert await links.bind(connection, link, f"browser {link}".encode(), now=REAL) == "bound"
+        assert await links.bind(connection, link, f"browser {link}".encode(), now=REAL, clinical=now) == "bound"
         if role == "resident":
             assert await links.try_birth(connection, link, BORN, now=now) == (True, 5)
         person = await participants.of_link(connection, link, now=now)
