@@ -13,6 +13,8 @@ export interface Pending {
   key: string;
   text: string;
   to: number | null;
+  /** The newest message when it was written. */
+  after: number;
 }
 
 export interface CallEvents {
@@ -130,9 +132,10 @@ export class Call {
 
   /** Kept until the server has it, and sent again after a break. */
   say(text: string, to: number | null = null): void {
-    const message = { key: crypto.randomUUID(), text, to };
-    this.pending.push(message);
-    this.socket.send({ t: "chat", ...message });
+    const key = crypto.randomUUID();
+    const after = Math.max(0, ...(this.state?.visit.messages ?? []).map((message) => message.id));
+    this.pending.push({ key, text, to, after });
+    this.socket.send({ t: "chat", key, text, to });
     this.events.changed();
   }
 
@@ -203,11 +206,10 @@ export class Call {
   private takeState(state: StateMessage): void {
     const before = this.state;
     this.state = state;
-    const known = new Set((state.visit.messages ?? []).map((message) => message.key));
-    this.pending = this.pending.filter((message) => !known.has(message.key));
+    this.pending = this.pending.filter((one) => !state.visit.messages.some((message) => message.from === state.you.participant && message.id > one.after && (message.key ? message.key === one.key : message.text === one.text)));
     const again = this.fresh;
     this.fresh = false;
-    if (again) for (const message of this.pending) this.socket.send({ t: "chat", ...message });
+    if (again) for (const { key, text, to } of this.pending) this.socket.send({ t: "chat", key, text, to });
     if (this.goesInByItself && this.mayBeIn) this.inside = true;
     if (!this.mayBeIn && this.goesInByItself) this.inside = false;
     if (this.inside) void this.enter();
