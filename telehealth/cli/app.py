@@ -10,14 +10,17 @@ from typing import Annotated
 import typer
 
 from telehealth.cli import (
+    appointments,
     backtest,
     bench,
     broker,
+    contacts,
     demo,
     devices,
     export,
     pathways,
     quarantine,
+    recordings,
     resident_rules,
     residents,
     seats,
@@ -27,6 +30,7 @@ from telehealth.cli import (
     technical,
     turn,
     users,
+    visits,
     wards,
 )
 
@@ -80,6 +84,10 @@ app.add_typer(turn.app, name="turn")
 app.add_typer(users.app, name="user")
 app.add_typer(users.token_app, name="token")
 app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(appointments.app, name="appointment")
+app.add_typer(contacts.app, name="contact")
+app.add_typer(visits.app, name="visit")
+app.add_typer(recordings.app, name="recording")
 app.add_typer(storage.app, name="storage")
 app.add_typer(study.app, name="study")
 app.add_typer(export.app, name="export")
