@@ -95,6 +95,7 @@ def explain(rule: str, evidence: Mapping[str, Any], *, provisional: bool = False
             "pathway": said.get("pathway"),
             "version": said.get("version"),
             "source": said.get("source") or None,
+            "sources": plain.sources(str(said.get("source") or "")),
             "approval": said.get("approval") or None,
             "settings": _settings(said),
         },

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 from alerts import codes, rules
 from alerts.kinds.base import Assessment
+from alerts.pathways import entry
 
 Json = Mapping[str, Any]
 
@@ -42,6 +44,18 @@ _LABELS = {
     "days": "Days in a row",
     "floor": "Least spread",
     "scale": "SpO2 scale",
+    "k": "Taken off each day (spreads)",
+    "cap": "Most that a day counts (spreads)",
+    "run_days": "Days that are summed up",
+    "gap_days": "Gap that begins a new sum",
+    "coverage": "Share of readings needed",
+    "p": "Chance that is too small for chance",
+    "fast_days": "Days of the fast average",
+    "slow_days": "Days of the slow average",
+    "min_span_days": "Days that values must span",
+    "late_seconds": "Late after",
+    "max_age_seconds": "Oldest value that counts",
+    "against": "Held against",
 }
 _UNITS = {
     "window_hours": "h",
@@ -60,6 +74,8 @@ _UNITS = {
     "skip_days": "days",
     "days": "days",
 }
+#: Of every kind of rule in a pathway file.
+_FIELDS = frozenset(field for kind in entry.kinds_of_rules() for field in entry.known(kind))
 #: Fields whose unit is that of the measure.
 _OF_THE_CODE = frozenset(
     {"red_low", "amber_low", "amber_high", "red_high", "reference", "limit", "floor", "crossing_limit"}
@@ -92,6 +108,54 @@ def title(rule: rules.Rule) -> str:
 
 def label(field: str) -> str:
     return _LABELS.get(field, field.replace("_", " ").replace("[", " ").replace("]", "").capitalize())
+
+
+#: red_low, profiles[0].amber_low, max_age_seconds.spo2
+_FIELD = r"[a-z][a-z0-9_]*(?:\[\d+\])?(?:\.[a-z][a-z0-9_]*)?"
+_SOURCED = re.compile(rf"({_FIELD}(?:, {_FIELD})*): (.*)", re.DOTALL)
+_PERSONAL = re.compile(rf"({_FIELD}) (set for this resident by .*)", re.DOTALL)
+
+
+def sources(source: str) -> list[dict[str, str]]:
+    """Where the numbers of a rule are from, by what they are: label "Red below, amber below", text "NEWS2 (RCP 2017)".
+
+    source: as rules carry it, "red_low, amber_low: NEWS2 (RCP 2017); hysteresis: chosen". label "": of the whole rule.
+    """
+    found: list[dict[str, str]] = []
+    for part in filter(None, source.split("; ")):
+        match = _SOURCED.fullmatch(part) or _PERSONAL.fullmatch(part)
+        fields = match[1].split(", ") if match else []
+        if match and all(_is_field(field) for field in fields):
+            found.append({"label": _together([_labelled(field) for field in fields]), "text": match[2]})
+        elif found:
+            found[-1]["text"] += f"; {part}"
+        else:
+            found.append({"label": "", "text": part})
+    return found
+
+
+def _is_field(field: str) -> bool:
+    return re.split(r"[.\[]", field)[0] in _FIELDS
+
+
+def _labelled(field: str) -> tuple[str, str]:
+    """What a number is, and which of several within the rule: "Red below", "time of day 1"."""
+    head, _, last = field.partition(".")
+    place = re.fullmatch(r"(\w+)\[(\d+)\]", head)
+    if place is not None:
+        where = {"profiles": "time of day", "conditions": "condition"}.get(place[1], place[1])
+        return label(last) if last else "", f"{where} {int(place[2]) + 1}"
+    return label(head), codes.inner(last) if last in codes.BY_KEY else last.replace("_", " ")
+
+
+def _together(labels: list[tuple[str, str]]) -> str:
+    """ "Red below, amber below (time of day 1)": each once, with all that it is about."""
+    about: dict[str, list[str]] = {}
+    for told, which in labels:
+        about.setdefault(told, []).append(which)
+    said = [f"{told} ({', '.join(filter(None, found))})" if any(found) else told for told, found in about.items()]
+    first, *rest = said
+    return ", ".join([first, *(one[:1].lower() + one[1:] for one in rest)])
 
 
 def unit(rule: rules.Rule, field: str) -> str:

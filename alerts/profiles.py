@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -107,6 +107,40 @@ def _minute(value: object, where: str) -> int:
 def minute_of_day(at: int, zone: str) -> int:
     """Minutes after local midnight on the wall clock."""
     return (at // _MINUTE_US + _offset(zone, at // _QUARTER_US)) % DAY
+
+
+def stretches(found: Sequence[Profile], start: int, stop: int, zone: str) -> Iterator[tuple[int, int, Profile | None]]:
+    """[from, to) in microseconds since the epoch and what is in force then (None: no profile), from start to stop."""
+    edges = sorted({minute for profile in found for minute in (profile.start, profile.stop % DAY)})
+    begun, before = start, _covering(found, start, zone)
+    at = start
+    while edges and at < stop:
+        minute = minute_of_day(at, zone)
+        ahead = min((edge - minute - 1) % DAY + 1 for edge in edges)
+        at = _unchanged_until(at, at - at % _MINUTE_US + ahead * _MINUTE_US, zone)
+        now = _covering(found, at, zone)
+        if now is not before and at < stop:
+            yield begun, at, before
+            begun, before = at, now
+    if begun < stop:
+        yield begun, stop, before
+
+
+def _covering(found: Sequence[Profile], at: int, zone: str) -> Profile | None:
+    minute = minute_of_day(at, zone)
+    return next((profile for profile in found if profile.covers(minute)), None)
+
+
+def _unchanged_until(at: int, wanted: int, zone: str) -> int:
+    """`wanted`, or when the clocks change before it. At most one change in between."""
+    first, last = at // _QUARTER_US, wanted // _QUARTER_US
+    offset = _offset(zone, first)
+    if _offset(zone, last) == offset:
+        return wanted
+    while last - first > 1:
+        middle = (first + last) // 2
+        first, last = (middle, last) if _offset(zone, middle) == offset else (first, middle)
+    return last * _QUARTER_US
 
 
 def minutes_of_day(at: Integers, zone: str) -> Integers:

@@ -16,6 +16,13 @@ class ExplainedSetting(Given):
     text: str
 
 
+class ExplainedSource(Given):
+    """In words where numbers of the rule are from. label: which; empty: the whole rule."""
+
+    label: str
+    text: str
+
+
 class ExplainedRule(Given):
     """The rule as it stood. kind: technical for what is wrong with devices or with the evaluation."""
 
@@ -24,6 +31,7 @@ class ExplainedRule(Given):
     pathway: str | None
     version: str | None
     source: str | None
+    sources: list[ExplainedSource]
     approval: str | None
     settings: list[ExplainedSetting]
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from alerts import errors, profiles
 from telehealth.store.db import Record
 from telehealth.store.residents_view import History
 from telehealth.web import formats, measures, rows
@@ -13,6 +14,7 @@ from telehealth.web.formats import milliseconds
 
 Json = dict[str, Any]
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PRESSURE = ("systolic", "diastolic")
 _PRESSURE_KEY = "blood_pressure"
 _SHOWN_MARKS = {"clock_uncertain": "uncertain", "extreme": "extreme", "conflict": "conflict"}
@@ -26,7 +28,7 @@ def build(resident_id: int, zone: str, history: History, *, since: datetime, unt
             by_code.setdefault(point["code"], []).append(point)
     end = min(until, now)
     charts = [
-        _chart(key, [by_code[c] for c in codes if c in by_code], codes, history, since, end)
+        _chart(key, [by_code[c] for c in codes if c in by_code], codes, history, (since, end, until), zone)
         for key, codes in _keys(by_code)
     ]
     return {
@@ -65,9 +67,11 @@ def _chart(
     columns: Sequence[Sequence[Record]],
     codes: tuple[str, ...],
     history: History,
-    since: datetime,
-    end: datetime,
+    span: tuple[datetime, datetime, datetime],
+    zone: str,
 ) -> Json:
+    """span: from, to at most now, and to."""
+    since, end, until = span
     times = sorted({point["effective_at"] for column in columns for point in column})
     gaps = [(round(a * 1000), round(b * 1000)) for a, b in _gaps(times, end)]
     values = [point["value"] for column in columns for point in column]
@@ -81,7 +85,7 @@ def _chart(
         "kind": "pressure" if pressure else "line",
         "series": _aligned(columns, times) if pressure else [_series(column, gaps) for column in columns],
         "gaps": [list(gap) for gap in gaps],
-        "limits": _limits(codes[0], history.rules, since),
+        "limits": _limits(codes[0], history.rules, since, until, zone),
         "latest": _moment(columns, -1),
         "previous": _moment(columns, -2),
     }
@@ -141,21 +145,49 @@ def _moment(columns: Sequence[Sequence[Record]], place: int) -> Json | None:
     }
 
 
-def _limits(code: str, rules: Sequence[Record], since: datetime) -> list[Json]:
-    """The resident's own limits, each from when to when they held."""
+def _limits(code: str, rules: Sequence[Record], since: datetime, until: datetime, zone: str) -> list[Json]:
+    """The resident's own limits, each from when to when they held: also by the time of the day."""
     found: list[Json] = []
-    for version in rules:
-        start = milliseconds(max(version["valid_from"], since))
-        if found:
-            found[-1]["to_ms"] = start
+    for place, version in enumerate(rules):
+        start = max(version["valid_from"], since)
+        stop = rules[place + 1]["valid_from"] if place + 1 < len(rules) else None
+        if stop is not None and stop <= start:
+            continue
         rule = next(
             (r for r in rows.rule_list(version["rules"]) if r.get("kind") == "threshold" and r.get("code") == code), {}
         )
-        found.append(
-            {"from_ms": start, "to_ms": None}
-            | {limit: rule.get(limit) for limit in ("red_low", "amber_low", "amber_high", "red_high")}
-        )
-    return [one for one in found if one["to_ms"] is None or one["to_ms"] > one["from_ms"]]
+        found += _by_the_clock(rule, start, stop, until, zone) if rule.get("profiles") else [_held(rule, start, stop)]
+    return found
+
+
+def _by_the_clock(rule: Json, start: datetime, stop: datetime | None, until: datetime, zone: str) -> list[Json]:
+    """Limits of a rule with others at other times of the day. The last go on where the version does."""
+    try:
+        known = profiles.parse(rule, "rule")
+    except errors.RuleError:  # a rule of a version that is read no more
+        return [_held(rule, start, stop)]
+    end = max(start, until) if stop is None else min(stop, max(start, until))
+    found = [
+        _held(rule if profile is None else {**rule, **dict(profile.limits)}, _moment_of(first), _moment_of(last))
+        for first, last, profile in profiles.stretches(known, _micros(start), _micros(end), zone)
+    ]
+    if found:
+        found[-1]["to_ms"] = None if stop is None else milliseconds(stop)
+    return found
+
+
+def _held(rule: Json, start: datetime, stop: datetime | None) -> Json:
+    return {"from_ms": milliseconds(start), "to_ms": None if stop is None else milliseconds(stop)} | {
+        limit: rule.get(limit) for limit in profiles.LIMITS
+    }
+
+
+def _micros(at: datetime) -> int:
+    return (at - _EPOCH) // timedelta(microseconds=1)
+
+
+def _moment_of(at: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=at)
 
 
 def _mark(row: Record, charts: set[str], zone: str) -> Json:

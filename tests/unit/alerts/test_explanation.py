@@ -10,7 +10,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from alerts import engine, explanation, kinds, rules, schedule, timeline
+from alerts import engine, explanation, kinds, pathways, plain, rules, schedule, timeline
 from alerts.episodes import Episode
 from tests.unit.alerts.worlds import DAY, MINUTE, START
 
@@ -166,7 +166,8 @@ def test_of_one_shape(case: tuple[dict[str, Any], Episode]) -> None:
     assert told["sentence"] == episode.reason
     assert told["rule"] == {
         **{"key": episode.rule, "kind": rule["kind"], "pathway": "copd", "version": "7"},
-        **{"source": "a source", "approval": "approved", "settings": told["rule"]["settings"]},
+        **{"source": "a source", "sources": [{"label": "", "text": "a source"}]},
+        **{"approval": "approved", "settings": told["rule"]["settings"]},
     }
     assert told["inputs"]
     assert told["working"]
@@ -287,3 +288,41 @@ def test_numbers_are_called_what_a_nurse_calls_them(case: tuple[dict[str, Any], 
         assert not re.search(r"(?i)\b(mad|kendall|sen)\b", number["label"])
         if isinstance(number["value"], float) and abs(number["value"]) >= 0.001:
             assert len(number["text"].rpartition(".")[2]) <= 4 or "." not in number["text"]
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("", []),
+        ("local protocol; page 3", [("", "local protocol; page 3")]),
+        (
+            "red_low, amber_low: NEWS2 (RCP 2017): 91 or less; BTS 2017; hysteresis: chosen",
+            [
+                ("Red below, amber below", "NEWS2 (RCP 2017): 91 or less; BTS 2017"),
+                ("Margin before it clears", "chosen"),
+            ],
+        ),
+        (
+            "red_low set for this resident by staff:3: usual 86",
+            [("Red below", "set for this resident by staff:3: usual 86")],
+        ),
+        (
+            "profiles[0].amber_low, max_age_seconds.spo2, max_age_seconds.pulse: chosen: x",
+            [("Amber below (time of day 1), oldest value that counts (SpO2, pulse)", "chosen: x")],
+        ),
+        ("Heart Failure Matters: more than 2 kg", [("", "Heart Failure Matters: more than 2 kg")]),
+    ],
+)
+def test_sources_are_told_in_words(source: str, told: list[tuple[str, str]]) -> None:
+    """By what the numbers are called on the page, not by the names of fields."""
+    evidence = {"rule": {"source": source}, "level": "red", "reason": "x"}
+    rule = explanation.explain("threshold/spo2/low", evidence)["rule"]
+    assert [(one["label"], one["text"]) for one in rule["sources"]] == told
+
+
+@pytest.mark.parametrize("name", pathways.names())
+def test_no_field_is_left_in_the_sources_of_packaged_rules(name: str) -> None:
+    for rule in pathways.compile(pathways.load(name)).rules:
+        for one in plain.sources(rule.source):
+            assert one["label"]
+            assert "_" not in one["label"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from alerts import errors, judged, profiles, rules, scenario, timeline
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MINUTE = 60_000_000
 NIGHT = {"from": "22:00", "to": "07:00", "amber_high": 100, "red_high": 115}
 PULSE: dict[str, Any] = {
     "kind": "threshold",
@@ -260,3 +262,35 @@ def _limits_at(at: int, found: list[dict[str, Any]], zone: str) -> tuple[float, 
         if first <= clock < last if first < last else clock >= first or clock < last:
             return entry["amber_high"], entry["red_high"]
     return PULSE["amber_high"], PULSE["red_high"]
+
+
+@given(
+    st.integers(0, 12 * 24 * 60),
+    st.integers(1, 3 * 24 * 60),
+    st.sampled_from(["Europe/London", "UTC", "Australia/Lord_Howe", "America/New_York"]),
+    st.sampled_from(
+        [
+            [("22:00", "07:00")],
+            [("01:30", "02:00"), ("02:00", "02:20")],
+            [("00:00", "12:00"), ("12:00", "00:00")],
+            [("23:59", "00:01"), ("01:00", "03:00")],
+        ]
+    ),
+)
+def test_stretches_are_the_profiles_minute_by_minute(
+    after: int, minutes: int, zone: str, times: list[tuple[str, str]]
+) -> None:
+    """Also when the clocks change: late March, early April, and October."""
+    entry = {"profiles": [{"from": start, "to": stop, "red_low": 80 + n} for n, (start, stop) in enumerate(times)]}
+    found = profiles.parse(entry, "rule")
+    for begin in (datetime(2026, 3, 27, tzinfo=UTC), datetime(2026, 10, 23, tzinfo=UTC)):
+        start = (begin - EPOCH) // timedelta(microseconds=1) + after * MINUTE + 7_000_000
+        stop = start + minutes * MINUTE
+        held = list(profiles.stretches(found, start, stop, zone))
+        assert (held[0][0], held[-1][1]) == (start, stop)
+        assert all(one[1] == other[0] and one[2] is not other[2] for one, other in itertools.pairwise(held))
+        for at in range(start, stop, 7 * MINUTE):
+            minute = profiles.minute_of_day(at, zone)
+            expected = next((profile for profile in found if profile.covers(minute)), None)
+            (told,) = [profile for first, last, profile in held if first <= at < last]
+            assert told is expected
