@@ -31,8 +31,11 @@ def calls(browser_database: str, seeded: Any) -> Iterator[Service]:
 
 
 @pytest.fixture
-def desk(watched: Watched, calls: Service, nurses_cookies: Any) -> Desk:
-    return Desk(watched.page(calls.url, storage_state=nurses_cookies))
+def desk(watched: Watched, calls: Service, nurses_cookies: Any) -> Iterator[Desk]:
+    page = watched.page(calls.url, storage_state=nurses_cookies)
+    yield Desk(page)
+    page.close()
+    visits.everybody_leaves(calls)
 
 
 def guest(watched: Watched, calls: Service, **more: Any) -> Guest:
@@ -104,3 +107,110 @@ def test_a_visit_from_the_link_to_the_end(watched: Watched, calls: Service, desk
     desk.join()
     sees(desk.page, person.name)
     sees(resident.page, "Nurse Jones")
+
+
+def test_a_round_on_a_worker_that_dies(watched: Watched, calls: Service, desk: Desk) -> None:
+    """Pictures come back by themselves; the next resident's turn says goodbye to the one before, and to the record."""
+    first, second = calls.people[2], calls.people[3]
+    visit = visits.start(calls, first, second, kind="ward_round")
+    resident = guest(watched, calls)
+    resident.enter(visits.link(calls, visit, first), born=1942)
+    resident.check()
+    desk.open(visit)
+    desk.join()
+    desk.admit(first.name)
+    sees(desk.page, first.name)
+    sees(resident.page, "Nurse Jones")
+
+    visits.kill_worker(calls, visit)
+    expect(resident.page.get_by_text("The others cannot see or hear you")).to_be_visible()
+    expect(resident.page.get_by_text("The others cannot see or hear you")).to_have_count(0)
+    sees(resident.page, "Nurse Jones")
+    sees(desk.page, first.name)
+
+    desk.page.get_by_label(f"Notes on {first.name}").fill("Of the first.")
+    desk.page.get_by_role("button", name=f"Next resident: {second.name}").click()
+    desk.page.get_by_role("button", name=f"Yes, {second.name}").click()
+    expect(resident.page.get_by_role("heading", name="Your part of the visit is over")).to_be_visible()
+    banner = desk.page.locator(".th-identity")
+    expect(banner).to_contain_text(second.name)
+    expect(banner).not_to_contain_text(first.name)
+    expect(desk.page.get_by_label(f"Notes on {second.name}")).to_have_value("")
+    expect(visits.picture(desk.page, first.name)).to_have_count(0)
+    desk.page.reload()
+    expect(banner).to_contain_text(second.name)
+    assert visits.notes(calls, visit) == {first.id: "Of the first."}
+
+
+def test_notes_are_kept_while_the_service_is_away(calls: Service, desk: Desk, watched: Watched) -> None:
+    """What could not be saved is in the window still after a reload, and is saved then."""
+    person = calls.people[4]
+    visit = visits.start(calls, person)
+    watched.expected.append("ERR_FAILED")
+    desk.open(visit)
+    desk.page.route("**/notes", lambda route: route.abort())
+    notes = desk.page.get_by_label(f"Notes on {person.name}")
+    notes.fill("Never lost.")
+    expect(desk.page.locator(".th-notes__state")).to_contain_text("Not saved on the server yet")
+    assert visits.notes(calls, visit) == {}
+    desk.page.unroute_all()
+    desk.page.reload()
+    expect(notes).to_have_value("Never lost.")
+    expect(desk.page.locator(".th-notes__state")).to_have_attribute("data-state", "saved")
+    assert visits.notes(calls, visit) == {person.id: "Never lost."}
+
+
+def test_everybody_can_use_them(watched: Watched, calls: Service, desk: Desk, axe: Axe) -> None:
+    """axe finds nothing on any page of a visit, nothing scrolls sideways at 320 px, and every button can be hit."""
+    person = calls.people[3]
+    visit = visits.start(calls, person)
+    path = visits.link(calls, visit, person)
+    resident = guest(watched, calls)
+    found: dict[str, list[str]] = {}
+    sideways: dict[str, int] = {}
+    small: dict[str, list[str]] = {}
+
+    def look(page: Page, name: str) -> None:
+        found[name] = axe(page)
+        size = page.viewport_size
+        assert size is not None
+        page.set_viewport_size({"width": 320, "height": 640})
+        sideways[name] = page.evaluate("document.documentElement.scrollWidth")
+        small[name] = page.evaluate(visits.TOO_SMALL)
+        page.set_viewport_size(size)
+
+    page = resident.page
+    page.goto(path)
+    look(page, "join")
+    page.get_by_role("button", name="Open my video visit").click()
+    look(page, "birth")
+    watched.expected.append("422")
+    resident.say_born(1950)
+    look(page, "birth refused")
+    resident.say_born(1943)
+    page.get_by_role("button", name="Start the check").click()
+    expect(page.get_by_text("Your camera works")).to_be_visible()
+    look(page, "check")
+    page.get_by_role("button", name="Yes, I heard them").click()
+    page.get_by_role("button", name=re.compile("to the waiting room")).click()
+    desk.open(visit)
+    look(page, "waiting")
+    desk.join()
+    look(desk.page, "staff alone")
+    desk.admit(person.name)
+    sees(desk.page, person.name)
+    sees(page, "Nurse Jones")
+    page.get_by_role("button", name=re.compile("^More")).click()
+    page.get_by_role("button", name="Write a message").click()
+    page.get_by_role("button", name="Captions off").click()
+    look(page, "room")
+    for summary in ("Invite somebody", "Keyboard"):
+        desk.page.get_by_text(summary).click()
+    look(desk.page, "staff")
+    page.get_by_role("button", name="Leave").click()
+    page.get_by_role("button", name="Yes, leave").click()
+    expect(page.get_by_role("heading", name="You have left the visit")).to_be_focused()
+    look(page, "left")
+    assert {name: violations for name, violations in found.items() if violations} == {}
+    assert {name: width for name, width in sideways.items() if width > 320} == {}
+    assert {name: targets for name, targets in small.items() if targets} == {}

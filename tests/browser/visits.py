@@ -19,6 +19,11 @@ from telehealth.store.db import Connection, Database
 from tests.browser import service as services
 from tests.browser.service import OPERATOR, Person, Service
 
+#: Buttons and links on their own that are smaller than 24 by 24 CSS pixels.
+TOO_SMALL = """() => [...document.querySelectorAll('button, input, select, textarea, summary, p > a:only-child')]
+    .filter((one) => one.getClientRects().length && !one.closest('.nhsuk-u-visually-hidden'))
+    .filter((one) => one.getBoundingClientRect().width < 24 || one.getBoundingClientRect().height < 24)
+    .map((one) => one.outerHTML.slice(0, 100))"""
 BORN = {"Day": "14", "Month": "8"}
 
 
@@ -73,6 +78,28 @@ def in_database(service: Service, work: Callable[[Connection, datetime], Any]) -
             return await work(connection, datetime.now(UTC))
 
     return services.run(job())
+
+
+def notes(service: Service, visit: int) -> dict[int, str]:
+    """What is saved, by resident."""
+
+    async def job(connection: Connection, _: datetime) -> dict[int, str]:
+        found = await connection.fetch(
+            "SELECT resident_id, text FROM consultation_note WHERE consultation_id = $1", visit
+        )
+        return {row["resident_id"]: row["text"] for row in found}
+
+    return dict(in_database(service, job))
+
+
+def everybody_leaves(service: Service) -> None:
+    """Nobody is in a visit any more: a member of staff is in one at a time."""
+
+    async def job(connection: Connection, now: datetime) -> None:
+        for row in await connection.fetch("SELECT id, consultation_id FROM participant WHERE state = 'joined'"):
+            await consultations.left(connection, row["consultation_id"], row["id"], now=now)
+
+    in_database(service, job)
 
 
 def kill_worker(service: Service, visit: int) -> None:
