@@ -15,7 +15,8 @@ FLOOR = 200_000
 #: Above it nobody needs to be slowed down.
 _CEILING = 2_000_000
 _FRESH_SECONDS = 4.0
-_WEAK_SECONDS = 2.0
+_WEAK_SECONDS = 3.0
+_DIP = 0.7
 #: A picture more is tried so long after one was taken away; twice as long whenever the line did not carry it.
 _TRY_SECONDS = 10.0
 _TRY_SECONDS_MOST = 80.0
@@ -56,31 +57,31 @@ class Line:
     def judge(self, *, sent: float, loss: float, pictures: int, wanted: int, now: float) -> None:
         """Once a second. sent: bit/s of pictures, smoothed over seconds; loss: share; pictures: that they have now;
         wanted: that they would have on a good line."""
-        share = self._share(sent, loss, pictures, now)
-        if share is None:
+        carried = self._carried(sent, loss, pictures, now)
+        if carried is None:
             self._weak_since = None
             self._release(wanted, now)
             return
-        if share >= self._floor:
-            self.cap, self._weak_since = share, None
+        self.cap = max(self._floor, carried / pictures)
+        # Pictures may need less than the floor, and an estimate dips below what comes in whenever a line is full.
+        least = min(sent, self._floor * pictures) / pictures
+        if carried >= _DIP * least * pictures:
+            self._weak_since = None
             return
-        self.cap = self._floor
         if self._weak_since is None:
             self._weak_since = now
         if now - self._weak_since >= _WEAK_SECONDS:
-            self._take_away(int(share * pictures // self._floor), pictures, now)
+            self._take_away(int(carried // least), pictures, now)
 
-    def _share(self, sent: float, loss: float, pictures: int, now: float) -> float | None:
-        """bit/s that each picture may have; None: the line carries what is sent."""
+    def _carried(self, sent: float, loss: float, pictures: int, now: float) -> float | None:
+        """bit/s that the line carries; None: whatever is sent."""
         if pictures == 0 or sent <= 0:
             return None
         fresh = self._estimate is not None and now - self._estimated_at < _FRESH_SECONDS
-        carried = self._estimate if fresh and self._estimate is not None else None
+        carried = self._estimate if fresh else None
         if loss >= _HEAVY_LOSS:
             carried = min(sent * (1 - loss), carried if carried is not None else sent)
-        if carried is None or carried >= 0.95 * sent:
-            return None
-        return carried / pictures
+        return carried if carried is not None and carried < 0.95 * sent else None
 
     def _take_away(self, carries: int, pictures: int, now: float) -> None:
         if self._tried_at is not None and now - self._tried_at < _GOOD_SECONDS:

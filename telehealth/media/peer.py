@@ -205,7 +205,7 @@ class Peer:
         rate = 8 * (total - self._line_bytes) / max(seconds, 0.1)
         self._line_bytes = total
         self._sent_rate += 0.4 * (rate - self._sent_rate)
-        loss = max((slot.outlet.loss for slot in used), default=0.0)
+        loss = sum(slot.outlet.loss for slot in used) / max(1, len(used))
         before = self.line.pictures
         self.line.judge(sent=self._sent_rate, loss=loss, pictures=len(used), wanted=wanted, now=now)
         return self.line.pictures != before

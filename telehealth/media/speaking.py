@@ -11,7 +11,7 @@ _SILENT = 60.0
 _SPEECH = 0.2
 #: Who takes over is so much louder than who speaks, for so long.
 _LOUDER = 0.1
-_TAKES_SECONDS = 0.5
+_TAKES_SECONDS = 0.7
 #: A pause in which whoever spoke still does.
 _PAUSE_SECONDS = 2.0
 _STILL_SECONDS = 0.5
@@ -40,7 +40,8 @@ class Voices:
 
     def heard(self, participant: int, loud: float, now: float) -> None:
         before = self._loud.get(participant, 0.0)
-        self._loud[participant] = before + 0.2 * (loud - before)
+        # Up at once, down slowly: words have pauses between them.
+        self._loud[participant] = before + (0.3 if loud > before else 0.03) * (loud - before)
         self._heard_at[participant] = now
 
     def forget(self, participant: int) -> None:

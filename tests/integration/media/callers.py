@@ -172,12 +172,8 @@ class Watched:
 
     async def connected(self, participant: int, how: str = "up") -> None:
         await self.until(
-            lambda: any(
-                isinstance(e, Connected) and e.participant == participant and e.how == how for e in self.events
-            )
+            lambda: any(isinstance(e, Connected) and e.participant == participant and e.how == how for e in self.events)
         )
 
     async def speaks(self, participant: int | None) -> None:
-        await self.until(
-            lambda: [e.participant for e in self.events if isinstance(e, Speaking)][-1:] == [participant]
-        )
+        await self.until(lambda: [e.participant for e in self.events if isinstance(e, Speaking)][-1:] == [participant])
