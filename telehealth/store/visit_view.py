@@ -142,6 +142,25 @@ class Loaded:
         raise NotFound("there is no such person in this visit")
 
 
+@dataclass(frozen=True)
+class VisitEvent:
+    """Something that happened. name: of the member of staff who did it, or of the participant whom it is about."""
+
+    id: int
+    at: datetime
+    event: str
+    actor: str
+    name: str | None
+    participant_id: int | None
+    resident_id: int | None
+    detail: dict[str, Any] | None
+
+
+async def history(connection: Connection, consultation_id: int) -> list[VisitEvent]:
+    """Everything that happened in a visit of the actor's, oldest first."""
+    return [VisitEvent(**dict(row)) for row in await connection.fetch(sql("consultations.events"), consultation_id)]
+
+
 async def load(connection: Connection, consultation_id: int, *, hold: bool = False) -> Loaded:
     """A visit of the actor's, or NotFound. hold: nobody else changes it until the transaction ends."""
     if hold and await connection.fetchval(sql("consultations.hold"), consultation_id) is None:
