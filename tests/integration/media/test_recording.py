@@ -8,9 +8,11 @@ import os
 import secrets
 import signal
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import av
+import numpy as np
 import pytest
 
 from telehealth.consult import process
@@ -52,12 +54,14 @@ def played(of: RecordingTo, found: vault.Verdict) -> tuple[int, int, int]:
     data = b"".join(recording_playback.read(of.path, film, of.key))
     pictures, sounds, shade = 0, 0, 0
     with av.open(io.BytesIO(data), "r") as container:
-        for frame in container.decode():
-            if isinstance(frame, av.VideoFrame):
-                pictures += 1
-                shade = int(sorted(frame.to_ndarray(format="gray").ravel())[frame.width * frame.height // 2])
-            else:
-                sounds += 1
+        for packet in container.demux():
+            frames: Any = packet.decode()
+            if packet.stream.type != "video":
+                sounds += len(frames)
+                continue
+            pictures += len(frames)
+            for frame in frames:
+                shade = int(np.median(frame.to_ndarray(format="gray")))
     return pictures, sounds, shade
 
 
