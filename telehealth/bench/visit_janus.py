@@ -33,10 +33,10 @@ Json = dict[str, Any]
 _MAIN = """
 general: {{
     configs_folder = "{folder}"
-    plugins_folder = "{library}/plugins"
-    transports_folder = "{library}/transports"
-    events_folder = "{library}/none"
-    loggers_folder = "{library}/none"
+    plugins_folder = "{folder}/plugins"
+    transports_folder = "{folder}/transports"
+    events_folder = "{folder}/none"
+    loggers_folder = "{folder}/none"
     debug_level = 2
     log_to_stdout = false
     log_to_file = "{folder}/log"
@@ -77,7 +77,11 @@ async def janus() -> AsyncIterator[Janus]:
     with tempfile.TemporaryDirectory(prefix="telehealth-janus-") as name:
         folder, port = Path(name), servers.free_port()
         address = ice.get_host_addresses(use_ipv4=True, use_ipv6=False)[0]
-        (folder / "janus.jcfg").write_text(_MAIN.format(folder=folder, library=_LIBRARY, address=address))
+        # Only what is used: each of the others wants a configuration of its own, or a port.
+        for kind, part in (("plugins", "libjanus_videoroom.so"), ("transports", "libjanus_websockets.so")):
+            (folder / kind).mkdir()
+            (folder / kind / part).symlink_to(_LIBRARY / kind / part)
+        (folder / "janus.jcfg").write_text(_MAIN.format(folder=folder, address=address))
         (folder / "janus.transport.websockets.jcfg").write_text(_SOCKETS.format(port=port))
         (folder / "janus.plugin.videoroom.jcfg").write_text(_ROOMS)
         process = await asyncio.create_subprocess_exec(

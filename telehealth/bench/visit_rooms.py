@@ -15,7 +15,7 @@ from telehealth.bench.visit_servers import MediaWorker
 from telehealth.consult import backend
 from telehealth.model import media
 
-#: Voices and pictures that browsers ask for.
+#: Voices and pictures that callers ask for; the last picture is for a screen.
 SLOTS = 9
 
 

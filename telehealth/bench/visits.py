@@ -32,7 +32,7 @@ _WARM_ROUNDS = 20
 
 @dataclass(frozen=True)
 class Plan:
-    """seconds: of what goes on for a time; people: of the large room; repeats: of what is timed; runs: of what is compared."""
+    """seconds: of what goes on for a time; people: of the large room; repeats: of what is timed; runs: to compare."""
 
     seconds: float = 20.0
     people: int = 6
@@ -312,7 +312,7 @@ async def _come_and_go(
     first: int,
 ) -> None:
     for number in range(rounds):
-        room = Room(workers, people, consultation=first + number, slots=_ROUND_PEOPLE - 1)
+        room = Room(workers, people, consultation=first + number, slots=_ROUND_PEOPLE)
         since = clock.monotonic()
         await room.open(worker)
         await room.seen(since)
