@@ -118,8 +118,7 @@ async def leave(room: Room, line: Line) -> None:
     """They go, and mean it."""
     async with room.means.database.transaction(SERVICE) as connection:
         await consultations.left(connection, room.id, line.participant, now=room.means.clock.now())
-    if room.studio is not None:
-        await room.studio.drop(line.participant)
+    await room.gone(line.participant)
 
 
 async def _chat(room: Room, line: Line, asked: call_messages.Chat) -> None:

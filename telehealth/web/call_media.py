@@ -64,7 +64,8 @@ class Studio:
         self.room: media.Room | None = None
         #: Whoever has a transport at the worker, as far as this process knows.
         self.transports: set[int] = set()
-        #: Whose media have stopped.
+        #: Of them, whose media the worker has told of; and whose have stopped.
+        self.flowing: set[int] = set()
         self.silent: set[int] = set()
         self.speaker: int | None = None
         #: No worker could be found for the room: to be tried again.
@@ -74,7 +75,7 @@ class Studio:
         self._told_allowed: dict[int, media.Allowed] = {}
         self._told_order: dict[int, list[int]] = {}
         self._swept = False
-        #: When somebody's offer was taken, until they are known as inside.
+        #: When somebody's offer was taken, or their media first flowed, until they are known as inside.
         self._offered: dict[int, float] = {}
 
     @property
@@ -113,6 +114,7 @@ class Studio:
         self.stop_watching()
         self.room = room
         self.transports.clear()
+        self.flowing.clear()
         self.silent.clear()
         self.speaker = None
         self._told_allowed.clear()
@@ -139,14 +141,22 @@ class Studio:
                 self._wake()
             elif isinstance(event, media.Connected):
                 self._on_connected(event)
+            elif isinstance(event, media.Quality):
+                # also where another process, which is no more, heard it first
+                self.transports.add(event.participant)
+                self.flowing.add(event.participant)
         self._heard(event)
 
     def _on_connected(self, event: media.Connected) -> None:
         if event.how == "up":
             self.silent.discard(event.participant)
             self.transports.add(event.participant)
+            self.flowing.add(event.participant)
+            # let in by another process, perhaps a moment ago
+            self._offered[event.participant] = clock.monotonic()
         else:
             self.silent.add(event.participant)
+            self.flowing.discard(event.participant)
         self._wake()
 
     # What is there -----------------------------------------------------------------------------
@@ -197,6 +207,7 @@ class Studio:
                 continue
             if person.id in self.transports or (not self._swept and person.joined_at is not None):
                 self.transports.discard(person.id)
+                self.flowing.discard(person.id)
                 self.silent.discard(person.id)
                 self._told_allowed.pop(person.id, None)
                 await self._leave(room, person.id)
@@ -225,6 +236,7 @@ class Studio:
         room = self.room
         self._offered.pop(participant_id, None)
         self.transports.discard(participant_id)
+        self.flowing.discard(participant_id)
         self.silent.discard(participant_id)
         self._told_allowed.pop(participant_id, None)
         if room is None or room.epoch == self._dead:

@@ -122,6 +122,12 @@ class Room:
         for line in self.lines.values():
             line.bye(why)
 
+    async def gone(self, participant_id: int) -> None:
+        """Somebody left of themselves: their media end, and what the worker said of them before counts no more."""
+        self._connected = [event for event in self._connected if event.participant != participant_id]
+        if self.studio is not None:
+            await self.studio.drop(participant_id)
+
     def tell_staff(self, why: str) -> None:
         """What staff have to know of the room itself."""
         for line in self.lines.values():
@@ -173,6 +179,7 @@ class Room:
         self.loaded = loaded
         self._part(loaded, seen, here)
         await self._settle_media(loaded, at)
+        self._catch_up(loaded)
         await self._write_quality()
         self._ring(loaded, rang, here)
         self._show(loaded, seen, here)
@@ -185,13 +192,24 @@ class Room:
         """Media of somebody flow: they have joined. Whoever must not is put out again."""
         events, self._connected = self._connected, []
         for event in events:
-            if event.how != "up" or (self.studio is not None and event.epoch != self.studio.epoch):
+            stale = self.studio is not None and event.epoch != self.studio.epoch
+            if event.how != "up" or stale or event.participant not in self.lines:
+                # each by the process that has their socket
                 continue
             try:
                 async with self.means.database.transaction(SERVICE) as connection:
                     await consultations.joined(connection, self.id, event.participant, now=now)
             except TelehealthError as error:
                 await self._put_out(event.participant, error)
+
+    def _catch_up(self, loaded: Loaded) -> None:
+        """Whose media flow, and who is not inside: what the worker told was told to nobody, or too early."""
+        if self.studio is None or self.studio.epoch is None:
+            return
+        for person in loaded.people:
+            if person.state == "admitted" and person.id in self.lines and person.id in self.studio.flowing:
+                self._connected.append(media.Connected(self.id, self.studio.epoch, person.id, "up"))
+                self.wake()
 
     async def _put_out(self, participant_id: int, error: TelehealthError) -> None:
         _log.info("not joined", visit=self.id, participant=participant_id, error=type(error).__name__)
