@@ -55,6 +55,7 @@ MARKS = {
     "undated": "sent without a time",
     "zone_assumed": "time zone assumed",
     "repaired": "put right by staff",
+    "supervised": "taken in a video visit",
 }
 
 
