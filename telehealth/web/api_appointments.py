@@ -9,7 +9,7 @@ from aiohttp import web
 
 from telehealth import clock
 from telehealth.model import appointments as times
-from telehealth.model import calendar, mails, visits
+from telehealth.model import calendar, visits
 from telehealth.store import appointments, board, consultations, links, series, visit_desk
 from telehealth.store.db import Record
 from telehealth.web import access, boards, formats, keys, parse, replies, visit_acts, visits_json
@@ -86,12 +86,6 @@ async def revoke_link(request: web.Request) -> web.Response:
 # For pages and API ----------------------------------------------------------------------------------
 
 
-def sender(request: web.Request) -> mails.Sender:
-    """The service as its mails name it: never by what a request called it."""
-    settings = request.app[keys.SETTINGS]
-    return mails.Sender(settings.public_url, settings.mail_from)
-
-
 async def book(request: web.Request, asked: models.Book) -> Json:
     """NotFound, Invalid, NotPossible."""
     ward_id, now, real_now = request.match_info["ward_id"], request.app[keys.CLOCK].now(), clock.real_now()
@@ -109,7 +103,7 @@ async def book(request: web.Request, asked: models.Book) -> Json:
             return await _begin_series(request, view, ward, asked, asked.weekly, now)
         new = times.New(ward["id"], asked.kind, asked.residents, asked.starts_at, asked.minutes, asked.reason.strip())
         made = await appointments.book(
-            view.connection, new, sender=sender(request), actor=view.caller.actor, now=now, real_now=real_now
+            view.connection, new, sender=visit_acts.sender(request), actor=view.caller.actor, now=now, real_now=real_now
         )
         row = await visit_desk.appointment(view.connection, made.appointment_id)
         return _booked(row, told=len(made.told), new=True)
@@ -134,7 +128,12 @@ async def _begin_series(
     )
     times.check_start(asked.starts_at, now=now)
     made = await series.begin(
-        view.connection, new, sender=sender(request), actor=view.caller.actor, now=now, real_now=clock.real_now()
+        view.connection,
+        new,
+        sender=visit_acts.sender(request),
+        actor=view.caller.actor,
+        now=now,
+        real_now=clock.real_now(),
     )
     first = await visit_desk.first_of_series(view.connection, made)
     if first is None:
@@ -192,7 +191,7 @@ async def move(request: web.Request, asked: models.Move) -> Json:
             row["id"],
             starts_at=asked.starts_at,
             minutes=asked.minutes,
-            sender=sender(request),
+            sender=visit_acts.sender(request),
             actor=view.caller.actor,
             now=now,
             real_now=real_now,
@@ -206,7 +205,7 @@ async def cancel(request: web.Request, asked: models.Cancel) -> Json:
     now, real_now = request.app[keys.CLOCK].now(), clock.real_now()
     async with _opened(request, "appointment.cancel") as view:
         row = await opened_appointment(request, view)
-        told = {"sender": sender(request), "actor": view.caller.actor, "now": now, "real_now": real_now}
+        told = {"sender": visit_acts.sender(request), "actor": view.caller.actor, "now": now, "real_now": real_now}
         reason = asked.reason.strip()
         if row["cancelled_at"] is None:
             await appointments.cancel(view.connection, row["id"], reason=reason, **told)

@@ -74,6 +74,27 @@ async def message(request: web.Request) -> web.Response:
     return await _do(request, "message")
 
 
+@operation(models.Asking, body=models.OfResident, refusals=(409,), repeatable=True, tag="visits")
+async def ring(request: web.Request) -> web.Response:
+    """Ring a resident's devices, and their waiting page if it is open."""
+    return await _do(request, "ring")
+
+
+@operation(models.Asking, body=models.Measure, refusals=(409,), repeatable=True, tag="visits")
+async def measure_now(request: web.Request) -> web.Response:
+    """Ask the devices of the current subject to measure now."""
+    return await _do(request, "measure")
+
+
+@operation(models.Done, body=models.Record, refusals=(409,), repeatable=True, tag="visits")
+async def record_visit(request: web.Request) -> web.Response:
+    """Ask everybody present whether the visit may be recorded, or stop recording.
+
+    It begins by itself once everybody present has agreed on their screen, and stops when anybody withdraws.
+    """
+    return await _do(request, "record")
+
+
 @operation(models.Invited, body=models.Invite, refusals=(409,), repeatable=True, tag="visits")
 async def invite(request: web.Request) -> web.Response:
     """Make a link for one more person, who comes with the current subject.

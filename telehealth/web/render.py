@@ -33,6 +33,7 @@ NOTICES = {
     "open": "A visit of this resident was open already: this is it.",
     "admitted": "They are let in.",
     "revoked": "The link works no more.",
+    "rang": "The devices of the resident ring.",
     "asked": "The devices are asked.",
     "allowed": "The next device that opens the link takes it over.",
     "subject": "The visit is about another resident now.",

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID, uuid4
 
 from aiohttp import web
 
 from telehealth import clock, errors
-from telehealth.model import visits
-from telehealth.store import consultations, links, messages, notes, participants, visit_desk
+from telehealth.model import mails, visits
+from telehealth.store import calling, consultations, links, messages, notes, participants, recordings, visit_desk
 from telehealth.store.db import Actor, Connection
 from telehealth.store.visit_view import Loaded
-from telehealth.web import access, api_visits, formats, keys, origin
+from telehealth.web import access, api_visits, auth, formats, keys, origin
 from telehealth.web import visits_models as models
 from telehealth.web.requests import Asked
 
@@ -165,9 +165,10 @@ async def _invite(doing: Doing, asked: models.Invite) -> Json:
         role=asked.role,
         resident_id=doing.loaded.row.subject_id,
         name=asked.name,
+        email=asked.email,
         now=doing.now,
     )
-    return {"id": made["id"], "link": made["link"], "mailed": False}
+    return {**made, "mailed": asked.email is not None}
 
 
 async def make_link(
@@ -179,25 +180,55 @@ async def make_link(
     resident_id: int,
     name: str,
     now: datetime,
+    email: str | None = None,
 ) -> Json:
-    """A new way into a visit: its id, and the address to pass on, which is told this once."""
-    real_now = clock.real_now()
-    lasts = visits.LINK_AT_ONCE
-    if loaded.row.starts_at is not None:
-        over = loaded.row.starts_at + timedelta(minutes=loaded.row.minutes or 0) + visits.LINK_AFTER
-        lasts = max(lasts, over - now)
-    link_id, token = await links.make(
+    """A new way into a visit: its id, and the address to pass on, which is told this once. email: sent there, too."""
+    link_id, token = await links.invite(
         view.connection,
         loaded.row.id,
         role=role,
         resident_id=resident_id,
         name=name.strip(),
+        email=email,
+        sender=sender(request),
         actor=view.caller.actor,
         now=now,
-        real_now=real_now,
-        expires_at=real_now + lasts,
+        real_now=clock.real_now(),
     )
     return {"id": link_id, "link": f"{origin.base(request)}/join/{token}"}
+
+
+def sender(request: web.Request) -> mails.Sender:
+    """The service as its mails name it: never by what a request called it."""
+    settings = request.app[keys.SETTINGS]
+    return mails.Sender(settings.public_url, settings.mail_from)
+
+
+async def _ring(doing: Doing, asked: models.OfResident) -> Json:
+    _subject_of(doing, asked.resident)
+    count = await calling.ring(doing.connection, doing.visit, asked.resident, actor=doing.actor, now=doing.now)
+    return {"devices": count}
+
+
+async def _measure(doing: Doing, asked: models.Measure) -> Json:
+    subject = doing.loaded.row.subject_id
+    if subject is None:
+        raise visits.NotPossible("This visit is about nobody now.")
+    count = await calling.measure(doing.connection, doing.visit, subject, asked.codes, actor=doing.actor, now=doing.now)
+    if not count:
+        raise visits.NotPossible("No device of this resident can measure that.")
+    return {"devices": count}
+
+
+async def _record(doing: Doing, asked: models.Record) -> Json:
+    """Ask everybody for consent, or stop; recordings are the service's own, so that nobody else ends or hides one."""
+    where = recordings.place(doing.request.app[keys.SETTINGS])
+    async with doing.request.app[keys.DATABASE].transaction(auth.SERVICE) as connection:
+        if asked.on:
+            await recordings.ask(connection, doing.visit, where=where, actor=doing.actor, now=doing.now)
+        else:
+            await recordings.stop(connection, doing.visit, why="stopped", actor=doing.actor, now=doing.now)
+    return {}
 
 
 async def _leave(doing: Doing, _asked: models.Nothing) -> Json:
@@ -248,6 +279,9 @@ ACTS: Final[dict[str, Act]] = {
     "lock": Act("visit.lock", models.Lock, _lock, audited=True),
     "subject": Act("visit.subject", models.OfResident, _subject, audited=True, done="subject"),
     "message": Act("visit.message", models.Say, _message, done="said"),
+    "ring": Act("visit.ring", models.OfResident, _ring, audited=True, done="rang"),
+    "measure": Act("visit.measure", models.Measure, _measure, audited=True, done="asked"),
+    "record": Act("visit.record", models.Record, _record, audited=True),
     "invite": Act("visit.invite", models.Invite, _invite, audited=True),
     "readings": Act("visit.reading", models.Decide, _readings, audited=True),
     "notes": Act("visit.notes", models.Note, _notes, repeats=True, done="noted"),
