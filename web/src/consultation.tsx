@@ -199,21 +199,19 @@ class ConsultationIsland extends Component<Page, State> {
             </p>
           )}
           <div class="th-consultation">
-            <div class="th-consultation__video">
-              {this.video(subject)}
-              <section class="th-card" aria-labelledby="chat-heading">
-                <h2 class="th-h3" id="chat-heading">
-                  Messages
-                </h2>
-                <Chat call={call} zone={ward.zone} id="staff-chat" hint={`To everybody in the visit. ${this.props.keep_chat ? "Kept in the record." : "Not kept after the visit."}`} />
-              </section>
-            </div>
+            <div class="th-consultation__video">{this.video(subject)}</div>
             <section class="th-card th-consultation__people" aria-labelledby="people-heading">
               <h2 class="th-h2" id="people-heading" tabIndex={-1}>
                 People
               </h2>
               {visit ? <People call={call} acts={this.acts} zone={ward.zone} now={this.live.now()} onSaid={this.say} onFailed={this.fail} /> : <p role="status">Connecting…</p>}
               {visit && this.desk(subject)}
+            </section>
+            <section class="th-card th-consultation__chat" aria-labelledby="chat-heading">
+              <h2 class="th-h3" id="chat-heading">
+                Messages
+              </h2>
+              <Chat call={call} zone={ward.zone} id="staff-chat" hint={`To everybody in the visit. ${this.props.keep_chat ? "Kept in the record." : "Not kept after the visit."}`} />
             </section>
             <div class="th-consultation__record">{subject ? this.record(subject) : <p class="th-card">This visit is about nobody at the moment. Choose a resident.</p>}</div>
           </div>

@@ -95,6 +95,18 @@ export interface Ward {
   zone: string;
 }
 
+/** What one rule thinks now. value: what a rule of history makes of the readings, in unit. */
+export interface Opinion {
+  key: string;
+  title: string;
+  sentence: string;
+  doing: "open" | "cannot_decide" | "watching";
+  level: string;
+  needs: string;
+  value: number | null;
+  unit: string;
+}
+
 export interface Alert {
   id: number;
   ward_id: number;

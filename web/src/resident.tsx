@@ -1,19 +1,24 @@
 // The resident's page: live bar, latest values, alerts and trends. The forms and the table stay the server's.
 import { Component, createRef, render } from "preact";
 
-import type { Alert, Column, FirstLive, FromServer, Row, Trends, Ward } from "./contract";
+import type { Alert, Column, FirstLive, FromServer, Opinion, Row, Trends, Ward } from "./contract";
 import { Live } from "./live";
 import { LiveBar } from "./livebar";
+import { Opinions } from "./opinions";
 import { Age, Chip, Score, Value, handled, since, worstFirst } from "./signs";
 import { TrendsView } from "./trends";
 
 const RELOAD_MS = 4_000;
+// What rules think changes once readings are judged, shortly after they are told of, and with time alone.
+const JUDGED_MS = 1_500;
+const RULES_MS = 60_000;
 
 interface Page {
   resident: { id: number; name: string };
   ward: Ward;
   trends: Trends;
   alerts: Alert[];
+  opinions: Opinion[];
   row: Row | null;
   fields: { code: string; name: string }[];
   columns: Column[];
@@ -33,6 +38,7 @@ class ResidentIsland extends Component<Page, State> {
   private snapped = false;
   private reloadedAt = 0;
   private waiting: number | undefined;
+  private asking: number | undefined;
   private live = new Live(
     this.props.live,
     { residents: [this.props.resident.id] },
@@ -47,6 +53,30 @@ class ResidentIsland extends Component<Page, State> {
 
   override componentDidMount(): void {
     this.live.start(this.props.now);
+    this.drawRules(this.props.opinions);
+    this.askRules(RULES_MS);
+  }
+
+  private drawRules(opinions: Opinion[]): void {
+    const rules = document.getElementById("rules");
+    if (rules) render(opinions.length > 0 ? <Opinions list={opinions} /> : null, rules);
+  }
+
+  private askRules(after: number): void {
+    window.clearTimeout(this.asking);
+    this.asking = window.setTimeout(() => {
+      this.askRules(RULES_MS);
+      if (!document.hidden) void this.loadRules();
+    }, after);
+  }
+
+  private async loadRules(): Promise<void> {
+    try {
+      const answer = await fetch(`/api/v1/residents/${this.props.resident.id}/opinions`, { headers: { Accept: "application/json" } });
+      if (answer.ok) this.drawRules(((await answer.json()) as { items: Opinion[] }).items);
+    } catch {
+      // The live bar says that the service cannot be reached; what is shown stays, dimmed.
+    }
   }
 
   private take(message: FromServer): void {
@@ -75,6 +105,7 @@ class ResidentIsland extends Component<Page, State> {
         this.waiting = undefined;
         this.reloadedAt = Date.now();
         this.view.current?.refresh();
+        this.askRules(JUDGED_MS);
       },
       Math.max(0, this.reloadedAt + RELOAD_MS - Date.now()),
     );
@@ -182,5 +213,6 @@ if (data && root) {
   const page = JSON.parse(data.textContent ?? "") as Page;
   root.replaceChildren();
   document.getElementById("live")?.replaceChildren();
+  document.getElementById("rules")?.replaceChildren();
   render(<ResidentIsland {...page} />, root);
 }

@@ -86,19 +86,28 @@ export class MeasureNow extends Component<MeasureProps, { asking: boolean }> {
   };
 
   override render() {
-    const { measures } = this.props;
+    const measures = together(this.props.measures);
     if (!measures.length) return <p class="th-quiet">No device of this resident can be asked for a reading.</p>;
     return (
       <div class="th-buttons" role="group" aria-label="Take a reading now">
         <span class="th-buttons__label">Take a reading now:</span>
-        {measures.map(({ code, name }) => (
-          <button key={code} type="button" class="th-plain-button" aria-disabled={this.state.asking} onClick={() => this.state.asking || void this.ask([code], name)}>
+        {measures.map(({ codes, name }) => (
+          <button key={name} type="button" class="th-plain-button" aria-disabled={this.state.asking} onClick={() => this.state.asking || void this.ask(codes, name)}>
             {name}
           </button>
         ))}
       </div>
     );
   }
+}
+
+const PRESSURE = ["systolic", "diastolic", "mean_arterial"];
+
+/** A cuff measures all of a blood pressure at once. */
+function together(measures: Measure[]): { codes: string[]; name: string }[] {
+  const pressure = measures.filter(({ code }) => PRESSURE.includes(code)).map(({ code }) => code);
+  const rest = measures.filter(({ code }) => !PRESSURE.includes(code)).map(({ code, name }) => ({ codes: [code], name }));
+  return pressure.length ? [{ codes: pressure, name: "Blood pressure" }, ...rest] : rest;
 }
 
 const DECIDED = { offered: "not decided", accepted: "in the record of this visit", left_out: "left out" };
