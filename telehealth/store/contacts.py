@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 
+from telehealth import clock
 from telehealth.errors import Conflict, Invalid, NotFound
 from telehealth.model import people, visits
 from telehealth.store import audit
@@ -84,10 +85,14 @@ async def of_resident(connection: Connection, resident_id: int) -> list[Contact]
 
 
 async def remove(connection: Connection, contact_id: int, *, actor: Actor, now: datetime) -> None:
-    """Mails go there no more, those that wait neither. NotFound if it is not the actor's."""
+    """Mails go there no more, those that wait neither, and ways in that were mailed there open nothing any more.
+
+    NotFound if it is not the actor's.
+    """
     resident_id = await connection.fetchval(sql("contacts.remove"), contact_id, now)
     if resident_id is None:
         raise NotFound("there is no such contact")
+    await connection.execute(sql("contacts.revoke_links"), contact_id, clock.real_now())
     await audit.write(
         connection, actor, "contact.remove", object_kind="contact", object_id=contact_id, resident_id=resident_id
     )

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, Final
 
+from telehealth import clock
 from telehealth.errors import Conflict, Invalid, NotFound
-from telehealth.model import visits
-from telehealth.store import audit
+from telehealth.model import mails, visits
+from telehealth.store import audit, contacts, mail
 from telehealth.store.db import Actor, Connection
 from telehealth.store.queries import sql
-from telehealth.store.visit_view import Loaded, Message
+from telehealth.store.visit_view import Loaded, Message, SubjectShown
 
 OUTCOMES: Final = (
     *("completed", "advice", "treatment_changed", "visit_arranged", "admitted_to_hospital"),
@@ -29,6 +30,8 @@ class SubjectEnding:
     #: A task that is to be done afterwards, and by when.
     follow_up: str = ""
     follow_up_due: date | None = None
+    #: The summary is also mailed to the resident's own address: it leaves the service, so somebody has to wish it.
+    mail_summary: bool = False
 
 
 @dataclass(frozen=True)
@@ -164,11 +167,27 @@ async def _write_one(
     )
     await connection.execute(sql("encounters.take_notes"), held.row.id, resident_id, encounter_id, now)
     await connection.execute(sql("encounters.drop_notes"), held.row.id, resident_id)
+    if of_one.mail_summary and of_one.summary.strip():
+        await _mail(connection, subject, encounter_id, of_one.summary, started)
     if of_one.follow_up.strip():
         await connection.execute(
             sql("encounters.add_follow_up"), encounter_id, of_one.follow_up.strip(), of_one.follow_up_due, actor, now
         )
     return encounter_id
+
+
+async def _mail(
+    connection: Connection, subject: SubjectShown, encounter_id: int, summary: str, started: datetime
+) -> None:
+    real_now = clock.real_now()
+    text = mails.summary(summary, starts_at=started, zone=subject.zone)
+    for contact in await contacts.of_resident(connection, subject.id):
+        if contact.relation == "self":
+            await mail.write(
+                connection, resident_id=subject.id, contact_id=contact.id, about="summary",
+                key=f"summary/{encounter_id}/{contact.id}", to=contact.email, text=text, due_at=real_now,
+                real_now=real_now,
+            )  # fmt: skip
 
 
 def _participants(held: Loaded, resident_id: int, now: datetime) -> list[dict[str, Any]]:

@@ -18,3 +18,10 @@ RETURNING resident_id;
 -- name: count
 -- How many contacts a resident has.
 SELECT count(*) FROM contact WHERE resident_id = $1::bigint AND removed_at IS NULL;
+
+-- name: revoke_links
+-- Ways in that a contact was sent.
+UPDATE join_link SET revoked_at = $2::timestamptz
+WHERE revoked_at IS NULL AND token_hash IN (
+    SELECT sha256(convert_to((regexp_match(m.body, '/join/([A-Za-z0-9_-]{20,100})'))[1], 'UTF8'))
+    FROM mail m WHERE m.contact_id = $1::bigint AND m.body ~ '/join/[A-Za-z0-9_-]{20}');

@@ -191,6 +191,18 @@ async def test_series_announce_a_week_before(database: Database) -> None:
     assert rows[1]["due_at"] == REAL + timedelta(days=7)
 
 
+async def test_a_contact_who_is_removed_comes_in_no_more(database: Database) -> None:
+    """The link that they were sent opens nothing; another contact's does."""
+    scene = await scenes.build(database)
+    removed = await scenes.contact(database, scene, scene.anna, "former@home.example", "carer")
+    await scenes.contact(database, scene, scene.anna, "anna@home.example")
+    booked = await scenes.book(database, scene)
+    async with database.transaction(scene.actor) as connection:
+        await contacts.remove(connection, removed, actor=scene.actor, now=T0)
+        found = await links.of_visit(connection, booked.consultation_id)
+    assert {link.role: link.over(REAL) for link in found} == {"carer": True, "resident": False}
+
+
 async def test_contacts(database: Database) -> None:
     scene = await scenes.build(database)
     added = await scenes.contact(database, scene, scene.anna, "anna@home.example")

@@ -111,6 +111,20 @@ async def test_the_end_of_a_visit(database: Database) -> None:
         await scenes.nurse(database, visit, scene.colleague)
 
 
+async def test_a_summary_is_mailed_only_if_somebody_wishes_it(database: Database) -> None:
+    """To the resident's own address, and to nobody else's."""
+    scene = await scenes.build(database)
+    await scenes.contact(database, scene, scene.anna, "anna@home.example")
+    await scenes.contact(database, scene, scene.anna, "son@home.example", "family")
+    for wished in (False, True):
+        visit = await scenes.start(database, scene)
+        await end(database, scene, visit, anna=SubjectEnding(summary="Drink enough.", mail_summary=wished))
+        async with database.transaction(OPERATOR, read_only=True) as connection:
+            rows = await connection.fetch("SELECT to_address, body FROM mail WHERE about = 'summary'")
+        assert [row["to_address"] for row in rows] == ["anna@home.example"] * wished
+    assert "Drink enough." in rows[0]["body"]
+
+
 async def test_each_subject_has_only_what_is_theirs(database: Database) -> None:
     """A round: people, notes and readings of one resident are not in the encounter of another."""
     scene = await scenes.build(database)
