@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import ssl
 from datetime import timedelta
@@ -14,11 +15,12 @@ import pytest
 from pydantic import SecretStr
 
 from telehealth import clock as clocks
-from telehealth import failpoints
+from telehealth import failpoints, main
 from telehealth.clock import ClinicalClock, Step
 from telehealth.config import Settings
 from telehealth.errors import SettingError
 from telehealth.model import visits
+from telehealth.model.health import Health
 from telehealth.notify import service, smtp
 from telehealth.store import appointments, db, mail, visit_policy
 from telehealth.store.db import Database
@@ -317,3 +319,23 @@ async def test_a_round_tells_each_resident_of_their_own(database: Database) -> N
     booked = await scenes.book(database, scene, scene.anna, scene.bert, kind="ward_round")
     assert len({one.url for one in booked.told}) == 2
     assert {one.resident_id for one in booked.told} == {scene.anna.id, scene.bert.id}
+
+
+async def test_the_role_sends_until_it_is_stopped(database: Database) -> None:
+    """As the service runs it: what is booked while it runs reaches the mail server; without one nothing fails."""
+    scene = await scenes.build(database)
+    await scenes.contact(database, scene, scene.anna, "anna@home.example")
+    async with smtp_sink.running(smtp_sink.Sink()) as sink:
+        for url in (None, SecretStr(f"smtp://127.0.0.1:{sink.port}")):
+            settings = Settings(smtp_url=url, mail_from="ward@ward.example", roles="notify")
+            parts = main.Parts(settings, database, ClinicalClock(), Health())
+            stop = asyncio.Event()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(main.run(parts, main.roles(settings), stop))
+                now = clocks.real_now()
+                await scenes.book(database, scene, starts_at=now + timedelta(hours=1), now=now)
+                if url is not None:
+                    async with asyncio.timeout(20):
+                        await sink.wait(2)
+                stop.set()
+    assert {message["To"] for message in sink.taken} == {"anna@home.example"}
