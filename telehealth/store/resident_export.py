@@ -28,6 +28,13 @@ SECTIONS = (
     "doubts",
     "episodes",
     "alerts",
+    "contacts",
+    "appointments",
+    "visits",
+    "encounters",
+    "follow_ups",
+    "recordings",
+    "mails",
     "audit",
 )
 

@@ -73,6 +73,48 @@ SELECT a.id, a.rule, a.kind, a.priority, a.condition, a.handling, a.provisional,
         FROM alert_event e WHERE e.alert_id = a.id) AS events
 FROM alert a JOIN ward w ON w.id = a.ward_id WHERE a.resident_id = $1::bigint ORDER BY a.raised_at, a.id;
 
+-- name: contacts
+-- Whom mails about their visits go to, or went.
+SELECT relation, name, email, reminders, created_by, created_at, removed_at
+FROM contact WHERE resident_id = $1::bigint ORDER BY id;
+
+-- name: appointments
+-- Video visits that were booked.
+SELECT a.id, w.name AS ward, a.kind, a.starts_at, a.minutes, a.reason, a.created_by, a.created_at, a.changed_by,
+       a.changed_at, a.cancelled_at, a.cancel_reason
+FROM appointment_subject s JOIN appointment a ON a.id = s.appointment_id JOIN ward w ON w.id = a.ward_id
+WHERE s.resident_id = $1::bigint ORDER BY a.starts_at, a.id;
+
+-- name: visits
+-- Video visits that they were a subject of, those too of which nothing came. Of others in them nothing.
+SELECT c.id, w.name AS ward, c.appointment_id, c.alert_id, c.kind, c.state, c.created_at, c.started_at, c.ended_at,
+       c.outcome, s.since AS "from", s.until AS "to"
+FROM consultation_subject s JOIN consultation c ON c.id = s.consultation_id JOIN ward w ON w.id = c.ward_id
+WHERE s.resident_id = $1::bigint ORDER BY c.id;
+
+-- name: encounters
+-- What came of visits, as it was written into their record, with notes.
+SELECT e.id, w.name AS ward, e.consultation_id AS visit, e.kind, e.started_at, e.ended_at, e.outcome, e.coding,
+       e.participants, e.readings, e.messages, e.summary, e.written_by, e.written_at,
+       (SELECT coalesce(jsonb_agg(jsonb_build_object('by', 'staff:' || n.staff_id, 'text', n.text, 'at', n.written_at)
+               ORDER BY n.id), '[]') FROM encounter_note n WHERE n.encounter_id = e.id) AS notes
+FROM encounter e JOIN ward w ON w.id = e.ward_id WHERE e.resident_id = $1::bigint ORDER BY e.started_at, e.id;
+
+-- name: follow_ups
+-- What was to be done after visits.
+SELECT encounter_id AS encounter, what, due_on, created_by, created_at, done_by, done_at
+FROM follow_up WHERE resident_id = $1::bigint ORDER BY id;
+
+-- name: recordings
+-- Recordings in which they, or who came with them, were recorded; what they show is exported by itself.
+SELECT g.id, g.consultation_id AS visit, p.role, p.name, g.started_at, g.ended_at, g.bytes, g.delete_after, g.deleted_at
+FROM recording g JOIN participant p ON p.id = g.participant_id
+WHERE p.resident_id = $1::bigint ORDER BY g.started_at, g.id;
+
+-- name: mails
+-- Mails about them; without what they say, which holds ways in.
+SELECT about, to_address, subject, due_at, state, settled_at FROM mail WHERE resident_id = $1::bigint ORDER BY due_at, id;
+
 -- name: audit
 -- Who looked at them and what was done, in real time; only operators see it. Not whose readings were moved to or from.
 SELECT u.at, u.actor, s.display_name AS name, u.action, u.outcome, u.object_kind, u.object_id,

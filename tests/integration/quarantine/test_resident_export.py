@@ -18,6 +18,7 @@ from telehealth.store import audit
 from telehealth.store.db import Database
 from tests.conftest import Urls
 from tests.integration.ingest.wards import NOW, delivery, envelope, rows, spo2, take
+from tests.integration.web.conftest import planned
 from tests.support import world
 
 ROOT = Path(__file__).parents[3]
@@ -77,6 +78,8 @@ async def test_everything_of_one_resident(urls: Urls, database: Database, tmp_pa
             NOW,
             ward.id,
         )
+    for person in (anna, bert):
+        await planned(database, person)
     folder = tmp_path / "out"
     status, out, said = await telehealth(
         urls, "export", "resident", anna.nhs_number, "--output", f"{folder}/", "--json"
@@ -91,7 +94,10 @@ async def test_everything_of_one_resident(urls: Urls, database: Database, tmp_pa
     assert by_code["temperature"]["taken_at"] == "2026-03-02T11:00:00.000123Z"
     assert by_code["pulse"]["absent"] == "error"
     empty = {name for name, rows in found.items() if rows == []}
-    assert empty == {"attributions", "doubts"}
+    assert empty == {"attributions", "doubts", "contacts", "mails"}
+    assert [(one["kind"], one["state"]) for one in found["visits"]] == [("one_to_one", "scheduled")]
+    assert [(one["outcome"], one["summary"]) for one in found["encounters"]] == [("advice", "Drink more.")]
+    assert [one["what"] for one in found["follow_ups"]] == ["Ring the chemist"]
     assert found["alerts"][0]["episodes"] == [found["episodes"][0]["id"]]
     assert [row["action"] for row in found["audit"]] == ["resident.open", "export.resident"]
     # Not to whom a reading of theirs was moved.

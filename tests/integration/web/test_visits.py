@@ -257,6 +257,35 @@ async def test_what_staff_do_in_a_visit(server: Server, people: World) -> None:
     assert await audited(server.database, action="visit.mute", outcome="ok") == 1
 
 
+async def test_devices_ring_and_measure_and_recording_is_asked_for(server: Server, people: World) -> None:
+    """The resident's own devices only; where nothing can be recorded that is said."""
+    visit = await started(server, people)
+    path = f"/visits/{visit}"
+    async with api(server) as session:
+        found = await get(session, f"{path}/measures")
+        visits_models.Measurables.model_validate(found)
+        assert (found["resident"], [one["code"] for one in found["measures"]]) == (people.anna.id, ["spo2"])
+        assert (await post(session, f"{path}/ring", resident=people.anna.id))["devices"] == 1
+        assert (await post(session, f"{path}/measure", codes=["spo2"]))["devices"] == 1
+        refused = await post(session, f"{path}/measure", 409, codes=["weight"])
+        assert "No device" in refused["detail"]
+        await post(session, f"{path}/measure", 422, codes=["mood"])
+        await post(session, f"{path}/ring", 404, resident=people.bert.id)
+        await post(session, f"{path}/record", 409, on=True)
+        await post(session, f"{path}/record", on=False)
+    async with server.signed_in("clara") as browser:
+        asked = await browser.post(path, f"{path}/measure", code_spo2="on")
+        assert asked.headers["Location"] == f"{path}?done=asked"
+        none = await browser.post(path, f"{path}/measure")
+        assert none.status == 422
+        assert "Choose what is to be measured" in await none.text()
+        rang = await browser.post(path, f"{path}/ring", resident=str(people.anna.id))
+        assert rang.headers["Location"] == f"{path}?done=rang"
+    async with server.database.transaction(world.ACTOR) as connection:
+        kinds = [row["kind"] for row in await connection.fetch("SELECT kind FROM device_command ORDER BY id")]
+    assert sorted(kinds) == ["measure", "measure", "ring", "ring"]
+
+
 async def test_notes_are_kept_and_none_overwrites_another(server: Server, people: World) -> None:
     """With an older version nothing is saved; the newer text comes back. By form, both texts are shown."""
     visit = await started(server, people)
