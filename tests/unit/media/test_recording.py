@@ -284,38 +284,13 @@ async def test_a_full_disk_ends_the_recording_and_says_so(recorded: Recording, m
     assert decoded(recorded.played())["audio"]
 
 
-_WRITER = """
-import asyncio, os, signal, sys
-from uuid import UUID
-from telehealth import clock
-from telehealth.media import recording
-from telehealth.model.media import RecordingTo
-from tests.support import rtp
-
-async def main():
-    packets = rtp.sent(20.0)
-    reports = []
-    to = RecordingTo(UUID(int=77), bytes(range(32, 64)), sys.argv[1], 5)
-    tap = recording.open(to, lambda kind: None, reports.append)
-    zero = clock.monotonic()
-    for one in packets:
-        if one.at > 12 and not reports:
-            while not reports:
-                await asyncio.sleep(0.05)
-        tap.packet(one.kind, one.packet, zero + one.at)
-    print(reports[0].chunks, reports[0].head.hex(), flush=True)
-    os.kill(os.getpid(), signal.SIGKILL)
-
-asyncio.run(main())
-"""
-
-
-def test_a_writer_that_is_killed_leaves_a_file_that_plays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_writer_that_is_killed_leaves_a_file_that_plays(tmp_path: Path) -> None:
     """kill -9 in the middle of writing: nothing that was reported is missing, and what is there decodes."""
     path = tmp_path / "killed.recording"
-    done = subprocess.run([sys.executable, "-c", _WRITER, str(path)], capture_output=True, timeout=60, text=True)
+    command = [sys.executable, "-m", "tests.support.killed_recorder", str(ID), KEY.hex(), str(path)]
+    done = subprocess.run(command, capture_output=True, timeout=60, text=True)
     assert done.returncode == -9, done.stderr
-    chunks, head = done.stdout.split()
+    chunks, _, head = done.stdout.split()
     verdict = recording_playback.look(
         str(path), recording=ID, key=KEY, reported=Reported(int(chunks), bytes.fromhex(head))
     )
@@ -333,6 +308,34 @@ def test_a_writer_that_is_killed_leaves_a_file_that_plays(tmp_path: Path, monkey
         str(path), recording=ID, key=KEY, reported=Reported(int(chunks), bytes.fromhex(head))
     )
     assert verdict.state == "cut"
+
+
+_CARELESS = """
+import asyncio, sys
+from uuid import UUID
+from telehealth import clock
+from telehealth.media import recording
+from telehealth.model.media import RecordingTo
+from tests.support import rtp
+
+async def main():
+    tap = recording.open(RecordingTo(UUID(int=77), bytes(range(32, 64)), sys.argv[1]), lambda kind: None, print)
+    for one in rtp.sent(1.0):
+        tap.packet(one.kind, one.packet, clock.monotonic())
+    tap._cut()
+
+asyncio.run(main())
+"""
+
+
+def test_a_process_that_ends_without_closing_it_ends_all_the_same(tmp_path: Path) -> None:
+    """The writing thread notices, and ends the file properly."""
+    path = tmp_path / "careless.recording"
+    done = subprocess.run([sys.executable, "-c", _CARELESS, str(path)], capture_output=True, timeout=60, text=True)
+    assert done.returncode == 0, done.stderr
+    verdict = recording_playback.look(str(path), recording=ID, key=KEY, reported=None)
+    assert verdict.state == "intact"
+    assert verdict.seconds > 0
 
 
 # Packets ----------------------------------------------------------------------------------------------
