@@ -8,6 +8,7 @@ from telehealth.clock import ClinicalClock
 from telehealth.config import Settings
 from telehealth.model.health import Health
 from telehealth.model.media import MediaBackend
+from telehealth.store import recordings as kept
 from telehealth.store.db import Database
 from telehealth.web import (
     access,
@@ -58,7 +59,7 @@ def build(
     app[keys.HEALTH] = health
     app[ADMISSION] = Admission(settings.http_messages, settings.database_connections)
     app[HUB] = Hub(database, clock, health)
-    app[rooms.ROOMS] = rooms.Rooms(Means(database, clock, settings, media))
+    app[rooms.ROOMS] = rooms.Rooms(Means(database, clock, settings, media, kept.place(settings)))
     app[join.GUESSES] = throttle.Guesses()
     app[BUILT] = built
     app[replies.REPLIES] = Replies()

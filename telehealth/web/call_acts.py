@@ -151,6 +151,7 @@ async def _offer(room: Room, line: Line, asked: call_messages.Offer) -> None:
         line.epoch = epoch
         line.tell(call_messages.Rebuild(epoch))
         return
+    await room.before(person)
     try:
         async with asyncio.timeout(_WORKER_SECONDS):
             epoch, answer = await studio.offer(person, asked.sdp, restart=asked.restart)

@@ -246,6 +246,21 @@ class Studio:
         except media.Gone:
             self._on_gone(room)
 
+    async def record(self, to: Mapping[int, media.RecordingTo]) -> bool:
+        """Write exactly these from now on. False: the worker will not. One that is gone writes nothing anyway."""
+        room = self.room
+        if room is None or room.epoch == self._dead:
+            return True
+        try:
+            await self._backend.record(room, to)
+        except media.Gone:
+            self._on_gone(room)
+        except media.Refused as refused:
+            _log.warning("a worker does not record", visit=self._visit_id, why=refused.why)
+            # nobody is in a room that it does not know
+            return not to or refused.why == "unknown room"
+        return True
+
     async def close(self) -> None:
         """The visit is over."""
         room, self.room = self.room, None

@@ -19,12 +19,14 @@ from telehealth.model import media, turn, visits
 from telehealth.store import call_sockets, consultations, participants
 from telehealth.store.call_sockets import Rang, Seen
 from telehealth.store.db import AWAY, Database
+from telehealth.store.recordings import Place, Standing
 from telehealth.store.visit_view import Loaded, Participant
 from telehealth.web import call_messages, call_quality, call_state
 from telehealth.web.auth import SERVICE
 from telehealth.web.call_line import Line
 from telehealth.web.call_media import Studio
 from telehealth.web.call_messages import Bye
+from telehealth.web.call_recording import Recorder
 
 _log = log.get("rooms")
 
@@ -60,6 +62,8 @@ class Means:
     clock: ClinicalClock
     settings: Settings
     backend: media.MediaBackend | None
+    #: Where recordings lie; None: nothing can be recorded.
+    recordings: Place | None = None
 
 
 @dataclass(eq=False)
@@ -92,6 +96,11 @@ class Room:
                 wake=self.wake,
                 heard=self._heard,
             )
+        )
+        self.recorder = (
+            None
+            if self.studio is None
+            else Recorder(self.id, self.means.database, self.means.clock, self.means.recordings, self.studio)
         )
 
     # Sockets -----------------------------------------------------------------------------------
@@ -176,13 +185,16 @@ class Room:
             loaded = await consultations.load(connection, self.id)
             seen = await call_sockets.seen(connection, self.id)
             rang = await call_sockets.rang(connection, self.id)
+            standing = None if self.recorder is None else await self.recorder.standing(connection, loaded)
         self.loaded = loaded
         self._part(loaded, seen, here)
         await self._settle_media(loaded, at)
         self._catch_up(loaded)
+        if standing is not None:
+            await self._settle_recording(standing)
         await self._write_quality()
         self._ring(loaded, rang, here)
-        self._show(loaded, seen, here)
+        self._show(loaded, seen, here, standing)
         self._before = {p.id: p.state for p in loaded.people}
 
     def _live(self) -> bool:
@@ -259,6 +271,20 @@ class Room:
         self._tell_epoch()
         await self.studio.settle(loaded, frozenset(self.lines), at=at)
 
+    async def _settle_recording(self, standing: Standing) -> None:
+        trouble = None if self.recorder is None else await self.recorder.settle(standing)
+        if trouble is not None:
+            self.tell_staff(trouble)
+
+    async def before(self, person: Participant) -> None:
+        """Somebody is about to be heard and seen: what may not go on then ends first."""
+        if self.recorder is None or person.consent_at is not None:
+            return
+        async with self.means.database.transaction(SERVICE) as connection:
+            loaded = await consultations.load(connection, self.id)
+            standing = await self.recorder.standing(connection, loaded)
+        await self._settle_recording(standing)
+
     def _tell_epoch(self) -> None:
         """Whoever has made a connection to a room that is elsewhere now makes another one."""
         epoch = None if self.studio is None else self.studio.epoch
@@ -287,7 +313,8 @@ class Room:
             case media.Quality():
                 self._measured_there(event)
             case media.Recorded():
-                self.wake()
+                if self.recorder is not None and self.recorder.heard(event):
+                    self.wake()
 
     def _inside(self) -> list[Line]:
         if self.loaded is None:
@@ -369,8 +396,8 @@ class Room:
             if line is not None and person.role == "resident" and person.resident_id == rang.resident_id:
                 line.tell(call_messages.Ring())
 
-    def _show(self, loaded: Loaded, seen: dict[int, Seen], here: dict[int, Line]) -> None:
-        now = self._now(loaded, seen)
+    def _show(self, loaded: Loaded, seen: dict[int, Seen], here: dict[int, Line], standing: Standing | None) -> None:
+        now = self._now(loaded, seen, standing)
         for participant_id, line in here.items():
             if line.close_code is not None:
                 continue
@@ -379,7 +406,7 @@ class Room:
                 line.shown = (you, visit)
                 line.show(call_messages.State(loaded.row.seq, you, visit))
 
-    def _now(self, loaded: Loaded, seen: dict[int, Seen]) -> call_state.Now:
+    def _now(self, loaded: Loaded, seen: dict[int, Seen], standing: Standing | None) -> call_state.Now:
         real_now = clock.real_now()
         away = {
             who for who, held in seen.items() if held.socket is None or held.at is None or real_now - held.at > LOST
@@ -391,6 +418,7 @@ class Room:
             epoch=None if self.studio is None else self.studio.epoch,
             words=words,
             lost=frozenset(away | silent),
+            recording=standing or call_state.NOT_RECORDED,
         )
 
     def _ice_servers(self, participant_id: int) -> list[dict[str, Any]]:

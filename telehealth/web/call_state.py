@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from telehealth.model import visits
+from telehealth.store.recordings import Standing
 from telehealth.store.visit_view import Loaded, Message, Participant, SubjectShown, VisitReading
 from telehealth.web import formats
 
@@ -26,13 +27,7 @@ _INSIDE_MAY: Final = ("media", "hand", "chat", "consent", "leave")
 _OUTSIDE_MAY: Final = ("ready", "chat", "leave")
 
 
-@dataclass(frozen=True)
-class Recording:
-    """on: somebody is recorded. asked: everybody present is asked for consent. possible: here and on this ward."""
-
-    on: bool = False
-    asked: bool = False
-    possible: bool = False
+NOT_RECORDED: Final = Standing(on=False, asked=False, possible=False)
 
 
 @dataclass(frozen=True)
@@ -45,7 +40,7 @@ class Now:
     epoch: int | None = None
     words: Mapping[int, str] | None = None
     lost: frozenset[int] = frozenset()
-    recording: Recording = Recording()
+    recording: Standing = NOT_RECORDED
 
 
 def shown(loaded: Loaded, now: Now, viewer: int, ice_servers: list[Json]) -> tuple[Json, Json]:

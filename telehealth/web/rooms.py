@@ -48,7 +48,7 @@ class Rooms:
     """One a process; run() for as long as the application serves."""
 
     def __init__(self, means: Means) -> None:
-        self._means = means
+        self.means = means
         self._rooms: dict[int, Room] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._empty_since: dict[int, float] = {}
@@ -65,7 +65,7 @@ class Rooms:
             return None
         room = self._rooms.get(line.consultation)
         if room is None:
-            room = Room(line.consultation, self._means)
+            room = Room(line.consultation, self.means)
             self._rooms[line.consultation] = room
             self._tasks[line.consultation] = self._group.create_task(room.run(), name=f"room {line.consultation}")
         self._empty_since.pop(line.consultation, None)
@@ -116,7 +116,7 @@ class Rooms:
     async def _listen(self, channel: str, heard: Any) -> None:
         while True:
             try:
-                async with self._means.database.listen(channel, heard) as lost:
+                async with self.means.database.listen(channel, heard) as lost:
                     await lost.wait()
             except AWAY as error:
                 _log.warning("cannot listen", channel=channel, error=type(error).__name__)
@@ -154,7 +154,7 @@ class Rooms:
         """Wakes whose numbers differ; lets go of rooms that nobody is in."""
         at = clock.monotonic()
         if self._rooms:
-            async with self._means.database.transaction(SERVICE, read_only=True) as connection:
+            async with self.means.database.transaction(SERVICE, read_only=True) as connection:
                 since = clock.real_now() - call_room.LOST
                 found = await call_sockets.marks(connection, list(self._rooms), since=since)
             for visit_id, room in self._rooms.items():
@@ -188,7 +188,7 @@ class Rooms:
             return
         real_now = clock.real_now()
         guests = {line.link: line.credential for line in lines if line.link is not None}
-        async with self._means.database.transaction(SERVICE) as connection:
+        async with self.means.database.transaction(SERVICE) as connection:
             mine = await call_sockets.keep(connection, {line.participant: line.id for line in lines}, real_now=real_now)
             staff = [line for line in lines if line.member is not None]
             valid = await sessions.still_valid(connection, [line.credential for line in staff], now=real_now)
@@ -206,16 +206,16 @@ class Rooms:
     async def _sweep(self) -> None:
         """Whoever nobody has heard of for some time is not in the room any more, whichever process had them."""
         before = clock.real_now() - call_room.GONE
-        async with self._means.database.transaction(SERVICE, read_only=True) as connection:
+        async with self.means.database.transaction(SERVICE, read_only=True) as connection:
             lost = await call_sockets.lost(connection, before)
         for visit_id, participant_id in lost:
             try:
-                async with self._means.database.transaction(SERVICE) as connection:
+                async with self.means.database.transaction(SERVICE) as connection:
                     # in the order of locks that every step in a visit has: the visit first
                     await consultations.load(connection, visit_id, hold=True)
                     if not await call_sockets.still_lost(connection, participant_id, before):
                         continue
-                    now = self._means.clock.now()
+                    now = self.means.clock.now()
                     await consultations.left(connection, visit_id, participant_id, now=now, gone=True)
                     room = await rooms.current(connection, visit_id)
             except TelehealthError as error:
@@ -227,9 +227,9 @@ class Rooms:
         room = self._rooms.get(visit_id)
         if room is not None and room.studio is not None:
             await room.studio.drop(participant_id)
-        elif self._means.backend is not None and found is not None:
+        elif self.means.backend is not None and found is not None:
             try:
-                await self._means.backend.leave(found, participant_id)
+                await self.means.backend.leave(found, participant_id)
             except (media.Gone, media.Refused) as error:
                 _log.info("whoever is gone has no transport", error=type(error).__name__)
 

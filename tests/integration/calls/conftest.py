@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import json
+import secrets
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -270,14 +273,20 @@ async def serving(
 
 
 @pytest.fixture
-async def clinic(urls: Urls) -> AsyncIterator[Clinic]:
+def recording_settings(tmp_path: Path) -> dict[str, Any]:
+    key = base64.b64encode(secrets.token_bytes(32)).decode()
+    return {"recordings_dir": str(tmp_path), "recording_keys": SecretStr(key)}
+
+
+@pytest.fixture
+async def clinic(urls: Urls, recording_settings: dict[str, Any]) -> AsyncIterator[Clinic]:
     sfu = Sfu()
     at = ClinicalClock(Step(NOW, NOW))
     async with contextlib.AsyncExitStack() as stack:
         served = []
         for _ in range(2):
             database = await stack.enter_async_context(Database.open(urls.app, size=6))
-            served.append(await stack.enter_async_context(serving(database, Backend(sfu), at)))
+            served.append(await stack.enter_async_context(serving(database, Backend(sfu), at, **recording_settings)))
         database = served[0].database
         ward = await world.ward(database, "North")
         clara, carl = await member(database, "clara", ward), await member(database, "carl", ward)

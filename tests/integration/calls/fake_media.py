@@ -19,6 +19,10 @@ class Sfu:
         self.rooms: dict[tuple[int, int], dict[int, media.Allowed]] = {}
         self.orders: dict[tuple[int, int], list[int]] = {}
         self.closed: list[tuple[int, int]] = []
+        self.recorded: dict[int, dict[int, media.RecordingTo]] = {}
+        self.disk_full = False
+        #: Joins and recordings in the order in which they were asked for.
+        self.orders_given: list[tuple[str, tuple[int, ...]]] = []
         self.watchers: list[tuple[media.Room, Callable[[media.Event], None], Callable[[], None]]] = []
 
     def kill(self, worker: UUID) -> None:
@@ -61,6 +65,7 @@ class Backend:
         if not offer.startswith("v=0"):
             raise media.Refused("bad offer")
         here[participant] = allowed
+        self.sfu.orders_given.append(("join", (participant,)))
         up = media.Connected(room.consultation, room.epoch, participant, "up")
         asyncio.get_running_loop().call_soon(self.sfu.tell, up)
         return media.Answer("v=0 answer", {"0": None, "1": media.Slot(participant, "audio")})
@@ -87,6 +92,10 @@ class Backend:
 
     async def record(self, room: media.Room, to: Mapping[int, media.RecordingTo]) -> None:
         self._room(room)
+        if to and self.sfu.disk_full:
+            raise media.Refused("recording impossible")
+        self.sfu.recorded[room.consultation] = dict(to)
+        self.sfu.orders_given.append(("record", tuple(sorted(to))))
 
     async def check(self, worker: media.Worker) -> None:
         if worker.id in self.sfu.dead:

@@ -1,0 +1,91 @@
+"""Recording one visit, as far as this process drives it: the rule is the store's, the files are the worker's.
+
+Whoever of several processes asks comes to the same; the worker writes exactly what it was told last.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+from uuid import UUID
+
+from telehealth import clock, log
+from telehealth.clock import ClinicalClock
+from telehealth.model import media
+from telehealth.store import recordings
+from telehealth.store.db import Connection, Database
+from telehealth.store.recordings import Place, Standing
+from telehealth.store.visit_view import Loaded
+from telehealth.web.auth import SERVICE
+from telehealth.web.call_media import Studio
+
+_log = log.get("rooms")
+
+#: How files stand is noted so often, and at their end.
+_NOTE_SECONDS: Final = 5.0
+NOT_RECORDED: Final = "The recording has stopped: it cannot be written at the moment."
+
+
+class Recorder:
+    """One a visit and process. where: None: nothing can be recorded here."""
+
+    def __init__(
+        self, visit_id: int, database: Database, clinical: ClinicalClock, where: Place | None, studio: Studio
+    ) -> None:
+        self._visit_id = visit_id
+        self._database = database
+        self._clock = clinical
+        self._where = where
+        self._studio = studio
+        self._one_at_a_time = asyncio.Lock()
+        self._told: tuple[int | None, dict[int, media.RecordingTo]] = (None, {})
+        #: Files that this visit had; a worker tells of others' as well.
+        self._files: set[UUID] = set()
+        self._stands: dict[UUID, media.Recorded] = {}
+        self._noted_at = 0.0
+
+    async def standing(self, connection: Connection, loaded: Loaded) -> Standing:
+        return await recordings.standing(connection, loaded, self._where)
+
+    async def settle(self, standing: Standing) -> str | None:
+        """Make the worker write what may be written; what staff are to be told, if anything."""
+        async with self._one_at_a_time:
+            await self._note()
+            epoch = self._studio.epoch
+            before = self._told[1] if self._told[0] == epoch else {}
+            if not (standing.on or standing.asked or before):
+                return None
+            now = self._clock.now()
+            async with self._database.transaction(SERVICE) as connection:
+                wanted = await recordings.settle(connection, self._visit_id, where=self._where, now=now)
+            self._files |= {to.recording for to in wanted.values()}
+            # what another process began may be this one's to end
+            ends = standing.on and not wanted
+            if wanted == before and not ends:
+                return None
+            if not await self._studio.record(wanted):
+                await self._give_up()
+                return NOT_RECORDED
+            self._told = (epoch, wanted)
+            return None
+
+    async def _give_up(self) -> None:
+        self._told = (self._studio.epoch, {})
+        async with self._database.transaction(SERVICE) as connection:
+            await recordings.stop(connection, self._visit_id, why="not possible", actor=None, now=self._clock.now())
+
+    def heard(self, event: media.Recorded) -> bool:
+        """How a file stands. Whether to settle soon."""
+        if event.recording not in self._files:
+            return False
+        self._stands[event.recording] = event
+        return event.over or clock.monotonic() - self._noted_at > _NOTE_SECONDS
+
+    async def _note(self) -> None:
+        stands, self._stands = self._stands, {}
+        if not stands:
+            return
+        self._noted_at = clock.monotonic()
+        async with self._database.transaction(SERVICE) as connection:
+            for stand in stands.values():
+                await recordings.progress(connection, stand, now=self._clock.now())

@@ -1,0 +1,114 @@
+"""Recording: only while everybody who is there has agreed, whichever process hears of it."""
+
+from __future__ import annotations
+
+from telehealth.model import media
+from telehealth.store import recordings
+from telehealth.web.call_recording import NOT_RECORDED
+from telehealth.web.rooms import ROOMS
+from tests.integration.calls.conftest import NOW, WEB, Call, Clinic
+
+
+async def allowed(clinic: Clinic) -> None:
+    """The ward's policy allows it."""
+    async with clinic.database.transaction(WEB) as connection:
+        await connection.execute(
+            "INSERT INTO visit_policy (ward_id, organisation_id, keep_chat, recording, keep_recording_days,"
+            " reminder_hours, changed_by, changed_at) VALUES ($1, $2, true, true, 30, '{}', 'tests', $3)",
+            clinic.ward.id,
+            clinic.ward.organisation_id,
+            NOW,
+        )
+
+
+async def ask(clinic: Clinic, visit: int) -> None:
+    where = clinic.web[0].app[ROOMS].means.recordings
+    async with clinic.database.transaction(WEB) as connection:
+        await recordings.ask(connection, visit, where=where, actor=None, now=NOW)
+
+
+def recorded(clinic: Clinic, visit: int) -> set[int]:
+    return set(clinic.sfu.recorded.get(visit, {}))
+
+
+async def begun(clinic: Clinic, visit: int, *people: Call) -> None:
+    await ask(clinic, visit)
+    for one in people:
+        await one.shows(lambda s: s["visit"]["recording"]["asked"])
+    assert recorded(clinic, visit) == set()
+    for one in people:
+        await one.say("consent", recording=True)
+    for one in people:
+        await one.shows(lambda s: s["visit"]["recording"] == {"on": True, "asked": False})
+    assert recorded(clinic, visit) == {one.me for one in people}
+
+
+async def test_it_begins_with_the_last_consent_and_ends_with_the_first_withdrawal(clinic: Clinic) -> None:
+    await allowed(clinic)
+    visit = await clinic.visit()
+    nurse, guest = await clinic.live(visit)
+    colleague = await clinic.nurse(visit, "carl", at=1)
+    await colleague.joins()
+    assert "record" in nurse.state["you"]["may"]
+    await begun(clinic, visit, nurse, guest, colleague)
+    await guest.say("consent", recording=False)
+    for one in (nurse, guest, colleague):
+        await one.shows(lambda s: not s["visit"]["recording"]["on"])
+    await nurse.until(lambda: recorded(clinic, visit) == set())
+    events = await clinic.events(visit)
+    assert (events.count("recording_started"), events.count("recording_stopped")) == (3, 1)
+
+
+async def test_it_ends_before_somebody_who_did_not_consent_is_heard(clinic: Clinic) -> None:
+    await allowed(clinic)
+    visit = await clinic.visit()
+    nurse, guest = await clinic.live(visit)
+    await begun(clinic, visit, nurse, guest)
+    other = await clinic.waits(visit, role="family")
+    await clinic.admit(visit, other)
+    await other.joins()
+    given = clinic.sfu.orders_given
+    assert given.index(("record", ())) < given.index(("join", (other.me,)))
+    await nurse.shows(lambda s: not s["visit"]["recording"]["on"])
+
+
+async def test_a_disk_that_is_full_is_told(clinic: Clinic) -> None:
+    await allowed(clinic)
+    visit = await clinic.visit()
+    nurse, guest = await clinic.live(visit)
+    clinic.sfu.disk_full = True
+    await ask(clinic, visit)
+    for one in (nurse, guest):
+        await one.say("consent", recording=True)
+    assert (await nurse.heard("refused", about="room"))["why"] == NOT_RECORDED
+    await nurse.shows(lambda s: s["visit"]["recording"] == {"on": False, "asked": False})
+    assert recorded(clinic, visit) == set()
+
+
+async def test_it_goes_on_at_another_worker_and_how_files_stand_is_noted(clinic: Clinic) -> None:
+    await allowed(clinic)
+    visit = await clinic.visit()
+    nurse, guest = await clinic.live(visit)
+    await begun(clinic, visit, nurse, guest)
+    first = dict(clinic.sfu.recorded[visit])
+    to = first[guest.me]
+    clinic.sfu.tell(media.Recorded(to.recording, chunks=3, size=4000, head=b"h" * 32, over=True))
+    clinic.sfu.kill(next(room.worker.id for room, _, _ in clinic.sfu.watchers if room.consultation == visit))
+    for one in (nurse, guest):
+        await one.heard("rebuild", epoch=2)
+        await one.say("offer", epoch=2, sdp="v=0 offer", restart=False)
+        await one.heard("answer", epoch=2)
+    await nurse.until(lambda: recorded(clinic, visit) == {nurse.me, guest.me} and clinic.sfu.recorded[visit] != first)
+    assert {one.recording for one in clinic.sfu.recorded[visit].values()}.isdisjoint(
+        {one.recording for one in first.values()}
+    )
+    async with clinic.database.transaction(WEB, read_only=True) as connection:
+        kept = await recordings.one(connection, to.recording)
+    assert (kept.chunks, kept.bytes, kept.ended_at is not None) == (3, 4000, True)
+
+
+async def test_without_a_policy_nobody_is_asked(clinic: Clinic) -> None:
+    visit = await clinic.visit()
+    nurse, _guest = await clinic.live(visit)
+    assert "record" not in nurse.state["you"]["may"]
+    assert nurse.state["visit"]["recording"] == {"on": False, "asked": False}
