@@ -182,7 +182,7 @@ class Caller:
         if not self._video:
             made.camera.hide()
         self.report.connections += 1
-        await self._say("offer", epoch=epoch, sdp=await made.offer(), restart=False)
+        await self._say("offer", epoch=epoch, sdp=await made.offer(hidden=self._network.proxied), restart=False)
 
     async def _answered(self, said: Json) -> None:
         if self._peer is None or said["epoch"] != self._epoch:

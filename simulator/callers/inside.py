@@ -45,6 +45,10 @@ def hear(receiver: RTCRtpReceiver, heard: Heard) -> None:
             await stock(parameters)
         finally:
             setattr(rtcrtpreceiver, _WORKER, before)
+        # Repeated packets have an SSRC of their own, which aiortc does not look up: where several receivers share a
+        # payload type it drops them.
+        for repeated in getattr(own, _RECEIVER + "rtx_ssrc"):
+            own.transport._rtp_router.ssrc_table[repeated] = own
 
     own.receive = receive
 

@@ -36,6 +36,11 @@ class Network:
     async def __aexit__(self, *_: object) -> None:
         await self._open.aclose()
 
+    @property
+    def proxied(self) -> bool:
+        """Media go through a proxy to the service's own address: it must find no way around."""
+        return self._bad and self._path == "direct"
+
     def statistics(self) -> dict[str, Any] | None:
         return None if self._proxy is None else self._proxy.statistics()
 
@@ -63,7 +68,7 @@ class Network:
 
     async def through(self, answer: str) -> tuple[str, int] | None:
         """Where media go instead of the answer's address."""
-        if not self._bad or self._path != "direct":
+        if not self.proxied:
             return None
         return await self._before(peer.candidate(answer))
 

@@ -97,8 +97,11 @@ class Peer:
         for _ in range(sending.cameras + sending.screen):
             add("video", direction="recvonly")
 
-    async def offer(self) -> str:
-        """The SDP, with all candidates. Raises Unreachable where no relay lets us in."""
+    async def offer(self, *, hidden: bool = False) -> str:
+        """The SDP, with all candidates. Raises Unreachable where no relay lets us in.
+
+        hidden: without them, so that the other side finds no way around a proxy.
+        """
         await self._connection.setLocalDescription(await self._connection.createOffer())
         for line in self._connection.getTransceivers():
             if line.direction == "recvonly":
@@ -107,7 +110,7 @@ class Peer:
         sdp = self._connection.localDescription.sdp
         if "a=candidate:" not in sdp:
             raise errors.Unreachable("no relay gives us an address")
-        return sdp
+        return _hidden(sdp) if hidden else sdp
 
     async def accept(self, sdp: str) -> str:
         """Only receive, by the other side's offer (Janus): the answer."""
@@ -203,6 +206,7 @@ class Peer:
         slot.packets += 1
         slot.ssrc = packet.ssrc
         if slot.picture is not None and packet.payload:
+            # Whether to ask for a whole picture is watch()'s to act on.
             slot.picture.add(watching.Piece(packet.sequence_number, bool(packet.marker), packet.payload), now)
             if slot.picture.seen.frames:
                 self.seen_first.set()
@@ -249,6 +253,10 @@ def redirected(sdp: str, through: tuple[str, int]) -> str:
             done = False
         lines.append(line)
     return "\r\n".join(lines) + "\r\n"
+
+
+def _hidden(sdp: str) -> str:
+    return "".join(line for line in sdp.splitlines(keepends=True) if not line.startswith("a=candidate:"))
 
 
 def candidate(sdp: str) -> tuple[str, int]:

@@ -2,7 +2,8 @@
 
 For benchmarks of servers of any kind: what a caller offers is printed, what the server answers is read.
 
-    {"do": "offer", "who": 1, "cameras": 5}           -> {"t": "offer", "who": 1, "sdp": ...}
+    {"do": "offer", "who": 1, "cameras": 5, "screen": true, "hidden": false}
+                                                      -> {"t": "offer", "who": 1, "sdp": ...}
     {"do": "answer", "who": 1, "sdp": ..., "slots": {...}, "line": {"loss": 0.05} or null}
     {"do": "accept", "who": 2, "sdp": ...}            -> {"t": "accepted", "who": 2, "sdp": ...}; receives only
     {"do": "slots", "who": 1, "slots": {...}}
@@ -83,11 +84,11 @@ class Puppets:
                     self._face,
                     clip.tone(330 + 55 * (who % 8)),
                     cameras=order.get("cameras", 9),
-                    screen=False,
+                    screen=order.get("screen", True),
                     estimates=order.get("estimates", False),
                 )
                 made = peer.Peer(sending, path=order.get("path", "direct"), ice_servers=order.get("ice_servers") or ())
-                sdp = await made.offer()
+                sdp = await made.offer(hidden=order.get("hidden", False))
                 self._people[who] = _Person(made, group.create_task(made.watch()), contextlib.AsyncExitStack())
                 _say({"t": "offer", "who": who, "sdp": sdp})
             case "answer":

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 
 #: So long a missing packet is waited for; browsers give up about then and ask for a whole picture.
 GIVE_UP_SECONDS = 1.0
+#: And ask again after so long.
+_ASK_AGAIN_SECONDS = 0.5
 _KNOWN_INTERVALS = 30
 _WRAP = 1 << 16
 
@@ -41,7 +43,7 @@ class Seen:
 
 @dataclass
 class Picture:
-    """One incoming picture. add() says whether a whole picture should be asked for."""
+    """One incoming picture. tick() says whether a whole picture should be asked for."""
 
     seen: Seen = field(default_factory=Seen)
 
@@ -51,21 +53,31 @@ class Picture:
         self._broken = True
         self._frame_broken = True
         self._last: float | None = None
+        self._asked: float | None = None
         self._intervals: deque[float] = deque(maxlen=_KNOWN_INTERVALS)
 
-    def add(self, piece: Piece, at: float) -> bool:
+    def add(self, piece: Piece, at: float) -> None:
         if self._next is None:
             self._next = piece.seq
         if (piece.seq - self._next) % _WRAP >= _WRAP // 2 or piece.seq in self._held:
-            return False  # came again, or too late
+            return  # came again, or too late
         self.seen.packets += 1
         self._held[piece.seq] = (piece, at)
         self._take_in_order(at)
-        return self._given_up(at)
+        self._give_up(at)
 
     def tick(self, at: float) -> bool:
-        """Time passes; says whether a whole picture should be asked for."""
-        return self._given_up(at)
+        """Time passes. Whether a whole picture should be asked for now."""
+        self._give_up(at)
+        if (
+            not self._broken
+            or self._next is None
+            or (self._asked is not None and at - self._asked < _ASK_AGAIN_SECONDS)
+        ):
+            return False
+        self._asked = at
+        self.seen.whole_asked += 1
+        return True
 
     def rest(self) -> None:
         """Nothing is expected for now (camera off, somebody else): what comes next ends no freeze."""
@@ -90,19 +102,17 @@ class Picture:
                     self._frame(at)
                 self._frame_broken = self._broken
 
-    def _given_up(self, at: float) -> bool:
-        if not self._held:
-            return False
-        assert self._next is not None
-        first = min(self._held, key=lambda seq: (seq - self._next) % _WRAP if self._next is not None else 0)
+    def _give_up(self, at: float) -> None:
+        if not self._held or self._next is None:
+            return
+        expected = self._next
+        first = min(self._held, key=lambda seq: (seq - expected) % _WRAP)
         if at - self._held[first][1] < GIVE_UP_SECONDS:
-            return False
-        self.seen.missing += (first - self._next) % _WRAP
+            return
+        self.seen.missing += (first - expected) % _WRAP
         self._next = first
         self._broken = self._frame_broken = True
-        self.seen.whole_asked += 1
         self._take_in_order(at)
-        return self._broken
 
     def _frame(self, at: float) -> None:
         seen = self.seen

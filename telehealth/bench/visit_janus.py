@@ -140,7 +140,7 @@ class Janus(visit_servers.Process):
             handle, {"request": "join", "ptype": "publisher", "room": _ROOM, "display": str(who)}
         )
         self._feeds[who] = int(joined["plugindata"]["data"]["id"])
-        offer = await callers.offer(who, cameras=0)
+        offer = await callers.offer(who, cameras=0, screen=False)
         body = {"request": "publish", "audiocodec": "opus", "videocodec": "vp8"}
         answered = await self._message(handle, body, jsep={"type": "offer", "sdp": offer})
         callers.answer(who, answered["jsep"]["sdp"], {})

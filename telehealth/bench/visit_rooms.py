@@ -15,7 +15,7 @@ from telehealth.bench.visit_servers import MediaWorker
 from telehealth.consult import backend
 from telehealth.model import media
 
-#: Voices and pictures that callers ask for; the last picture is for a screen.
+#: Voices and pictures that callers ask for, as browsers do; one more picture is for a screen.
 SLOTS = 9
 
 
@@ -46,7 +46,7 @@ class Room:
     async def join(self, who: int) -> None:
         assert self.worker is not None
         callers = self.people[who]
-        offer = await callers.offer(who, cameras=self.slots)
+        offer = await callers.offer(who, cameras=self.slots, hidden=self.line is not None)
         answer = await self.workers.join(self.at(self.worker), who, offer, media.Allowed())
         callers.answer(who, answer.sdp, _plain(answer.slots), self.line)
 

@@ -185,7 +185,7 @@ async def _forwarded(count: int, seconds: float) -> Forwarded:
 async def _decoded(seconds: float) -> Forwarded:
     async with _people(2, Picture()) as people, visit_servers.decoding() as server:
         for who, callers in people.items():
-            answer = await server.answer(who, await callers.offer(who, cameras=1))
+            answer = await server.answer(who, await callers.offer(who, cameras=1, screen=False))
             callers.answer(who, answer, {})
         return await _over(server, people, seconds)
 
@@ -312,7 +312,7 @@ async def _come_and_go(
     first: int,
 ) -> None:
     for number in range(rounds):
-        room = Room(workers, people, consultation=first + number, slots=_ROUND_PEOPLE)
+        room = Room(workers, people, consultation=first + number, slots=_ROUND_PEOPLE - 1)
         since = clock.monotonic()
         await room.open(worker)
         await room.seen(since)

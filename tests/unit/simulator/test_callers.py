@@ -64,7 +64,7 @@ class TestWatching:
             for piece, at in frames(30)
         ]
         picture = watched(packets)
-        assert picture.seen.whole_asked == 1
+        assert [picture.tick(at) for at in (4.0, 4.1, 4.4, 4.6)] == [True, False, False, True]
         for piece, at in again:
             picture.add(piece, at)
         assert picture.seen.missing == 1
