@@ -20,7 +20,8 @@ class Opinion:
     doing: Doing
     level: str = ""
     needs: str = ""
-    signal: float | None = None  #: of an assessment, oriented so that greater is worse
+    #: Of an assessment that can decide, oriented so that greater is worse: peaks.value says what it stands for.
+    signal: float | None = None
 
 
 def opinions(state: State, rule_set: rules.RuleSet, zone: str, at: int) -> list[Opinion]:
@@ -32,15 +33,16 @@ def opinions(state: State, rule_set: rules.RuleSet, zone: str, at: int) -> list[
 
 def _opinion(rule: rules.Rule, state: State, desk: book.Desk) -> Opinion:
     key = rules.key_of(rule)
-    found = _open(state, key)
-    if found:
-        return Opinion(key, "open", found)
+    level = _open(state, key)
+    found = rule.assess(desk) if isinstance(rule, Assessment) else None
+    signal = found.signal if isinstance(found, Finding) else None
+    if level:
+        return Opinion(key, "open", level, signal=signal)
+    if found is not None and not isinstance(found, Finding):
+        return Opinion(key, "cannot_decide", needs=found.needs)
     match rule:
         case Assessment():
-            finding = rule.assess(desk)
-            if isinstance(finding, Finding):
-                return Opinion(key, "watching", signal=finding.signal)
-            return Opinion(key, "cannot_decide", needs=finding.needs)
+            return Opinion(key, "watching", signal=signal)
         case rules.Threshold():
             if rule.code in state.last:
                 return Opinion(key, "watching")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from alerts import plain, standing
+from alerts import peaks, plain, rules, standing
+from alerts.kinds.base import Assessment
 from telehealth.store import evaluation
 from telehealth.store import standing as store
 from telehealth.store.db import Connection
@@ -30,6 +31,7 @@ async def of(connection: Connection, resident_id: int, zone: str, *, now: dateti
             "doing": opinion.doing,
             "level": opinion.level,
             "needs": opinion.needs,
+            **_read(rule, opinion),
             "approval": rule.approval,
         }
         for rule, opinion in zip(
@@ -37,3 +39,11 @@ async def of(connection: Connection, resident_id: int, zone: str, *, now: dateti
         )
     ]
     return sorted(told, key=lambda one: _ORDER.index(one["doing"]))
+
+
+def _read(rule: rules.Rule, opinion: standing.Opinion) -> Json:
+    """What a rule of history makes of the readings now, as a nurse reads it."""
+    if opinion.signal is None or not isinstance(rule, Assessment):
+        return {"value": None, "unit": ""}
+    document = rule.dump()
+    return {"value": round(peaks.value(document, opinion.signal), 2), "unit": peaks.unit(rule.key, document)}

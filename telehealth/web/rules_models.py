@@ -143,6 +143,31 @@ class RulesInForce(Given):
     rule_set: dict[str, Any]
 
 
+class Opinion(Given):
+    """What one rule thinks.
+
+    needs: what it lacks where it cannot decide. value: what a rule of history makes of the readings now, in unit.
+    """
+
+    key: str
+    title: str
+    sentence: str
+    doing: Literal["open", "cannot_decide", "watching"]
+    level: str
+    needs: str
+    value: float | None
+    unit: str
+    approval: str
+
+
+class Opinions(Given):
+    """items: what is open first, then what cannot decide. Empty before the resident's readings were judged."""
+
+    resident: int
+    at: datetime
+    items: list[Opinion]
+
+
 class RulesVersion(Given):
     version: int
     valid_from: datetime

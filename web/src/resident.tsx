@@ -90,7 +90,9 @@ class ResidentIsland extends Component<Page, State> {
       if (!this.alerts.has(alert.id) && alert.priority === "high") this.setState({ urgent: `High priority alert. ${alert.reason}` });
       this.alerts.set(alert.id, alert);
     }
+    // The page may have been made before what it was read for had been judged.
     if (changed) this.reloadSoon();
+    else this.askRules(JUDGED_MS);
   }
 
   private drawBar(): void {

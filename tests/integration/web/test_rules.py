@@ -6,12 +6,15 @@ import re
 from datetime import timedelta
 from typing import Any
 
-from alerts import pathways
+from alerts import engine, pathways, schedule, timeline
 from telehealth.model import rules_view
+from telehealth.store import evaluation
 from telehealth.store import rules as stored
 from telehealth.web import rules_models
 from tests.integration.web.conftest import NOW, Server, World, audited, token
 from tests.support import world
+
+HOUR_US = 3_600_000_000
 
 REVIEW = (NOW + timedelta(days=60)).date()
 
@@ -103,6 +106,46 @@ async def test_the_api_tells_what_is_in_force_and_changes_it(server: Server, peo
             NOW,
         )
     assert due == 1
+
+
+async def test_what_each_rule_thinks(server: Server, people: World) -> None:
+    """Nothing before readings were judged; then what is open, what cannot decide, and what a rule makes of them now."""
+    carl = await admitted(server, people)
+    path = f"/api/v1/residents/{carl.id}/opinions"
+    async with server.session(headers=await token(server.database, "clara")) as session:
+
+        async def items() -> dict[str, Any]:
+            async with session.get(path) as response:
+                assert response.status == 200, await response.text()
+                found = rules_models.Opinions.model_validate(await response.json())
+            assert (found.resident, found.at) == (carl.id, NOW)
+            return {one.key: one for one in found.items}
+
+        assert await items() == {}
+        at = evaluation.micros(NOW) - HOUR_US
+        weights = [(24 * 3 - 1, 80.0), (12, 80.5), (6, 80.9), (0, 81.2)]
+        readings = [timeline.Reading(carl.id, at - hours * HOUR_US, "weight", kg) for hours, kg in weights]
+        compiled = pathways.compile(pathways.load("heart_failure"))
+        start = evaluation.micros(NOW) - 24 * HOUR_US
+        spell = engine.Spell(start, None, schedule.parse({}, "Europe/London"))
+        pulse = timeline.Reading(carl.id, at, "pulse", 145.0)
+        subject = engine.Subject(carl.id, [(start, compiled)], [spell], [], "Europe/London")
+        (judged,) = engine.fold([subject], timeline.from_readings([*readings, pulse]), at)
+        async with server.database.transaction(world.ACTOR) as connection:
+            await connection.execute(
+                "INSERT INTO checkpoint (resident_id, kind, at, organisation_id, state) "
+                "SELECT id, 'head', $2, organisation_id, $3 FROM resident WHERE id = $1",
+                carl.id,
+                NOW - timedelta(hours=1),
+                judged.state.to_json(),
+            )
+        found = await items()
+        assert next(iter(found)) == "threshold/pulse"
+        assert (found["threshold/pulse"].doing, found["threshold/pulse"].level) == ("open", "red")
+        rise = found["change/weight_3_days"]
+        assert (rise.doing, rise.value, rise.unit) == ("watching", 0.5, "kg up within 84 hours")
+        assert found["distance/dry_weight_gain"].doing == "cannot_decide"
+        assert "set value" in found["distance/dry_weight_gain"].needs
 
 
 async def test_who_may(server: Server, people: World) -> None:
