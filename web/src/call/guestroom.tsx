@@ -93,7 +93,8 @@ export class GuestRoom extends Component<Props, State> {
     const { others, peer } = call;
     const big = this.big(others);
     const pinned = others.filter((person) => person.pinned && person !== big);
-    const rest = others.filter((person) => person !== big && !person.pinned);
+    // Whoever shows a screen is seen beside it.
+    const rest = others.filter((person) => (person !== big || person.screen) && !person.pinned);
     const down = peer === null || peer.state !== "up";
     const reading = this.reading(state.visit.readings ?? []);
     const unread = this.state.chat ? [] : this.messages().filter((message) => message.from !== state.you.participant && !this.seenMessages.has(message.id));

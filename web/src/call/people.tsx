@@ -48,7 +48,11 @@ export class People extends Component<Props, State> {
     this.props.onSaid(said);
     this.setState({ removing: null });
     // The button that was pressed is gone with the state that it changed.
-    setTimeout(() => document.activeElement === document.body && document.getElementById(`person-${person.id}`)?.focus(), 300);
+    setTimeout(() => {
+      if (document.activeElement !== document.body) return;
+      const row = document.getElementById(`person-${person.id}`);
+      (row?.getClientRects().length ? row : document.getElementById("people-heading"))?.focus();
+    }, 500);
   }
 
   private write = (event: Event, person: Person): void => {
@@ -78,6 +82,7 @@ export class People extends Component<Props, State> {
       <>
         <h3 class="th-h3">Waiting ({waiting.length})</h3>
         {waiting.length === 0 && <p class="th-quiet">Nobody waits.</p>}
+        {waiting.length > 0 && call.state?.visit.locked && <p class="th-person__trouble">The visit is locked: unlock it to let somebody in.</p>}
         <ul class="th-people">{waiting.map((person) => this.person(person))}</ul>
         {checking.length > 0 && <h3 class="th-h3">Getting ready ({checking.length})</h3>}
         <ul class="th-people">{checking.map((person) => this.person(person))}</ul>
