@@ -17,7 +17,7 @@ from devices import topics
 from telehealth import clock, log, main
 from telehealth.brokers import embedded, rules
 from telehealth.config import Settings
-from telehealth.demo import cast, child, rounds, seed, vault
+from telehealth.demo import cast, child, rounds, seed, vault, visits
 from telehealth.errors import SettingError, Unavailable
 from telehealth.model.health import Health
 from telehealth.postgres import supervisor
@@ -177,6 +177,7 @@ class _Demo:
                 await self._history_done.wait()
         if first:
             await rounds.walk(self._parts.database, self._parts.clock.now())
+            await visits.plan(self._parts.database, self._parts.clock.now())
         tell(await self._ready())
 
     async def _ready(self) -> Ready:
