@@ -8,6 +8,7 @@ import functools
 import secrets
 import socket
 import urllib.parse
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -20,10 +21,11 @@ from paho.mqtt.reasoncodes import ReasonCode
 from devices import formats
 from telehealth import clock
 from telehealth.config import Settings
-from telehealth.errors import TelehealthError
+from telehealth.errors import SettingError, TelehealthError
 from telehealth.ingest import address
+from telehealth.media import recording_playback
 from telehealth.model import turn
-from telehealth.store import audit, db, schema
+from telehealth.store import audit, db, recordings, schema
 from telehealth.store.db import Database
 
 _SECONDS = 10.0
@@ -47,6 +49,7 @@ async def everything(settings: Settings) -> list[Result]:
         await _tried("adapters: each that is installed can be used", _adapters),
         await _tried("broker: publish and receive", lambda: _round_trip(settings)),
         *[result async for result in _relays(settings)],
+        *[result async for result in _recordings(settings)],
     ]
 
 
@@ -108,6 +111,39 @@ async def _relays(settings: Settings) -> AsyncIterator[Result]:
     for relay in found:
         name = f"relay {relay.url}: packets to media workers, and nowhere else"
         yield await _tried(name, functools.partial(_relay, settings, relay))
+
+
+async def _recordings(settings: Settings) -> AsyncIterator[Result]:
+    """Where something can be recorded: write, read back, and have the keys of all that is kept."""
+    if settings.recordings_dir is None and settings.recording_keys is None:
+        return
+    yield await _tried("recordings: write, read back and delete", lambda: _record(settings))
+    yield await _tried("recordings: keys of all that are kept", lambda: _keys(settings))
+
+
+async def _record(settings: Settings) -> None:
+    where = recordings.place(settings)
+    assert where is not None
+    try:
+        sound = await asyncio.to_thread(recording_playback.try_out, where.path(uuid.uuid4()))
+    except OSError as error:
+        raise SettingError("TELEHEALTH_RECORDINGS_DIR", f"cannot be written ({type(error).__name__})") from None
+    if not sound:
+        raise SettingError("TELEHEALTH_RECORDINGS_DIR", "does not give back what was written there")
+
+
+async def _keys(settings: Settings) -> None:
+    where = recordings.place(settings)
+    assert where is not None
+    known = {master.id for master in where.masters}
+    async with (
+        Database.open(settings.needed("database_url"), size=2) as database,
+        database.transaction(db.service("check"), read_only=True) as connection,
+    ):
+        used = await recordings.key_ids(connection)
+    lost = sum(count for key_id, count in used.items() if key_id not in known)
+    if lost:
+        raise SettingError("TELEHEALTH_RECORDING_KEYS", f"lacks the keys of {lost} recordings that are kept")
 
 
 async def _relay(settings: Settings, relay: turn.Relay) -> None:

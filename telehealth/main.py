@@ -28,7 +28,7 @@ from telehealth.model.health import Health
 from telehealth.notify import service as notify
 from telehealth.notify import smtp
 from telehealth.store import clock as clock_row
-from telehealth.store import db, schema
+from telehealth.store import db, recordings, schema
 from telehealth.store.db import Database
 from telehealth.upkeep import job as upkeep
 from telehealth.web import app as web_app
@@ -240,6 +240,7 @@ async def serve(settings: Settings) -> None:
         smtp.server(settings)
     if "consult" in wanted:
         media_workers.ready()
+    recordings.place(settings)
     stop = asyncio.Event()
     with stop_by_signal(stop):
         while not await _serve_once(settings, wanted, stop):

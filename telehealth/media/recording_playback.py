@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 from collections.abc import Generator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import BinaryIO
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from telehealth.media import webm
 from telehealth.media.webm import Kind
@@ -31,6 +33,27 @@ class Film:
     size: int
     milliseconds: int
     has: frozenset[Kind]
+
+
+def try_out(path: str) -> bool:
+    """Write a short file as recordings are written, read it back and delete it: whether it came back. OSError."""
+    key, name = secrets.token_bytes(vault.KEY_BYTES), uuid4()
+    sealer = vault.Sealer(vault.Header(name, vault.key_id(key), 0, _EPOCH), key)
+    nonces = secrets.token_bytes(vault.NONCE_BYTES), secrets.token_bytes(vault.NONCE_BYTES)
+    parts = [
+        sealer.opening,
+        sealer.seal(b"tried out", nonce=nonces[0]),
+        sealer.seal(b"", nonce=nonces[1], last=True),
+    ]
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(b"".join(parts))
+            file.flush()
+            os.fsync(file.fileno())
+        return look(path, recording=name, key=key, reported=Reported(sealer.chunks, sealer.head)).state == "intact"
+    finally:
+        os.unlink(path)
 
 
 def look(path: str, *, recording: UUID, key: bytes, reported: Reported | None) -> Verdict:

@@ -338,6 +338,11 @@ async def due(connection: Connection, *, now: datetime, limit: int) -> list[UUID
     return [row["id"] for row in await connection.fetch(sql("recordings.due"), now, limit)]
 
 
+async def key_ids(connection: Connection) -> dict[str, int]:
+    """How many recordings that are kept need which master key."""
+    return {row["key_id"]: row["count"] for row in await connection.fetch(sql("recordings.key_ids"))}
+
+
 async def finish_of_ended(connection: Connection) -> int:
     """Recordings whose visit is over are over too, even if nobody lived to say so; how many."""
     return len(await connection.fetch(sql("recordings.finish_of_ended")))

@@ -69,3 +69,7 @@ WHERE id = $1::uuid AND deleted_at IS NULL RETURNING consultation_id;
 -- name: deleted_among
 -- Which of these are deleted: their files are noise, and may go.
 SELECT id FROM recording WHERE id = ANY ($1::uuid[]) AND deleted_at IS NOT NULL;
+
+-- name: key_ids
+-- How many recordings that are kept need which master key.
+SELECT key_id, count(*) FROM recording WHERE deleted_at IS NULL GROUP BY key_id ORDER BY key_id;

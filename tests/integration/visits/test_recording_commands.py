@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import os
 import secrets
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import av
 import pytest
 from typer.testing import CliRunner
 
-from telehealth import clock
+from telehealth import check, clock, config
 from telehealth.cli import app
 from telehealth.media import recording
 from telehealth.model import media
@@ -158,6 +159,26 @@ async def test_export_and_delete_say_why(urls: Urls, database: Database, where: 
         ("recording.export", "x"),
         ("recording.delete", "Consent withdrawn afterwards"),
     ]
+
+
+async def test_check_writes_reads_back_and_looks_for_keys(
+    urls: Urls, database: Database, where: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await written(database, where)
+    monkeypatch.setenv("DATABASE_URL", urls.app)
+
+    async def troubles() -> dict[str, str | None]:
+        found = await check.everything(config.from_environment())
+        return {one.name.removeprefix("recordings: "): one.trouble for one in found if "recordings" in one.name}
+
+    assert await troubles() == {"write, read back and delete": None, "keys of all that are kept": None}
+    assert len(os.listdir(where.directory)) == 2
+    monkeypatch.setenv("TELEHEALTH_RECORDING_KEYS", base64.b64encode(secrets.token_bytes(32)).decode())
+    monkeypatch.setenv("TELEHEALTH_RECORDINGS_DIR", f"{where.directory}/nowhere")
+    assert await troubles() == {
+        "write, read back and delete": "TELEHEALTH_RECORDINGS_DIR: cannot be written (FileNotFoundError)",
+        "keys of all that are kept": "TELEHEALTH_RECORDING_KEYS: lacks the keys of 2 recordings that are kept",
+    }
 
 
 async def test_wrong_settings_and_ids_are_one_line(
