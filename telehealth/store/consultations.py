@@ -31,6 +31,8 @@ _SHOWN: Final = frozenset(
         *("subject", "ended", "did_not_attend", "cancelled"),
     }
 )
+#: Those that a resident's page shows.
+_OF_RESIDENT: Final = frozenset({"created", "subject", "ended", "did_not_attend", "cancelled"})
 _SUBJECTS: Final = range(1, 31)
 
 
@@ -118,15 +120,16 @@ async def arrive(
     held = await load(connection, consultation_id, hold=True)
     person = held.participant(participant_id)
     after = visits.arrive(held.visit, participant_id)
-    await connection.execute(sql("consultations.set_arrival"), participant_id, ready, " ".join(reason.split())[:200])
+    words = "".join(one if one.isprintable() else " " for one in reason)
+    await connection.execute(sql("consultations.set_arrival"), participant_id, ready, " ".join(words.split())[:200])
     if after != held.visit:
         await _apply(connection, held, after, None, now)
         await note_event(
             connection, consultation_id, "arrived", participant_id=participant_id,
             detail={"identity": person.identity}, actor=None, now=now,
         )  # fmt: skip
-    elif ready != person.ready:
-        await note_event(connection, consultation_id, "checked", participant_id=participant_id, actor=None, now=now)
+    else:
+        await changed(connection, consultation_id, now=now)
 
 
 async def admit(
@@ -426,7 +429,8 @@ async def note_event(
     )  # fmt: skip
     await connection.execute(sql("consultations.notify"), consultation_id)
     if event in _SHOWN:
-        await connection.execute(sql("alerts.notify"), alerts.changes(wards=[row["ward_id"]]))
+        residents = [row["subject_id"]] if row["subject_id"] is not None and event in _OF_RESIDENT else []
+        await connection.execute(sql("alerts.notify"), alerts.changes(residents=residents, wards=[row["ward_id"]]))
 
 
 async def changed(connection: Connection, consultation_id: int, *, now: datetime) -> None:

@@ -17,7 +17,10 @@ _DECISIONS = ("accepted", "left_out")
 
 async def gather(connection: Connection, consultation_id: int) -> int:
     """Offer what came in, and mark it as supervised; how many were new. As a service only: it changes readings."""
-    rows = await connection.fetch(sql("visit_readings.gather"), consultation_id)
+    turn = await connection.fetchrow(sql("visit_readings.turn"), consultation_id)
+    if turn is None:
+        return 0
+    rows = await connection.fetch(sql("visit_readings.gather"), consultation_id, turn["subject_id"], turn["since"])
     if rows:
         taken = [row["taken_at"] for row in rows]
         identities = [row["identity"] for row in rows]

@@ -34,5 +34,5 @@ async def cancel_unused(
 
 
 async def unfinished(connection: Connection, ward_id: int, *, before: datetime) -> list[int]:
-    """Visits of a ward that were live, and have been empty since a time, but that nobody has ended."""
+    """Visits of a ward that a person has to end: empty since a time, or somebody waited and nobody came."""
     return [row["id"] for row in await connection.fetch(sql("visit_upkeep.unfinished"), ward_id, before)]

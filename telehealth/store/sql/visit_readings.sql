@@ -6,19 +6,20 @@ JOIN reading r ON r.taken_at = v.taken_at AND r.identity = v.identity AND r.valu
 WHERE v.consultation_id = $1::bigint AND NOT r.struck AND r.resident_id = v.resident_id
 ORDER BY r.effective_at, v.code;
 
+-- name: turn
+-- Whose turn it is in a visit that is live, and since when.
+SELECT c.subject_id, greatest(s.since, c.started_at, (SELECT max(e.at) FROM consultation_event e
+                                                      WHERE e.consultation_id = c.id AND e.event = 'subject')) AS since
+FROM consultation c JOIN consultation_subject s ON s.consultation_id = c.id AND s.resident_id = c.subject_id
+WHERE c.id = $1::bigint AND c.state = 'live' AND s.since IS NOT NULL;
+
 -- name: gather
--- Readings of the current subject, taken and received since shortly before they last became it, while the visit is live.
+-- Readings of resident $2 that came in since $3, taken since shortly before. By values, so that only their month is looked at.
 INSERT INTO consultation_reading (consultation_id, resident_id, organisation_id, taken_at, identity, value_key, code, state)
-SELECT c.id, r.resident_id, c.organisation_id, r.taken_at, r.identity, r.value_key, r.code, 'offered'
-FROM consultation c
-JOIN consultation_subject s ON s.consultation_id = c.id AND s.resident_id = c.subject_id AND s.since IS NOT NULL
-CROSS JOIN LATERAL (
-    SELECT greatest(s.since, c.started_at, (SELECT max(e.at) FROM consultation_event e
-                                            WHERE e.consultation_id = c.id AND e.event = 'subject')) AS at
-) AS turn
-JOIN reading r ON r.resident_id = c.subject_id AND r.effective_at >= turn.at - interval '2 minutes'
-    AND r.received_at >= turn.at AND r.taken_at >= turn.at - interval '2 days' AND r.taken_at <= turn.at + interval '2 days'
-WHERE c.id = $1::bigint AND c.state = 'live' AND NOT r.struck AND r.absent IS NULL
+SELECT $1::bigint, r.resident_id, r.organisation_id, r.taken_at, r.identity, r.value_key, r.code, 'offered'
+FROM reading r
+WHERE r.resident_id = $2::bigint AND r.effective_at >= $3::timestamptz - interval '2 minutes' AND r.received_at >= $3
+  AND r.taken_at BETWEEN $3 - interval '2 days' AND $3 + interval '2 days' AND NOT r.struck AND r.absent IS NULL
 ON CONFLICT DO NOTHING
 RETURNING taken_at, identity, value_key;
 

@@ -17,8 +17,11 @@ WHERE c.ended_at IS NULL AND c.appointment_id IS NULL AND c.created_at < $1::tim
 ORDER BY c.id LIMIT 1 FOR UPDATE OF c SKIP LOCKED;
 
 -- name: unfinished
--- Visits of a ward that were live and that nobody has ended, with nobody inside: since $2 at the latest.
-SELECT c.id FROM consultation c
-WHERE c.ward_id = $1::bigint AND c.ended_at IS NULL AND c.state = 'interrupted' AND c.changed_at <= $2::timestamptz
+-- Visits of a ward with nobody inside that a person has to end: live before $2, or somebody waited and it was to be over by $2.
+SELECT c.id FROM consultation c LEFT JOIN appointment a ON a.id = c.appointment_id
+WHERE c.ward_id = $1::bigint AND c.ended_at IS NULL
+  AND ((c.state = 'interrupted' AND c.changed_at <= $2::timestamptz)
+       OR (c.state IN ('waiting', 'admitted')
+           AND coalesce(a.starts_at + a.minutes * interval '1 minute', c.created_at) <= $2))
   AND NOT EXISTS (SELECT FROM participant p WHERE p.consultation_id = c.id AND p.state = 'joined')
 ORDER BY c.id;
