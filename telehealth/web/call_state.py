@@ -102,16 +102,20 @@ def _whole(loaded: Loaded, now: Now) -> Json:
 
 def _of_guest(loaded: Loaded, now: Now, me: Participant, inside: bool) -> Json:
     own = [{"id": s.id, "name": s.name} for s in loaded.subjects if inside and s.id == me.resident_id]
+    current = loaded.row.subject_id
+    mine = bool(own) and current == me.resident_id
+    measured = loaded.readings if mine and me.role == "resident" else ()
     people = [p for p in loaded.people if inside and (p.state == "joined" or p.id == me.id)]
     messages = [m for m in loaded.messages if _hears(loaded, me, m, inside)]
     known = {p.id for p in people} | {m.participant_id for m in messages}
     return {
         **_common(loaded, now),
-        "subject": own[0] if own and loaded.row.subject_id == me.resident_id else None,
+        "subject": own[0] if mine else None,
         "subjects": own,
         "people": [_neighbour(p, me, now) for p in people],
         "messages": [_message(m) for m in messages],
-        "readings": [],
+        # their own only, while it is their turn: "your reading arrived"
+        "readings": [_reading(r) for r in measured if r.resident_id == current],
         "names": {str(p.id): p.name for p in loaded.people if p.id in known},
     }
 
