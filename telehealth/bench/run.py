@@ -12,13 +12,13 @@ from typing import Final
 
 import msgspec
 
-from telehealth.bench import backlog, drain, folding, live, overload, screen, servers, targets, two, wards
+from telehealth.bench import backlog, drain, folding, live, overload, screen, servers, targets, two, visits, wards
 from telehealth.bench.targets import Figures, Target
 from telehealth.store import db
 from telehealth.store.db import Database
 
 _SHOWN = ("server_version", "fsync", "synchronous_commit", "full_page_writes", "wal_sync_method", "shared_buffers")
-PHASES: Final = ("evaluation", "wards", "screen", "drain", "two", "live", "memory", "backlog", "overload")
+PHASES: Final = ("evaluation", "wards", "screen", "drain", "two", "live", "memory", "backlog", "overload", "visits")
 _SCREENS = (200, 1000)
 #: Messages a second that are tried in an overload where the drain was not measured.
 _SUSTAINABLE = 8000
@@ -36,6 +36,7 @@ class Plan:
     connections: int = 5000
     backlog_devices: int = 1000
     residents: int = 10_000
+    visits: visits.Plan = field(default_factory=visits.Plan)
 
 
 class Report(msgspec.Struct):
@@ -88,6 +89,9 @@ async def _phase(
     if phase == "wards":
         progress("wards: residents of all pathways with four weeks of history")
         figures.wards = wards.measure(plan.residents)
+        return
+    if phase == "visits":
+        figures.visits = await visits.measure(plan.visits, progress=progress)
         return
     async with _database(folder / phase, about) as url:
         if phase == "screen":

@@ -13,6 +13,7 @@ from telehealth.bench.live import Live
 from telehealth.bench.overload import Overload
 from telehealth.bench.screen import Latencies
 from telehealth.bench.two import Processes
+from telehealth.bench.visits import Visits, p95
 from telehealth.bench.wards import Wards
 
 _MEMORY_BYTES = 300e6
@@ -22,6 +23,13 @@ _SCREEN_MS = {200: 250.0, 1000: 500.0}
 _MEANWHILE_MS = 500.0
 _RECEIPT_MS = 1000.0
 _OVERLOAD_BYTES = 500e6
+#: Of visits: seconds, and by how much a media worker may grow over all rounds of people who come and go.
+_JOIN_SECONDS = 1.5
+_RECOVERY_SECONDS = 2.0
+_CRASH_SECONDS = 8.0
+_FREEZE_SECONDS = 0.5
+_LAG_MS = 10.0
+_GROWTH_BYTES = 5e6
 
 
 class Figures(msgspec.Struct):
@@ -36,6 +44,7 @@ class Figures(msgspec.Struct):
     memory: Live | None = None
     backlog: Backlog | None = None
     overload: Overload | None = None
+    visits: Visits | None = None
 
 
 class Target(msgspec.Struct):
@@ -86,3 +95,25 @@ def _judged(figures: Figures) -> Iterator[Target]:
         yield Target("overload: red residents without an alert", over.residents_red - over.residents_alerted, 0, False)
         yield Target("overload: processes that ended", 0 if over.alive else 1, 0, False)
         yield Target("overload: memory", over.service_bytes / 1e6, _OVERLOAD_BYTES / 1e6, False, "MB")
+    if figures.visits is not None:
+        yield from _of_visits(figures.visits)
+
+
+def _of_visits(found: Visits) -> Iterator[Target]:
+    yield Target("a forwarded stream of two / decoded and encoded", found.two.each / found.decoded.each, 0.25, False)
+    if found.janus is not None:
+        name = f"a forwarded stream of {found.many.people} / of Janus"
+        yield Target(name, found.many.each / found.janus.each, 1.5, False)
+    for some in (found.two, found.many):
+        yield Target(f"packets delivered, {some.people} people", 100 * some.delivered, 98, True, "%")
+        if some.lag_ms is not None:
+            yield Target(f"media worker's loop, {some.people} people, p99", some.lag_ms, _LAG_MS, False, "ms")
+    yield Target("join to first frame, p95", p95(found.joins), _JOIN_SECONDS, False, "s")
+    yield Target("after an outage of 5 s, longest", max(found.recoveries), _RECOVERY_SECONDS, False, "s")
+    yield Target("media worker killed, media back, longest", max(found.crashes), _CRASH_SECONDS, False, "s")
+    yield Target("5 % loss each way, longest freeze", found.lossy.longest, _FREEZE_SECONDS, False, "s")
+    rounds = found.rounds
+    name = f"{rounds.rounds} rounds of {rounds.people} people: more"
+    yield Target(f"{name} memory", (rounds.after.bytes - rounds.before.bytes) / 1e6, _GROWTH_BYTES / 1e6, False, "MB")
+    yield Target(f"{name} threads", rounds.after.threads - rounds.before.threads, 0, False)
+    yield Target(f"{name} descriptors", rounds.after.files - rounds.before.files, 0, False)

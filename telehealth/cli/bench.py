@@ -21,11 +21,14 @@ def bench(
         int, typer.Option(min=1000, max=1_000_000, help="Messages of a preload, two readings each.")
     ] = 100_000,
     devices: Annotated[int, typer.Option(min=1, max=20_000, help="Devices that they come from.")] = 1000,
-    seconds: Annotated[int, typer.Option(min=2, max=3600, help="Of publishing to a screen.")] = 20,
+    seconds: Annotated[
+        int, typer.Option(min=2, max=3600, help="Of publishing to a screen, and of media of visits.")
+    ] = 20,
     steady: Annotated[int, typer.Option(min=2, max=3600, help="Seconds of live, memory and overload.")] = 30,
     connections: Annotated[int, typer.Option(min=1, max=20_000, help="Connected devices of memory.")] = 5000,
     backlog: Annotated[int, typer.Option(min=1, max=20_000, help="Devices with 48 hours of readings.")] = 1000,
     residents: Annotated[int, typer.Option(min=100, max=100_000, help="Residents of wards.")] = 10_000,
+    rounds: Annotated[int, typer.Option(min=1, max=10_000, help="Of people who come to visits and go.")] = 200,
     only: Annotated[str, typer.Option(help="Phases, by commas; see docs/bench.md.")] = "",
     full: Annotated[bool, typer.Option("--full", help="Ten minutes of each phase that goes on for a time.")] = False,
     json: terminal.Json = False,
@@ -37,7 +40,7 @@ def bench(
 
     async def job() -> None:
         from telehealth import log
-        from telehealth.bench import drain, run
+        from telehealth.bench import drain, run, visits
         from telehealth.errors import SettingError
 
         phases = [name.strip() for name in only.split(",") if name.strip()] or list(run.PHASES)
@@ -52,6 +55,12 @@ def bench(
             connections=connections,
             backlog_devices=backlog,
             residents=residents,
+            visits=visits.Plan(
+                seconds=_FULL_SCREEN_SECONDS if full else seconds,
+                repeats=min(30, 3 + seconds),
+                rounds=rounds,
+                runs=runs,
+            ),
         )
         report = await run.everything(plan, progress=lambda text: typer.echo(text, err=True))
         if json:
@@ -141,7 +150,37 @@ def _lines(report: Report) -> list[str]:
             f" {over.tried_a_second:,} tried; drained {over.drain_seconds:.0f} s later;"
             f" service {over.service_bytes / 1e6:.0f} MB; {over.residents_alerted} of {over.residents_red} red alerted"
         )
+    if (visits := figures.visits) is not None:
+        found += _of_visits(visits)
     return found
+
+
+def _of_visits(visits: Any) -> list[str]:
+    kinds = (
+        ("forwarded", visits.two),
+        ("decoded and encoded", visits.decoded),
+        ("forwarded", visits.many),
+        ("by Janus", visits.janus),
+    )
+    return [
+        *(
+            f"visits: {some.people} people {name}: {some.cpu:.1f} % of a core, {some.each:.2f} % a stream,"
+            f" {100 * some.delivered:.1f} % delivered"
+            for name, some in kinds
+            if some is not None
+        ),
+        f"visits: joins {_seconds(visits.joins)}; after an outage {_seconds(visits.recoveries)};"
+        f" after a crash {_seconds(visits.crashes)}",
+        f"visits: 5 % loss each way for {visits.lossy.seconds:.0f} s: {visits.lossy.frames:,} frames,"
+        f" {visits.lossy.freezes} freezes, longest {visits.lossy.longest:.2f} s",
+        f"visits: {visits.rounds.rounds} rounds of {visits.rounds.people} people:"
+        f" {visits.rounds.before.bytes / 1e6:.0f} to {visits.rounds.after.bytes / 1e6:.0f} MB",
+        *(f"visits: {note}" for note in visits.notes),
+    ]
+
+
+def _seconds(found: list[float]) -> str:
+    return f"{min(found):.2f} to {max(found):.2f} s"
 
 
 def _ms(found: Any) -> str:
