@@ -9,7 +9,17 @@ import pytest
 
 from telehealth.errors import Invalid, NotFound
 from telehealth.model import visits
-from telehealth.store import consultations, db, encounters, messages, notes, participants, visit_policy
+from telehealth.store import (
+    consultations,
+    db,
+    encounters,
+    messages,
+    notes,
+    participants,
+    repair,
+    residents_view,
+    visit_policy,
+)
 from telehealth.store.db import Database
 from telehealth.store.encounters import Ending, SubjectEnding
 from tests.integration.visits import scene as scenes
@@ -72,6 +82,27 @@ async def end(
     async with database.transaction(scene.actor) as connection:
         ids = await consultations.end(connection, visit, ending, actor=scene.actor, now=now)
         return [await encounters.get(connection, one) for one in ids]
+
+
+async def test_the_mark_stays(database: Database) -> None:
+    """Whatever staff put right afterwards: moved to another resident, it leaves the visit and stays supervised."""
+    scene = await scenes.build(database)
+    visit, _, _ = await scenes.live(database, scene)
+    within = T0 + timedelta(minutes=2)
+    await world.readings(
+        database, scene.anna, world.spo2(93.0, within), world.spo2(94.0, within + timedelta(minutes=1)),
+        received_at=within,
+    )  # fmt: skip
+    assert await gather(database, visit) == 2
+    async with database.transaction(WEB, read_only=True) as connection:
+        rows = await connection.fetch("SELECT taken_at, identity, value_key FROM reading ORDER BY value")
+    moved, struck = (residents_view.ReadingKey(*row) for row in rows)
+    async with database.transaction(OPERATOR) as connection:
+        await repair.move(connection, moved, to=scene.bert.id, reason="mixed up", actor=OPERATOR, now=within)
+        await repair.set_aside(connection, struck, reason="motion", actor=OPERATOR, now=within)
+    async with database.transaction(WEB, read_only=True) as connection:
+        assert await connection.fetchval("SELECT count(*) FROM reading WHERE 'supervised' = ANY (marks)") == 2
+    assert not (await scenes.look(database, visit)).readings
 
 
 async def test_the_end_of_a_visit(database: Database) -> None:

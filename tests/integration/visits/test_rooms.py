@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import pytest
 
 from telehealth.errors import NotFound
 from telehealth.model import visits
-from telehealth.store import audit, consultations, db
+from telehealth.store import audit, consultations, db, participants
 from telehealth.store.db import Database
 from tests.integration.visits import scene as scenes
 from tests.integration.visits.scene import T0, WEB
@@ -77,6 +78,27 @@ async def test_nobody_is_in_two_visits(database: Database) -> None:
         await consultations.left(connection, first, here, now=T0)
     await scenes.nurse(database, second, scene.nurse)
     assert (await scenes.look(database, second)).visit.inside()
+
+
+async def test_two_visits_at_the_same_moment(database: Database) -> None:
+    """Whichever commits first has them; the other hears why not."""
+    scene = await scenes.build(database)
+    rooms = [await scenes.start(database, scene), await scenes.start(database, scene, scene.bert)]
+    people = []
+    for visit in rooms:
+        async with database.transaction(scene.actor) as connection:
+            people.append(await participants.of_staff(connection, visit, scene.nurse, now=T0))
+
+    async def join(visit: int, person: int) -> bool:
+        try:
+            async with database.transaction(WEB) as connection:
+                await consultations.joined(connection, visit, person, now=T0)
+        except visits.NotPossible:
+            return False
+        return True
+
+    done = await asyncio.gather(*(join(visit, person) for visit, person in zip(rooms, people, strict=True)))
+    assert sorted(done) == [False, True]
 
 
 async def test_the_next_resident_comes_when_the_previous_has_left(database: Database) -> None:
