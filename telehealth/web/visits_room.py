@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -11,7 +12,7 @@ from pydantic import ValidationError
 
 from telehealth import errors
 from telehealth.model import visits
-from telehealth.store import board, residents_view, visit_desk
+from telehealth.store import board, recordings, residents_view, visit_desk
 from telehealth.store.visit_view import Loaded
 from telehealth.web import (
     access,
@@ -159,6 +160,10 @@ async def _over(view: access.Opened, loaded: Loaded) -> Json:
             {"id": one["id"], "resident": one["resident_id"], "name": visits_json.name(one)} for one in found
         ],
         "subjects": visits_json.named([one.id for one in loaded.subjects], names),
+        "recordings": [
+            {**dataclasses.asdict(one), "id": str(one.id)}
+            for one in await recordings.of_consultation(view.connection, loaded.row.id)
+        ],
         "simulated": ward["simulated"],
     }
 

@@ -140,6 +140,16 @@ async def test_whoever_says_why_watches_it(server: Server, recorded: Recorded) -
     )
 
 
+async def test_a_visit_that_is_over_lists_its_recordings(server: Server, recorded: Recorded) -> None:
+    async with server.database.transaction(scene.WEB) as connection:
+        visit = await connection.fetchval(
+            "UPDATE consultation SET state = 'ended', ended_at = $1, ended_by = 'x', outcome = 'advice' RETURNING id",
+            NOW,
+        )
+    async with server.signed_in("clara") as browser, browser.session.get(f"/visits/{visit}") as page:
+        assert f'href="/recordings/{recorded.id}"' in await page.text()
+
+
 async def test_a_player_gets_the_parts_that_it_asks_for(server: Server, recorded: Recorded) -> None:
     async with server.signed_in("clara") as browser:
         film = await watch(browser, recorded)

@@ -277,7 +277,7 @@ function Consent({ asked, on, given, answered, onAnswer }: ConsentProps) {
         May we record this visit?
       </h2>
       <p id="consent-text">
-        The ward would like to keep the picture and the sound of this visit. The recording passes through our computer and is kept there, locked. You can say no: nothing changes in your care. You can stop it at any time.
+        The ward would like to keep the picture and the sound of this visit. Our computer passes them on and can see and hear them while it does, also when nothing is recorded. If you say yes they are kept there, locked, and staff who watch them must say why. You can say no: nothing changes in your care. You can stop it at any time.
       </p>
       <p class="th-choices">
         <button type="button" class="th-choice" onClick={() => onAnswer(true)}>
