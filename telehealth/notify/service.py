@@ -27,7 +27,7 @@ ACTOR = db.service("notify")
 
 _EVERY_SECONDS = 2.0
 #: How long a claimed mail is left alone: longer than a batch takes to send.
-LEASE = timedelta(minutes=5)
+LEASE = timedelta(minutes=2)
 _FIRST = timedelta(seconds=30)
 _LONGEST = timedelta(hours=1)
 

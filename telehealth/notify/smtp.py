@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import ipaddress
 import ssl
@@ -20,6 +21,9 @@ from telehealth.store.mail import Mail
 
 #: Each answer of the server may take so long.
 _SECONDS = 20.0
+#: Coming to the point of sending, and one mail as a whole: together well within a lease.
+_CONNECT_SECONDS = 30.0
+_MAIL_SECONDS = 50.0
 
 
 class Refused(Exception):
@@ -70,7 +74,8 @@ class Server:
             timeout=_SECONDS,
         )
         try:
-            await client.connect()
+            async with asyncio.timeout(_CONNECT_SECONDS):
+                await client.connect()
         except (aiosmtplib.SMTPException, OSError, TimeoutError, ValueError) as error:
             client.close()
             raise NotNow(_said(error), everything=True) from None
@@ -126,7 +131,8 @@ def message(mail: Mail, mail_from: str) -> EmailMessage:
 async def send(client: aiosmtplib.SMTP, mail: Mail, mail_from: str) -> None:
     """Give one mail to the server. Raises Refused or NotNow; returns once the server has taken it."""
     try:
-        await client.send_message(message(mail, mail_from), sender=mail_from, recipients=[mail.to_address])
+        async with asyncio.timeout(_MAIL_SECONDS):
+            await client.send_message(message(mail, mail_from), sender=mail_from, recipients=[mail.to_address])
     except aiosmtplib.SMTPRecipientsRefused as error:
         _answered(error.recipients[0].code, error.recipients[0].message)
     except aiosmtplib.SMTPDataError as error:
