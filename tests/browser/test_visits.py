@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -21,11 +22,14 @@ Axe = Callable[[Page], list[str]]
 
 
 @pytest.fixture(scope="session")
-def calls(browser_database: str, seeded: Any) -> Iterator[Service]:
-    """The service with media workers."""
-    with services.running(
-        browser_database, seeded, roles="alerting,web,consult", TELEHEALTH_MEDIA_WORKERS="2"
-    ) as running:
+def calls(browser_database: str, seeded: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """The service with media workers, and a place for recordings."""
+    settings = {
+        "TELEHEALTH_MEDIA_WORKERS": "2",
+        "TELEHEALTH_RECORDINGS_DIR": str(tmp_path_factory.mktemp("recordings")),
+        "TELEHEALTH_RECORDING_KEYS": base64.b64encode(bytes(range(32))).decode(),
+    }
+    with services.running(browser_database, seeded, roles="alerting,web,consult", **settings) as running:
         visits.allow_recording(running)
         yield running
 
@@ -98,6 +102,20 @@ def test_a_visit_from_the_link_to_the_end(watched: Watched, calls: Service, desk
     expect(reading).to_contain_text("not decided")
     reading.get_by_role("button", name=re.compile("Accept")).click()
     expect(reading).to_contain_text("in the record of this visit")
+    expect(resident.page.get_by_text("Your reading arrived: oxygen saturation 97 %")).to_be_visible()
+
+    # recorded only while everybody agrees, and everybody sees it
+    desk.page.get_by_role("button", name="Ask to record").click()
+    desk.page.get_by_role("button", name="I agree to be recorded").click()
+    third.page.get_by_role("button", name="Yes, you may record").click()
+    expect(third.page.get_by_text("You have agreed to be recorded")).to_be_visible()
+    expect(desk.page.locator(".th-notice").filter(has_text="Not recording yet")).to_contain_text(person.name)
+    resident.page.get_by_role("button", name="Yes, you may record").click()
+    for page in (desk.page, third.page, resident.page):
+        expect(page.locator(".th-recording")).to_be_visible()
+    third.page.get_by_role("button", name="Stop recording me").click()
+    for page in (desk.page, third.page, resident.page):
+        expect(page.locator(".th-recording")).to_have_count(0)
 
     notes = desk.page.get_by_label(f"Notes on {person.name}")
     notes.fill("Feels better. Ankles less swollen.")
@@ -194,6 +212,8 @@ def test_everybody_can_use_them(watched: Watched, calls: Service, desk: Desk, ax
     page.get_by_role("button", name="Yes, I heard them").click()
     page.get_by_role("button", name=re.compile("to the waiting room")).click()
     desk.open(visit)
+    desk.page.get_by_role("button", name=f"Ring {person.name}").click()
+    expect(page.get_by_role("alert").filter(has_text="The ward is calling")).to_be_visible()
     look(page, "waiting")
     desk.join()
     look(desk.page, "staff alone")
