@@ -27,6 +27,8 @@ interface Page {
   ward: Ward;
   waiting: Waiting[];
   now: string;
+  csrf: string;
+  may_care: boolean;
 }
 
 interface State {
@@ -91,7 +93,7 @@ class WaitingIsland extends Component<Page, State> {
           {waiting.map((one) => (
             <li key={one.participant} class="th-person is-waiting" data-participant={one.participant}>
               <p class="th-person__who">
-                <strong>{one.name}</strong> <span class="th-quiet">{words.role(one.role)}{one.resident && one.resident !== one.name && `, with ${one.resident}`}</span>
+                <strong>{one.name}</strong> <span class="th-quiet">{words.role(one.role)}{one.resident && (one.role === "resident" ? `: ${one.resident}` : ` with ${one.resident}`)}</span>
               </p>
               <p class="th-person__facts">
                 {one.identity === "not_checked" ? <strong class="th-person__unsure">Identity not checked</strong> : <span class="th-quiet">{words.identity(one.identity)}</span>}
@@ -105,11 +107,40 @@ class WaitingIsland extends Component<Page, State> {
               </p>
               {one.reason && <p class="th-person__reason">“{one.reason}”</p>}
               {one.trouble && <p class="th-person__trouble">{one.trouble}</p>}
-              <p>
-                <a class="th-plain-button" href={`/visits/${one.visit}`}>
-                  Open the visit<span class="nhsuk-u-visually-hidden"> of {one.resident ?? one.name}</span>
-                </a>
-              </p>
+              {this.props.may_care && (
+                <>
+                  <div class="th-held__acts">
+                    <form class="th-inline" method="post" action={`/visits/${one.visit}/admit`}>
+                      <input type="hidden" name="csrf" value={this.props.csrf} />
+                      <input type="hidden" name="next" value={`/visits/${one.visit}`} />
+                      <input type="hidden" name="participant" value={one.participant} />
+                      <button class="nhsuk-button nhsuk-button--small">
+                        Let in<span class="nhsuk-u-visually-hidden"> {one.name}</span>
+                      </button>
+                    </form>
+                    <a class="th-plain-button" href={`/visits/${one.visit}`}>
+                      Open the visit<span class="nhsuk-u-visually-hidden"> of {one.resident ?? one.name}</span>
+                    </a>
+                  </div>
+                  <details class="th-held__more">
+                    <summary>Write to {one.name}</summary>
+                    <form class="th-form" method="post" action={`/visits/${one.visit}/message`}>
+                      <input type="hidden" name="csrf" value={this.props.csrf} />
+                      <input type="hidden" name="next" value={location.pathname + location.search} />
+                      <input type="hidden" name="participant" value={one.participant} />
+                      <div class="nhsuk-form-group">
+                        <label class="nhsuk-label" for={`text-${one.participant}`}>
+                          Message to {one.name}
+                        </label>
+                        <input class="nhsuk-input" id={`text-${one.participant}`} name="text" maxLength={1000} autocomplete="off" required />
+                      </div>
+                      <button class="nhsuk-button nhsuk-button--small nhsuk-button--secondary">
+                        Send<span class="nhsuk-u-visually-hidden"> to {one.name}</span>
+                      </button>
+                    </form>
+                  </details>
+                </>
+              )}
             </li>
           ))}
         </ul>
