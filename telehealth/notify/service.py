@@ -30,6 +30,8 @@ _EVERY_SECONDS = 2.0
 LEASE = timedelta(minutes=2)
 _FIRST = timedelta(seconds=30)
 _LONGEST = timedelta(hours=1)
+#: While the server as a whole takes nothing: what waits should follow soon when it is back.
+_LONGEST_AWAY = timedelta(minutes=5)
 
 
 async def run(*, settings: Settings, database: Database, clock: ClinicalClock) -> None:
@@ -78,7 +80,7 @@ async def once(server: Server, database: Database, clock: ClinicalClock, *, leas
                 left.pop(0)
     except smtp.NotNow as error:
         for one in left:
-            await _put_off(database, one, error.why)
+            await _put_off(database, one, error.why, longest=_LONGEST_AWAY)
         raise
     for one in left:
         await _put_off(database, one, "there was no time left")
@@ -112,8 +114,8 @@ async def _still_wanted(database: Database, one: Mail) -> bool:
         return await mail.still_wanted(connection, one.id)
 
 
-async def _put_off(database: Database, one: Mail, why: str) -> None:
+async def _put_off(database: Database, one: Mail, why: str, *, longest: timedelta = _LONGEST) -> None:
     metrics.MAILS.labels("put_off").inc()
-    until = clocks.real_now() + min(_LONGEST, _FIRST * 2 ** min(one.attempts - 1, 10))
+    until = clocks.real_now() + min(longest, _FIRST * 2 ** min(one.attempts - 1, 10))
     async with database.transaction(ACTOR) as connection:
         await mail.put_off(connection, one.id, until=until, error=why)
