@@ -40,9 +40,9 @@ async def keep(connection: Connection, mine: Mapping[int, UUID], *, real_now: da
     return {row["id"] for row in rows}
 
 
-async def drop(connection: Connection, participant_id: int, socket: UUID) -> bool:
-    """The socket is gone. False: another one was taken meanwhile."""
-    return await connection.fetchval(sql("call_sockets.drop"), participant_id, socket) is not None
+async def drop(connection: Connection, participant_id: int, socket: UUID) -> None:
+    """The socket is gone; unless another one was taken meanwhile."""
+    await connection.execute(sql("call_sockets.drop"), participant_id, socket)
 
 
 async def seen(connection: Connection, consultation_id: int) -> dict[int, Seen]:

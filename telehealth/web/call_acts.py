@@ -55,8 +55,11 @@ async def _act(room: Room, line: Line, asked: Asked) -> None:
         case call_messages.Offer():
             await _offer(room, line, asked)
         case call_messages.Stats():
-            _inside(room, line)
-            room.measured(line.participant, asked)
+            if _is_inside(room, line):
+                room.measured(line.participant, asked)
+            elif not line.staff:
+                # staff may try to connect before they are inside
+                raise Refusal(_NOT_IN, "not_inside")
         case call_messages.Ready():
             await _ready(room, line, asked)
         case call_messages.Leave():
@@ -89,9 +92,8 @@ async def _from_inside(
                 await consultations.consent(connection, room.id, line.participant, given=asked.recording, now=now)
 
 
-def _inside(room: Room, line: Line) -> None:
-    if room.loaded is None or room.loaded.participant(line.participant).state not in _INSIDE:
-        raise Refusal(_NOT_IN, "not_inside")
+def _is_inside(room: Room, line: Line) -> bool:
+    return room.loaded is not None and room.loaded.participant(line.participant).state in _INSIDE
 
 
 async def _ready(room: Room, line: Line, asked: call_messages.Ready) -> None:

@@ -193,7 +193,7 @@ class Pong(_Told, frozen=True, tag="pong"):
 
 
 class Refused(_Told, frozen=True, tag="refused"):
-    """about: the tag of the message, or "room". why: a sentence of ours for whoever sits there."""
+    """about: the tag of the message, or "visit": what staff have to know. why: a sentence for whoever sits there."""
 
     about: str
     why: str

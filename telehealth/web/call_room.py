@@ -109,9 +109,9 @@ class Room:
         """A socket of a participant, instead of whichever they had."""
         async with self.entering:
             async with self.means.database.transaction(SERVICE) as connection:
-                await call_sockets.take(connection, line.participant, line.id, real_now=clock.real_now())
-                # other processes look at once whether it was theirs
+                # the visit first, as in every step; other processes look at once whether the socket was theirs
                 await consultations.changed(connection, self.id, now=self.means.clock.now())
+                await call_sockets.take(connection, line.participant, line.id, real_now=clock.real_now())
             before = self.lines.get(line.participant)
             if before is not None:
                 before.bye(Bye("taken_over"))
@@ -124,8 +124,8 @@ class Room:
             del self.lines[line.participant]
         self._ice.pop(line.participant, None)
         async with self.means.database.transaction(SERVICE) as connection:
-            if await call_sockets.drop(connection, line.participant, line.id):
-                await consultations.changed(connection, self.id, now=self.means.clock.now())
+            await consultations.changed(connection, self.id, now=self.means.clock.now())
+            await call_sockets.drop(connection, line.participant, line.id)
 
     def goodbye(self, why: Bye) -> None:
         for line in self.lines.values():
@@ -141,7 +141,7 @@ class Room:
         """What staff have to know of the room itself."""
         for line in self.lines.values():
             if line.staff:
-                line.tell(call_messages.Refused("room", why))
+                line.tell(call_messages.Refused("visit", why))
 
     def wake(self) -> None:
         self._wake.set()

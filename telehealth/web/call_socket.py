@@ -94,7 +94,11 @@ async def _serve(request: web.Request, line: Line) -> web.StreamResponse:
     ws = web.WebSocketResponse(heartbeat=20.0, max_msg_size=call_messages.HARD_BYTES, compress=False)
     await ws.prepare(request)
     served = request.app[ROOMS]
-    room = await served.enter(line)
+    try:
+        room = await served.enter(line)
+    except AWAY as error:
+        _log.warning("a socket cannot be taken", visit=line.consultation, error=type(error).__name__)
+        room = None
     if room is None:
         await ws.send_str(call_messages.text(Bye("service")))
         await ws.close(code=call_line.GOING_AWAY)

@@ -4,14 +4,20 @@ UPDATE participant SET socket = $2::uuid, seen_at = $3::timestamptz
 WHERE id = $1::bigint RETURNING consultation_id;
 
 -- name: keep
--- Which of these sockets are still their participants'; they were heard of now.
-UPDATE participant p SET seen_at = $3::timestamptz
-FROM unnest($1::bigint[], $2::uuid[]) AS mine (id, socket)
-WHERE p.id = mine.id AND p.socket = mine.socket RETURNING p.id;
+-- Which of these sockets are still their participants'; they were heard of now. Who is being changed is left for the next time.
+WITH mine AS (
+    SELECT * FROM unnest($1::bigint[], $2::uuid[]) AS given (id, socket)
+), free AS (
+    SELECT p.id FROM participant p JOIN mine ON mine.id = p.id AND mine.socket = p.socket
+    ORDER BY p.id FOR NO KEY UPDATE OF p SKIP LOCKED
+), kept AS (
+    UPDATE participant p SET seen_at = $3::timestamptz FROM free WHERE p.id = free.id
+)
+SELECT p.id FROM participant p JOIN mine ON mine.id = p.id AND mine.socket = p.socket;
 
 -- name: drop
 -- The socket is gone; unless another one was taken meanwhile.
-UPDATE participant SET socket = NULL WHERE id = $1::bigint AND socket = $2::uuid RETURNING id;
+UPDATE participant SET socket = NULL WHERE id = $1::bigint AND socket = $2::uuid;
 
 -- name: seen
 -- When the people of a visit were last heard of.

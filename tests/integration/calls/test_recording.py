@@ -80,7 +80,7 @@ async def test_a_disk_that_is_full_is_told(clinic: Clinic) -> None:
     await ask(clinic, visit)
     for one in (nurse, guest):
         await one.say("consent", recording=True)
-    assert (await nurse.heard("refused", about="room"))["why"] == NOT_RECORDED
+    assert (await nurse.heard("refused", about="visit"))["why"] == NOT_RECORDED
     await nurse.shows(lambda s: s["visit"]["recording"] == {"on": False, "asked": False})
     assert recorded(clinic, visit) == set()
 

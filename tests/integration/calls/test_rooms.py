@@ -82,7 +82,7 @@ async def test_a_full_worker_is_told_in_words_to_both(clinic: Clinic) -> None:
     clinic.sfu.full = True
     await guest.say("offer", epoch=1, sdp="v=0 offer", restart=False)
     assert "full" in (await guest.heard("refused", about="offer"))["why"]
-    assert "full" in (await nurse.heard("refused", about="room"))["why"]
+    assert "full" in (await nurse.heard("refused", about="visit"))["why"]
     clinic.sfu.full = False
     await guest.joins()
 
