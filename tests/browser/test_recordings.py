@@ -6,6 +6,7 @@ import base64
 import secrets
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -73,6 +74,86 @@ async def begun(
         now,
     )
     return (await recordings.begin(connection, visit, where=place, now=now))[participant]
+
+
+@pytest.fixture
+def calls(browser_database: str, seeded: Any, tmp_path: Path) -> Iterator[Service]:
+    """The service with media workers, on a ward that records."""
+    settings = {
+        "TELEHEALTH_MEDIA_WORKERS": "2",
+        "TELEHEALTH_RECORDINGS_DIR": str(tmp_path),
+        "TELEHEALTH_RECORDING_KEYS": base64.b64encode(secrets.token_bytes(32)).decode(),
+    }
+    with services.running(browser_database, seeded, roles="web,consult", **settings) as service:
+        visits.allow_recording(service)
+        yield service
+        visits.everybody_leaves(service)
+
+
+def test_a_visit_is_recorded_across_the_death_of_its_worker(
+    watched: Watched, calls: Service, nurses_cookies: Any
+) -> None:
+    """Both agree, the worker is killed, another one records on; what each of them wrote is listed and plays."""
+    person = calls.people[2]
+    visit = visits.start(calls, person)
+    resident = visits.Guest(watched.page(calls.url))
+    resident.enter(visits.link(calls, visit, person), born=1942)
+    resident.check()
+    desk = visits.Desk(watched.page(calls.url, storage_state=nurses_cookies))
+    desk.open(visit)
+    desk.join()
+    desk.admit(person.name)
+    resident.in_room()
+    visits.sees(desk.page, person.name)
+    desk.page.get_by_role("button", name="Ask to record").click()
+    desk.page.get_by_role("button", name="I agree to be recorded").click()
+    resident.page.get_by_role("button", name="Yes, you may record").click()
+    for page in (desk.page, resident.page):
+        expect(page.locator(".th-recording")).to_be_visible()
+    until(calls, visit, lambda rows: len(rows) == 2 and all((row.chunks or 0) >= 3 for row in rows))
+    visits.kill_worker(calls, visit)
+    until(calls, visit, lambda rows: len(rows) == 4 and all((row.chunks or 0) >= 3 for row in rows))
+    for page in (desk.page, resident.page):
+        expect(page.locator(".th-recording")).to_be_visible()
+    resident.page.get_by_role("button", name="Stop recording me").click()
+    for page in (desk.page, resident.page):
+        expect(page.locator(".th-recording")).to_have_count(0)
+    rows = until(calls, visit, lambda rows: all(row.ended_at is not None for row in rows))
+
+    mine = [row for row in rows if row.role == "resident"]
+    for row, text in ((mine[0], "The file ends before the recording did."), (mine[1], "The file is intact")):
+        page = desk.page
+        page.goto(f"/recordings/{row.id}")
+        page.get_by_label("Why do you watch it?").fill("Looking again at the inhaler")
+        page.get_by_role("button", name="Watch").click()
+        expect(page.locator("main")).to_contain_text(text)
+        frames = page.locator("video").evaluate(
+            """async v => {
+                v.muted = true;
+                await v.play();
+                await new Promise((done, failed) => {
+                    v.onerror = failed;
+                    v.ontimeupdate = () => { if (v.getVideoPlaybackQuality().totalVideoFrames > 10) done(); };
+                });
+                return v.getVideoPlaybackQuality().totalVideoFrames;
+            }"""
+        )
+        assert frames > 10
+
+
+def until(service: Service, visit: int, condition: Callable[[list[recordings.Shown]], bool]) -> list[recordings.Shown]:
+    """The recordings of a visit once they are so."""
+
+    async def look(connection: Connection, _: datetime) -> list[recordings.Shown]:
+        return await recordings.of_consultation(connection, visit)
+
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        rows: list[recordings.Shown] = visits.in_database(service, look)
+        if condition(rows):
+            return rows
+        time.sleep(0.2)
+    raise AssertionError(rows)
 
 
 def test_it_plays_once_a_reason_is_given(

@@ -77,7 +77,7 @@ def test_a_visit_from_the_link_to_the_end(watched: Watched, calls: Service, desk
     desk.page.get_by_role("button", name=f"Unmute {person.name}").click()
     # by themselves: the other side sees it
     resident.page.get_by_role("button", name="Microphone is on").click()
-    expect(desk.page.locator(f".th-tile[data-participant] >> text=microphone off")).to_be_visible()
+    expect(desk.page.locator(".th-tile[data-participant] >> text=microphone off")).to_be_visible()
     resident.page.get_by_role("button", name="Camera is on").click()
     expect(visits.picture(desk.page, person.name)).to_have_count(0)
     resident.page.get_by_role("button", name="Camera is off").click()

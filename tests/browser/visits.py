@@ -74,8 +74,9 @@ def in_database(service: Service, work: Callable[[Connection, datetime], Any]) -
     """What the work returns, in a transaction of its own."""
 
     async def job() -> Any:
-        async with Database.open(service.database_url, size=1) as database, database.transaction(OPERATOR) as connection:
-            return await work(connection, datetime.now(UTC))
+        async with Database.open(service.database_url, size=1) as database:
+            async with database.transaction(OPERATOR) as connection:
+                return await work(connection, datetime.now(UTC))
 
     return services.run(job())
 
@@ -221,5 +222,3 @@ def sees(page: Page, name: str, *, more: int = 5) -> None:
         }""",
         arg=[f"Picture of {name}", more],
     )
-
-

@@ -1,7 +1,7 @@
 // A row of the ward board, and the heads of its columns.
 import { Component } from "preact";
 
-import type { Column, Row } from "./contract";
+import type { Awaited, Column, Row } from "./contract";
 import { Age, Chip, Handled, Score, Sparkline, Value, pathway, since, spaced } from "./signs";
 import * as times from "./times";
 import { WardState } from "./ward";
@@ -108,11 +108,36 @@ export class BoardRow extends Component<RowProps> {
           </div>
         </td>
         <td role="cell" data-label="Last contact">
-          {row.contact.at ? <span class="th-board__contact">{times.brief(times.ms(row.contact.at), now)}</span> : <span class="th-quiet">never</span>}
+          <div>
+            {row.contact.at ? <span class="th-board__contact">{times.brief(times.ms(row.contact.at), now)}</span> : <span class="th-quiet">never</span>}
+            <Expected expected={row.expected} now={now} zone={zone} />
+          </div>
         </td>
       </tr>
     );
   }
+}
+
+const STATES = ["missing", "late", "due"] as const;
+
+/** What was due and did not come, the worst first; also what time has made due since the row was sent. */
+function Expected({ expected, now, zone }: { expected: Awaited[]; now: number; zone: string }) {
+  const state = (one: Awaited) => (now >= times.ms(one.missing_at) ? "missing" : now > times.ms(one.late_at) ? "late" : now >= times.ms(one.due) ? "due" : "later");
+  return (
+    <>
+      {STATES.map((name) => {
+        const found = expected.filter((one) => state(one) === name);
+        const first = found.map((one) => one.due).sort()[0];
+        return (
+          first && (
+            <span key={name} class={`th-board__expected is-${name}`}>
+              {name.charAt(0).toUpperCase() + name.slice(1)} since {since(first, now, zone)}: {found.map((one) => one.name).join(", ")}
+            </span>
+          )
+        );
+      })}
+    </>
+  );
 }
 
 function Vital({ row, code, columns, now, changed }: { row: Row; code: string; columns: Column[]; now: number; changed: string }) {

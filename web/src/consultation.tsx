@@ -96,6 +96,10 @@ class ConsultationIsland extends Component<Page, State> {
       if (person.presence !== was) news.push(...this.moved(person));
       if (person.hand_at && !old.get(person.id)?.hand_at) news.push(`${person.name} has raised a hand.`);
     }
+    const newest = Math.max(0, ...before.visit.messages.map((message) => message.id));
+    for (const message of now.visit.messages) {
+      if (message.id > newest && message.from !== now.you.participant) news.push(`${now.visit.names?.[message.from ?? 0] ?? "The service"} wrote: ${message.text}`);
+    }
     if (before.visit.subject?.id !== subject?.id && subject) {
       if (before.visit.subject) this.notes.leave(before.visit.subject.id);
       news.push(`The visit is about ${this.named(subject).name} now.`);

@@ -62,6 +62,16 @@ export interface Pause {
   reason: string;
 }
 
+/** A measure that is expected. From `due` on it is due, after `late_at` late, from `missing_at` on missing. */
+export interface Awaited {
+  code: string;
+  name: string;
+  state: "later" | "due" | "late" | "missing";
+  due: string;
+  late_at: string;
+  missing_at: string;
+}
+
 export interface Row {
   id: number;
   name: string;
@@ -79,6 +89,7 @@ export interface Row {
   alert: RowAlert | null;
   contact: { at: string | null };
   pause: Pause | null;
+  expected: Awaited[];
 }
 
 export interface Column {

@@ -121,7 +121,9 @@ export function Tile({ person, stream, silent, speaking, self, screen, size, chi
   const name = self ? "You" : person.name;
   const shown = stream !== null && (screen ? person.screen : person.video);
   const muted = !person.audio || person.muted_by_host;
-  const lost = !self && (silent || person.quality === "lost");
+  // Whoever sends nothing on purpose is not lost.
+  const sends = (person.audio && !person.muted_by_host) || person.video || person.screen;
+  const lost = !self && ((silent && sends) || person.quality === "lost");
   return (
     <div class={`th-tile th-tile--${size ?? "middle"}${speaking ? " is-speaking" : ""}${lost ? " is-lost" : ""}`} data-participant={person.id} data-source={screen ? "screen" : "video"}>
       {shown ? (

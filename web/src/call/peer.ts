@@ -7,9 +7,11 @@ import * as stats from "./stats";
 const AUDIO_SLOTS = 9;
 const VIDEO_SLOTS = 10;
 const GATHER_MS = 800;
-const LOOK_MS = 1_000;
+/** After the first address of our own: the server finds the others by what comes from them. */
+const MORE_ADDRESSES_MS = 120;
+const LOOK_MS = 500;
 const STATS_MS = 5_000;
-const DEAD_MS = 3_000;
+const DEAD_MS = 2_500;
 /** With nobody else there only the checks of the path itself are heard, every few seconds. */
 const DEAD_ALONE_MS = 8_000;
 const RESTART_MS = 3_000;
@@ -64,6 +66,7 @@ export class Peer {
   private startedAt = 0;
   private joinTime: number | null = null;
   private looking = false;
+  private networkSort = network()?.type;
 
   constructor(
     private sending: Sending,
@@ -236,7 +239,13 @@ export class Peer {
   }
 
   /** Another network, or one that is back: find a new path before the old one is noticed to be dead. */
-  private moved = (): void => {
+  private moved = (event: Event): void => {
+    // Only the sort of network counts: its speed is estimated anew all the time.
+    if (event.type === "change") {
+      const sort = network()?.type;
+      if (sort === this.networkSort) return;
+      this.networkSort = sort;
+    }
     if (this.state === "up" || this.state === "reconnecting") void this.restart();
   };
 
@@ -244,7 +253,6 @@ export class Peer {
     const connection = this.connection;
     if (!connection || this.restartedAt !== null || connection.signalingState !== "stable") return;
     this.restartedAt = performance.now();
-    this.set("reconnecting");
     await this.offer(connection, true);
   }
 
@@ -310,6 +318,7 @@ export class Peer {
       return;
     }
     if (!dead) return;
+    if (this.state === "up") this.set("reconnecting");
     if (this.restartedAt === null && connection.connectionState !== "new" && connection.connectionState !== "connecting") void this.restart();
     else if (this.restartedAt === null ? quiet > 2 * DEAD_MS : now - this.restartedAt > RESTART_MS) this.rebuildSoon();
   }
@@ -360,8 +369,10 @@ export class Peer {
   }
 }
 
-function network(): EventTarget | undefined {
-  return (navigator as Navigator & { connection?: EventTarget }).connection;
+type Network = EventTarget & { type?: string };
+
+function network(): Network | undefined {
+  return (navigator as Navigator & { connection?: Network }).connection;
 }
 
 /** One codec for everybody: the server forwards and never translates. */
@@ -379,6 +390,7 @@ function gathered(connection: RTCPeerConnection): Promise<void> {
       return;
     }
     setTimeout(resolve, GATHER_MS);
+    connection.addEventListener("icecandidate", () => setTimeout(resolve, MORE_ADDRESSES_MS), { once: true });
     connection.addEventListener("icegatheringstatechange", () => {
       if (connection.iceGatheringState === "complete") resolve();
     });
