@@ -42,6 +42,7 @@ ORDER BY c.created_at, c.id LIMIT $1::bigint;
 SELECT c.codes, d.device_id, c.about_at, c.created_at, c.expires_at, c.state, c.settled_at
 FROM device_command c JOIN device d ON d.id = c.device_pk
 WHERE c.resident_id = $1::bigint AND c.codes && $2::text[] AND c.about_at BETWEEN $3::timestamptz AND $4::timestamptz
+  AND c.consultation_id IS NULL
 ORDER BY c.about_at, d.device_id LIMIT 100;
 
 -- name: settle
