@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+import json
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from alerts import errors, expected, rules, schedule
+from alerts import errors, expected, rules, schedule, single
+from telehealth.store.db import Record
 from telehealth.store.residents_view import History
-from telehealth.web import formats
+from telehealth.web import formats, measures
 
 Json = dict[str, Any]
 
@@ -33,6 +36,40 @@ def stand(resident: Mapping[str, Any], row: Json | None, history: History, now: 
         return None
     found = expected.standings(plan, rule_set, last, _micros(since), _micros(now))
     return {one.code: _shown(one) for one in found}
+
+
+def awaited(r: Record, latest: Mapping[str, Any], rule_list: Sequence[Json], now: datetime) -> list[Json]:
+    """For a row of the board: what was due and did not come, else what will be due next. Empty while paused.
+
+    r: the resident as the board has them; latest: newest reading of each code.
+    """
+    if r["pause_reason"] is not None or not r["schedule"]:
+        return []
+    since = max(at for at in (r["admitted_at"], r["resumed_at"]) if at is not None)
+    last = {code: _micros(found["effective_at"]) for code, found in latest.items() if found["absent"] is None}
+    try:
+        plan = _plan(json.dumps(r["schedule"], sort_keys=True), r["zone"])
+        silences = [single.silence(rule, "rule") for rule in rule_list if rule.get("kind") == "silence"]
+    except errors.RuleError:
+        return []
+    found = expected.awaited(plan, {rule.code: rule for rule in silences}, last, _micros(since), _micros(now))
+    return [
+        {
+            "code": one.code,
+            "name": measures.name(one.code),
+            "state": one.state,
+            "due": _moment(one.due),
+            "late_at": _moment(one.late_at),
+            "missing_at": _moment(one.missing_at),
+        }
+        for one in found
+    ]
+
+
+@functools.lru_cache(maxsize=1024)
+def _plan(document: str, zone: str) -> schedule.Schedule:
+    """Many residents have the same schedule, which keeps the days that it has worked out."""
+    return schedule.parse(json.loads(document), zone)
 
 
 def _shown(one: expected.Standing) -> Json:

@@ -10,7 +10,7 @@ from telehealth.model import people
 from telehealth.store.alerts import Alert
 from telehealth.store.board import SPARK, Occupant
 from telehealth.store.db import Record
-from telehealth.web import formats, measures, score
+from telehealth.web import expectations, formats, measures, score
 
 Json = dict[str, Any]
 
@@ -47,6 +47,7 @@ def row(occupant: Occupant, spark: Sequence[tuple[datetime, float]], now: dateti
         "alert": _worst(occupant.alerts),
         "contact": {"at": formats.iso(_contact(occupant))},
         "pause": pause(r),
+        "expected": expectations.awaited(r, occupant.latest, rules, now),
     }
 
 

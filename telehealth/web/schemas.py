@@ -143,8 +143,22 @@ class Pause(Given):
     reason: str
 
 
+class Awaited(Given):
+    """A measure that is expected: what was due and did not come, or (later) what will be due next.
+
+    state: as of the answer. From due on it is due, after late_at late, from missing_at on missing.
+    """
+
+    code: str
+    name: str
+    state: Literal["later", "due", "late", "missing"]
+    due: datetime
+    late_at: datetime
+    missing_at: datetime
+
+
 class Row(Given):
-    """One resident. Worst first: by worse descending, then sort_name."""
+    """One resident. Worst first: by worse descending, then sort_name. expected: empty while monitoring is paused."""
 
     id: int
     name: str
@@ -162,6 +176,7 @@ class Row(Given):
     alert: RowAlert | None
     contact: Contact
     pause: Pause | None
+    expected: list[Awaited]
 
 
 class Alert(Given):

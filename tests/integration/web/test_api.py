@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import aiohttp
 import openapi_spec_validator
@@ -92,6 +93,49 @@ async def test_the_board_says_what_is_known(server: Server, people: World) -> No
     assert row["alert"]["count"] == row["alert"]["new"] == 1
     assert [point[1] for point in row["spark"]["points"]] == [91.0]
     assert row["contact"]["at"] is not None
+
+
+async def test_the_board_says_what_is_awaited(server: Server, people: World) -> None:
+    """Missing, late and due as the resident's schedule and rules say, from the stay or the last pause on."""
+    zone = ZoneInfo("Europe/London")
+    local = NOW.astimezone(zone).replace(second=0, microsecond=0)
+
+    def clock(minutes: int) -> str:
+        return (local - timedelta(minutes=minutes)).strftime("%H:%M")
+
+    silence = {"kind": "silence", "code": "spo2", "grace_seconds": 7200, "late_seconds": 1800}
+    rules = [silence, {**silence, "code": "pulse"}, {**silence, "code": "weight"}]
+    carl = await world.resident(
+        server.database,
+        people.north,
+        rules={"pathway": "p", "version": "1", "rules": rules},
+        schedule={
+            "spo2": {"times": [clock(180)], "early_minutes": 30},
+            "pulse": {"times": [clock(45)], "early_minutes": 30},
+            "weight": {"times": [clock(10)], "early_minutes": 30},
+        },
+        admitted_at=NOW - timedelta(hours=6),
+    )
+    headers, path = await token(server.database, "clara"), f"/api/v1/residents/{carl.id}"
+
+    async def awaited() -> dict[str, str]:
+        async with server.session(headers=headers) as session, session.get(path) as response:
+            row = schemas.ResidentDetail.model_validate_json(await response.read()).row
+        assert row is not None
+        assert all(one.due < one.late_at < one.missing_at for one in row.expected)
+        return {one.code: one.state for one in row.expected}
+
+    assert await awaited() == {"spo2": "missing", "pulse": "late", "weight": "due"}
+    async with (
+        server.session(headers=headers) as session,
+        session.get(f"/api/v1/wards/{people.north.id}/board") as told,
+    ):
+        rows = {row["id"]: row for row in (await told.json())["rows"]}
+    assert {one["code"]: one["state"] for one in rows[carl.id]["expected"]}["spo2"] == "missing"
+    await world.pause(server.database, carl, NOW - timedelta(hours=1), NOW - timedelta(minutes=30))
+    assert await awaited() == {"spo2": "later", "pulse": "later", "weight": "due"}
+    await world.pause(server.database, carl, NOW - timedelta(minutes=5), None)
+    assert await awaited() == {}
 
 
 async def test_a_chart_names_the_newest_readings(server: Server, people: World) -> None:

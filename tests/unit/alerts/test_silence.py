@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from alerts import errors, expected, rules, scenario, schedule
+from alerts import errors, expected, rules, scenario, schedule, single
 
 DAY = "2026-11-18T"
 
@@ -120,3 +120,27 @@ def test_how_it_stands(now: str, last: str | None, state: str) -> None:
     assert (standing.state, standing.due) == (state, at("08:00"))
     assert (standing.missing_at == at("10:00")) == (state in ("due", "late"))
     assert standing.next_due == at("08:00") + (0 if state == "later" else schedule.DAY_US)
+
+
+@pytest.mark.parametrize(
+    ("now", "last", "state", "due"),
+    [
+        ("07:00", None, "later", "08:00"),
+        ("08:10", None, "due", "08:00"),
+        ("08:31", None, "late", "08:00"),
+        ("10:30", None, "missing", "08:00"),
+        ("10:30", "07:30", "later", "20:00"),
+        ("21:30", "07:30", "late", "20:00"),
+    ],
+)
+def test_what_is_awaited(now: str, last: str | None, state: str, due: str) -> None:
+    """With the times at which it will be late and missing: what did not come, else what is due next."""
+    silence = single.silence({"kind": "silence", "code": "spo2", "grace_seconds": 7200, "late_seconds": 1800}, "rule")
+    plan = schedule.parse({"spo2": {"times": ["08:00", "20:00"], "early_minutes": 60}}, "Europe/London")
+
+    def at(clock: str) -> int:
+        return scenario.moment(f"{DAY}{clock}:00Z", "at")
+
+    seen = {} if last is None else {"spo2": at(last)}
+    [awaited] = expected.awaited(plan, {"spo2": silence}, seen, at("07:00"), at(now))
+    assert awaited == ("spo2", state, at(due), at(due) + 30 * 60_000_000, at(due) + 120 * 60_000_000)
