@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from telehealth.store import consultations, links
 from tests.integration.calls.conftest import BORN, NOW, WRONG, Clinic, press
 from tests.integration.web.conftest import audited
@@ -77,15 +75,15 @@ async def test_staff_let_another_browser_in_and_the_first_is_out(clinic: Clinic)
         assert response.status == 403
 
 
-@pytest.mark.parametrize("token", ["x", "x" * 43, "%00", "%3Cscript%3E", "a/b", "A" * 200, "A" * 300])
-async def test_a_link_that_is_none_is_kindly_refused(clinic: Clinic, token: str) -> None:
+async def test_a_link_that_is_none_is_kindly_refused(clinic: Clinic) -> None:
     browser = await clinic.browser()
-    for method in ("GET", "POST"):
-        async with browser.session.request(method, f"/join/{token}", headers={"Origin": browser.url}) as response:
-            assert response.status == 404
-            text = await response.text()
-            assert "<script>" not in text
-            assert len(token) < 10 or token not in text
+    for token in ("x", "x" * 43, "%00", "%3Cscript%3E", "a/b", "A" * 200, "A" * 300):
+        for method in ("GET", "POST"):
+            async with browser.session.request(method, f"/join/{token}", headers={"Origin": browser.url}) as response:
+                assert response.status == 404
+                text = await response.text()
+                assert "<script>" not in text
+                assert len(token) < 10 or token not in text
 
 
 async def test_links_end(clinic: Clinic) -> None:
