@@ -48,6 +48,11 @@ async def once(database: Database, clock: ClinicalClock, sender: mails.Sender) -
     async def unused(connection: Connection, after: int) -> int | None:
         return await visit_upkeep.cancel_unused(connection, after, before=now - UNUSED, actor=ACTOR, now=now)
 
+    async def of_the_dead(connection: Connection, after: int) -> int | None:
+        return await visit_upkeep.cancel_of_the_dead(
+            connection, after, actor=ACTOR, now=now, real_now=clocks.real_now()
+        )
+
     async def extended(connection: Connection, after: int) -> int | None:
         return await series.extend_next(
             connection, after, sender=sender, actor=ACTOR, now=now, real_now=clocks.real_now()
@@ -56,6 +61,7 @@ async def once(database: Database, clock: ClinicalClock, sender: mails.Sender) -
     done = {
         "did_not_attend": await _each(database, not_attended),
         "unused": await _each(database, unused),
+        "of_the_dead": await _each(database, of_the_dead),
         "series": await _each(database, extended),
     }
     try:

@@ -150,8 +150,6 @@ def join(visit: Visit, participant_id: int) -> Visit:
     if person.presence == "joined":
         return visit
     if person.staff:
-        if person.presence == "removed":
-            raise NotPossible("You have been taken out of this visit.")
         if person.presence != "admitted":
             _has_room(visit, returning=person.was_inside)
     elif person.presence != "admitted":
@@ -185,10 +183,15 @@ def back_to_waiting(visit: Visit, participant_id: int) -> Visit:
 
 
 def remove(visit: Visit, participant_id: int) -> Visit:
-    """Staff take somebody out, who cannot come back unless staff let them wait again."""
+    """Staff take somebody out, who cannot come back unless staff let them wait again.
+
+    A colleague only leaves by it: nobody could let them in again, and the record is theirs to see anyway.
+    """
     person = _open(visit).person(participant_id)
     if person.presence == "removed":
         return visit
+    if person.staff:
+        return leave(visit, participant_id)
     return _now(visit, person, "removed")
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 from datetime import datetime
 
-from telehealth.model import visits
-from telehealth.store import consultations
+from telehealth.model import mails, visits
+from telehealth.store import appointments, consultations
 from telehealth.store.db import Actor, Connection
 from telehealth.store.queries import sql
 
@@ -30,6 +30,20 @@ async def cancel_unused(
     if found is not None:
         with contextlib.suppress(visits.NotPossible):
             await consultations.cancel(connection, found, actor=actor, now=now)
+    return found
+
+
+async def cancel_of_the_dead(
+    connection: Connection, after: int, *, actor: Actor, now: datetime, real_now: datetime
+) -> int | None:
+    """The next appointment after one whose residents have died: cancelled without a word to anybody. Its id."""
+    found: int | None = await connection.fetchval(sql("visit_upkeep.of_the_dead"), after)
+    if found is not None:
+        with contextlib.suppress(visits.NotPossible):
+            await appointments.cancel(
+                connection, found, reason="the resident has died", sender=mails.Sender(), actor=actor, now=now,
+                real_now=real_now,
+            )  # fmt: skip
     return found
 
 

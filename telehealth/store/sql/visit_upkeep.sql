@@ -25,3 +25,11 @@ WHERE c.ward_id = $1::bigint AND c.ended_at IS NULL
            AND coalesce(a.starts_at + a.minutes * interval '1 minute', c.created_at) <= $2))
   AND NOT EXISTS (SELECT FROM participant p WHERE p.consultation_id = c.id AND p.state = 'joined')
 ORDER BY c.id;
+
+-- name: of_the_dead
+-- Appointments to come after appointment $1 all of whose residents have died.
+SELECT a.id FROM appointment a JOIN consultation c ON c.appointment_id = a.id
+WHERE a.cancelled_at IS NULL AND c.state = 'scheduled' AND a.id > $1::bigint
+  AND NOT EXISTS (SELECT FROM appointment_subject s JOIN resident r ON r.id = s.resident_id
+                  WHERE s.appointment_id = a.id AND r.died_at IS NULL)
+ORDER BY a.id LIMIT 1 FOR UPDATE OF a SKIP LOCKED;

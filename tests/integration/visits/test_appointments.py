@@ -180,6 +180,22 @@ async def test_who_has_died_or_left_is_not_in_what_is_made_later(database: Datab
     assert [one.resident_ids for one in made[-2:]] == [[scene.anna.id, scene.bert.id], [scene.anna.id]]
 
 
+async def test_visits_of_who_died_are_called_off_without_a_word(database: Database) -> None:
+    """Nobody is mailed about it; a round of others goes on."""
+    scene = await scenes.build(database)
+    await scenes.contact(database, scene, scene.bert, "daughter@home.example", "family")
+    alone = await scenes.book(database, scene, scene.bert)
+    together = await scenes.book(database, scene, scene.anna, scene.bert, kind="ward_round")
+    async with database.transaction(OPERATOR) as connection:
+        before = await connection.fetchval("SELECT count(*) FROM mail")
+        await connection.execute("UPDATE resident SET died_at = $2 WHERE id = $1", scene.bert.id, T0)
+    assert (await keep(database, 1))["of_the_dead"] == 1
+    states = [(await scenes.look(database, one.consultation_id)).row.state for one in (alone, together)]
+    assert states == ["cancelled", "scheduled"]
+    async with database.transaction(OPERATOR, read_only=True) as connection:
+        assert await connection.fetchval("SELECT count(*) FROM mail") == before
+
+
 async def test_series_announce_a_week_before(database: Database) -> None:
     """Nobody gets eight mails at once."""
     scene = await scenes.build(database)

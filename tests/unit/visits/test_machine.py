@@ -221,6 +221,12 @@ def test_who_was_taken_out_stays_out() -> None:
     assert visits.admit(visits.back_to_waiting(now, ANNA), ANNA).person(ANNA).presence == "admitted"
 
 
+def test_a_colleague_who_was_put_out_may_return() -> None:
+    now = visits.remove(visit("one_to_one", (101,), staff(presence="joined"), staff(9, "joined")), 9)
+    assert now.person(9).presence == "left"
+    assert visits.join(now, 9).person(9).presence == "joined"
+
+
 def test_a_conference_of_staff_is_live() -> None:
     """Staff among themselves are at work in it; in other visits they wait for the resident."""
     people = (staff(presence="joined"), staff(9))
