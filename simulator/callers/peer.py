@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import re
 from collections.abc import Mapping, Sequence
@@ -29,6 +30,7 @@ Path = Literal["direct", "udp", "tcp", "tls"]
 #: As browsers do about: a gap that is still there after so long is asked for again, so many times.
 REPAIR_SECONDS = 0.06
 _ASK_TIMES = 5
+_CLOSE_SECONDS = 5.0
 _ADDRESS = re.compile(r"^(a=candidate:\S+ \d+ udp \d+ )(\S+) (\d+)( typ host.*)$", re.IGNORECASE)
 
 
@@ -172,7 +174,10 @@ class Peer:
                 }
 
     async def close(self) -> None:
-        await self._connection.close()
+        """Returns soon, also where a relay cannot be told any more."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await self._connection.close()
 
     def pictures(self) -> list[watching.Seen]:
         """Of every slot in which a picture came."""
