@@ -44,6 +44,11 @@ async def contacts(connection: Connection, resident_ids: Sequence[int]) -> list[
     return await connection.fetch(sql("visit_desk.contacts"), list(resident_ids))
 
 
+async def contact(connection: Connection, contact_id: int) -> Record:
+    """One of them. NotFound."""
+    return await _one(connection, "visit_desk.contact", contact_id)
+
+
 async def choosable(connection: Connection, ward_id: int, *, now: datetime) -> list[Record]:
     """Who is on the ward, by name, with how many contacts get mails; at most 500."""
     return await connection.fetch(sql("visit_desk.choosable"), ward_id, now)

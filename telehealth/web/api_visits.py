@@ -235,7 +235,11 @@ async def end(request: web.Request, asked: models.End) -> Json:
             raise errors.Invalid("subjects", "names a resident whom this visit is not about")
         by_subject = {
             one.resident: encounters.SubjectEnding(
-                coding=one.coding, summary=one.summary, follow_up=one.follow_up, follow_up_due=one.follow_up_due
+                coding=one.coding,
+                summary=one.summary,
+                follow_up=one.follow_up,
+                follow_up_due=one.follow_up_due,
+                mail_summary=one.mail,
             )
             for one in asked.subjects
         }

@@ -12,6 +12,7 @@ from telehealth import errors
 from telehealth.store import alerts, held, residents_view, seen, visit_desk
 from telehealth.web import (
     access,
+    api_contacts,
     api_residents,
     auth,
     expectations,
@@ -116,6 +117,8 @@ async def _visits(view: access.Opened, resident_id: int, now: datetime) -> Json:
             }
             for one in encounters
         ],
+        "contacts": await api_contacts.of_resident(view, resident_id),
+        "relations": visits_json.RELATIONS,
         "kinds": visits_json.KINDS,
         "states": visits_json.STATES,
         "visit_outcomes": visits_json.OUTCOMES,

@@ -42,6 +42,8 @@ NOTICES = {
     "left": "You have left the visit. It goes on until somebody ends it.",
     "ended": "The visit is ended and written into the record.",
     "ticked": "The follow-up is done.",
+    "contact": "They are told of visits from the next booking on.",
+    "no_contact": "They are written to no more.",
     "booked": "The visit is booked.",
     "moved_visit": "The visit is moved.",
     "cancelled": "The visit is cancelled.",

@@ -10,6 +10,7 @@ from aiohttp.typedefs import Handler
 from telehealth.web import (
     api_alerts,
     api_appointments,
+    api_contacts,
     api_readings,
     api_residents,
     api_rules,
@@ -58,6 +59,7 @@ _ALERT = r"{alert_id:[0-9]{1,19}}"
 _ENTRY = r"{entry_id:[0-9]{1,19}}"
 _READING = "{reading_key:" + held_json.KEY + "}"
 _APPOINTMENT = r"{appointment_id:[0-9]{1,19}}"
+_CONTACT = r"{contact_id:[0-9]{1,19}}"
 _VISIT = r"{visit_id:[0-9]{1,19}}"
 _ENCOUNTER = r"{encounter_id:[0-9]{1,19}}"
 _FOLLOW_UP = r"{follow_up_id:[0-9]{1,19}}"
@@ -137,6 +139,9 @@ API = (
     Route("POST", f"/api/v1/visits/{_VISIT}/leave", api_visit_acts.leave, Who.CARE),
     Route("POST", f"/api/v1/visits/{_VISIT}/end", api_visits.end_visit, Who.CARE),
     Route("GET", f"/api/v1/residents/{_RESIDENT}/encounters", api_visits.resident_encounters, Who.STAFF),
+    Route("GET", f"/api/v1/residents/{_RESIDENT}/contacts", api_contacts.resident_contacts, Who.STAFF),
+    Route("POST", f"/api/v1/residents/{_RESIDENT}/contacts", api_contacts.add_contact, Who.CARE),
+    Route("POST", f"/api/v1/contacts/{_CONTACT}/remove", api_contacts.remove_contact, Who.CARE),
     Route("GET", f"/api/v1/encounters/{_ENCOUNTER}", api_visits.encounter, Who.STAFF),
     Route("POST", f"/api/v1/follow-ups/{_FOLLOW_UP}/done", api_visits.follow_up_done, Who.CARE),
     Route("POST", "/api/v1/clock/advance", api_wards.advance_clock, Who.CONTROL),
@@ -204,6 +209,8 @@ VISITS = (
     Route("GET", f"/visits/{_VISIT}/end", visits_end.end_form, Who.CARE),
     Route("POST", f"/visits/{_VISIT}/end", visits_end.end, Who.CARE),
     *(Route("POST", f"/visits/{_VISIT}/{name}", visits_room.act, Who.CARE) for name in visit_acts.ACTS),
+    Route("POST", f"/residents/{_RESIDENT}/contacts", visits_ward.add_contact, Who.CARE),
+    Route("POST", f"/contacts/{_CONTACT}/remove", visits_ward.remove_contact, Who.CARE),
     Route("GET", f"/encounters/{_ENCOUNTER}", visits_end.encounter, Who.STAFF),
     Route("GET", f"/recordings/{_RECORDING}", recordings.show, Who.CARE),
     Route("POST", f"/recordings/{_RECORDING}", recordings.watch, Who.CARE),

@@ -93,7 +93,7 @@ def _asked(form: Form, loaded: Loaded, wrong: list[Json]) -> models.End | None:
         elif due and not fields["follow_up"]:
             wrong.append(fault(f"follow_up_{one.id}", "Say what is to be done by that day"))
         try:
-            asked = models.SubjectEnds.model_validate({"resident": one.id, **fields})
+            asked = models.SubjectEnds.model_validate({"resident": one.id, "mail": f"mail_{one.id}" in form, **fields})
         except ValidationError as error:
             places = {str(part["loc"][0]) for part in error.errors(include_input=False, include_url=False)}
             wrong += [fault(f"{name}_{one.id}", _TEXTS[name]) for name in sorted(places & set(_TEXTS))]
@@ -115,6 +115,7 @@ async def _form_page(
         loaded = await api_visits.opened_visit(view, visit_id)
         over = loaded.row.state in visits.OVER
         found = await api_visits.shown(view, loaded)
+        addresses = await visit_desk.contacts(view.connection, [one.id for one in loaded.subjects])
         ward = boards.ward_json(await board.ward(view.connection, loaded.row.ward_id))
         context = await render.frame(request, view)
     if over:
@@ -125,13 +126,25 @@ async def _form_page(
         **WORDS,
         "visit": found,
         "ward": ward,
-        "subjects": [{**one, "seen": one["id"] in seen, "note": notes.get(one["id"], "")} for one in found["subjects"]],
+        "subjects": [
+            {
+                **one,
+                "seen": one["id"] in seen,
+                "note": notes.get(one["id"], ""),
+                "email": next((a["email"] for a in addresses if _own(a, one["id"])), None),
+            }
+            for one in found["subjects"]
+        ],
         "form": dict(form or {}),
         "errors": wrong or [],
         "asked": [one["field"] for one in wrong or []],
         "simulated": ward["simulated"],
     }
     return render.page(request, "visit_end.html", {**context, **more}, status=status or (422 if wrong else 200))
+
+
+def _own(contact: Any, resident_id: int) -> bool:
+    return bool(contact["resident_id"] == resident_id and contact["relation"] == "self")
 
 
 # What was written -----------------------------------------------------------------------------------

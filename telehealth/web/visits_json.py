@@ -44,6 +44,13 @@ IDENTITIES: Final[Mapping[str, str]] = {
     "link_only": "came by their link",
     "not_checked": "identity not checked",
 }
+RELATIONS: Final[Mapping[str, str]] = {
+    "self": "the resident",
+    "carer": "carer",
+    "family": "family",
+    "care_home": "care home",
+    "interpreter": "interpreter",
+}
 OUTCOMES: Final[Mapping[str, str]] = {
     "completed": "Completed as planned",
     "advice": "Advice given",

@@ -89,6 +89,15 @@ class OfLink(Asked):
     link: Key
 
 
+class AddContact(Asked):
+    """relation: as what they come to a visit; self: the resident. reminders false: only what was booked or changed."""
+
+    relation: Literal["self", "carer", "family", "care_home", "interpreter"]
+    name: Name
+    email: Email
+    reminders: bool = True
+
+
 class StartNow(Asked):
     kind: Literal["one_to_one", "carer"] = "one_to_one"
 
@@ -165,13 +174,15 @@ class Nothing(Asked):
 
 
 class SubjectEnds(Asked):
-    """What is written into one resident's record. summary: to the resident, in plain words."""
+    """What is written into one resident's record. summary: to the resident, in plain words; mail: also to their
+    own address."""
 
     resident: Key
     coding: Line = ""
     summary: Annotated[str, Field(max_length=4000)] = ""
     follow_up: Annotated[str, Field(max_length=500)] = ""
     follow_up_due: date | None = None
+    mail: bool = False
 
 
 class End(Asked):
@@ -316,6 +327,21 @@ class Started(Given):
 
     visit: int
     new: bool
+
+
+class Contact(Given):
+    id: int
+    relation: str
+    name: str
+    email: str
+    reminders: bool
+
+
+class Contacts(Given):
+    """resident: where the address of the request does not name one."""
+
+    items: list[Contact]
+    resident: int | None = None
 
 
 class Done(Given):

@@ -6,10 +6,24 @@ from datetime import date, timedelta
 from typing import Any
 
 from aiohttp import web
+from pydantic import ValidationError
 
 from telehealth import errors
 from telehealth.model import visits
-from telehealth.web import access, api_visits, auth, formats, keys, pages, pages_resident, render, visits_json
+from telehealth.web import (
+    access,
+    api_contacts,
+    api_residents,
+    api_visits,
+    auth,
+    formats,
+    keys,
+    pages,
+    pages_resident,
+    render,
+    visits_json,
+)
+from telehealth.web import visits_models as models
 
 Json = dict[str, Any]
 
@@ -86,6 +100,44 @@ async def follow_up_done(request: web.Request) -> web.StreamResponse:
         # somebody else has done it: what is shown next says so
         raise render.then(form.get("next"), "/", "ticked") from None
     raise render.then(form.get("next"), f"/encounters/{found['encounter']}", "ticked")
+
+
+async def add_contact(request: web.Request) -> web.StreamResponse:
+    """The form of a resident's page for somebody who is written to."""
+    form = await auth.form(request)
+    await api_residents.seek(request, "contact.add")
+    fields = {name: form.get(f"contact-{name}", "").strip() for name in ("relation", "name", "email")}
+    try:
+        asked = models.AddContact.model_validate({**fields, "reminders": "reminders" in form})
+        await api_contacts.add(request, asked)
+    except ValidationError as error:
+        places = {str(one["loc"][0]) for one in error.errors(include_input=False, include_url=False)}
+        return await _contact_wrong(request, form, *(name for name in _CONTACT if name in places))
+    except errors.Invalid as error:
+        return await _contact_wrong(request, form, error.field if error.field in _CONTACT else "email")
+    except errors.Conflict as error:
+        wrong = {"field": "contact-email", "text": str(error).capitalize(), "href": "#contact-email"}
+        return await pages_resident.resident_page(request, status=409, wrong=[wrong], form=form)
+    raise render.then(None, f"/residents/{request.match_info['resident_id']}", "contact")
+
+
+_CONTACT = {
+    "relation": "Choose who it is",
+    "name": "Enter a name of at most 100 characters",
+    "email": "Enter an e-mail address like name@example.org",
+}
+
+
+async def _contact_wrong(request: web.Request, form: Json, *names: str) -> web.Response:
+    wrong = [{"field": f"contact-{one}", "text": _CONTACT[one], "href": f"#contact-{one}"} for one in names]
+    return await pages_resident.resident_page(request, status=422, wrong=wrong, form=form)
+
+
+async def remove_contact(request: web.Request) -> web.StreamResponse:
+    """The button beside a contact."""
+    await auth.form(request)
+    found = await api_contacts.remove(request)
+    raise render.then(None, f"/residents/{found['resident']}", "no_contact")
 
 
 def _wrong(error: visits.NotPossible) -> Json:

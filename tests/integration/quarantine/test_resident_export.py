@@ -94,7 +94,7 @@ async def test_everything_of_one_resident(urls: Urls, database: Database, tmp_pa
     assert by_code["temperature"]["taken_at"] == "2026-03-02T11:00:00.000123Z"
     assert by_code["pulse"]["absent"] == "error"
     empty = {name for name, rows in found.items() if rows == []}
-    assert empty == {"attributions", "doubts", "contacts", "mails"}
+    assert empty == {"attributions", "doubts", "mails"}
     assert [(one["kind"], one["state"]) for one in found["visits"]] == [("one_to_one", "scheduled")]
     assert [(one["outcome"], one["summary"]) for one in found["encounters"]] == [("advice", "Drink more.")]
     assert [one["what"] for one in found["follow_ups"]] == ["Ring the chemist"]

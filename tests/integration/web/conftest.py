@@ -88,6 +88,7 @@ class Planned:
     visit: int
     encounter: int
     follow_up: int
+    contact: int
     #: Of the visit; there is no file.
     recording: str
 
@@ -163,32 +164,51 @@ async def people(server: Server) -> World:
     )
 
 
+_PLANNED = """
+WITH a AS (
+    INSERT INTO appointment (organisation_id, ward_id, kind, starts_at, minutes, reason, created_by, created_at,
+                             changed_by, changed_at)
+    VALUES ($1, $2, 'one_to_one', $4::timestamptz + interval '2 hours', 20, 'weekly review', $5, $4, $5, $4)
+    RETURNING id
+), s AS (
+    INSERT INTO consultation (organisation_id, ward_id, appointment_id, kind, state, keep_chat, subject_id, created_by,
+                              created_at, changed_at)
+    SELECT $1, $2, a.id, 'one_to_one', 'scheduled', false, $3, $5, $4, $4 FROM a RETURNING id
+), b AS (
+    INSERT INTO consultation (organisation_id, ward_id, kind, state, keep_chat, subject_id, created_by, created_at,
+                              changed_at, ended_at, ended_by, outcome)
+    VALUES ($1, $2, 'one_to_one', 'ended', false, $3, $5, $4::timestamptz - interval '1 day', $4,
+            $4::timestamptz - interval '23 hours', $5, 'advice')
+    RETURNING id
+), e AS (
+    INSERT INTO encounter (organisation_id, resident_id, ward_id, consultation_id, kind, started_at, ended_at, outcome,
+                           participants, readings, messages, summary, written_by, written_at)
+    SELECT $1, $3, $2, b.id, 'one_to_one', $4::timestamptz - interval '1 day', $4::timestamptz - interval '23 hours',
+           'advice', '[]', '[]', '[]', 'Drink more.', $5, $4 FROM b
+    RETURNING id
+), f AS (
+    INSERT INTO follow_up (organisation_id, resident_id, encounter_id, what, due_on, created_by, created_at)
+    SELECT $1, $3, e.id, 'Ring the chemist', $4::timestamptz::date, $5, $4 FROM e RETURNING id
+), k AS (
+    INSERT INTO contact (organisation_id, resident_id, relation, name, email, created_by, created_at)
+    VALUES ($1, $3, 'self', 'Test', 'resident' || $3::bigint || '@example.org', $5, $4) RETURNING id
+), p AS (
+    INSERT INTO participant (organisation_id, consultation_id, role, resident_id, name, state, identity)
+    SELECT $1, b.id, 'resident', $3, 'Test', 'left', 'birth_date' FROM b RETURNING id
+), r AS (
+    INSERT INTO recording (organisation_id, consultation_id, participant_id, started_at, ended_at, key_id, wrapped_key,
+                           consents, delete_after)
+    SELECT $1, b.id, p.id, $4, $4, 'none', '', '[]', $4::timestamptz + interval '30 days' FROM b, p RETURNING id
+)
+SELECT a.id, s.id, e.id, f.id, k.id, r.id::text FROM a, s, e, f, k, r
+"""
+
+
 async def planned(database: Database, resident: world.Resident) -> Planned:
     """A visit in two hours, and the encounter of one that was yesterday."""
     async with database.transaction(world.ACTOR) as connection:
         row = await connection.fetchrow(
-            "WITH a AS (INSERT INTO appointment (organisation_id, ward_id, kind, starts_at, minutes, reason, created_by,"
-            " created_at, changed_by, changed_at) VALUES ($1, $2, 'one_to_one', $4::timestamptz + interval '2 hours', 20,"
-            " 'weekly review', $5, $4, $5, $4) RETURNING id),"
-            " s AS (INSERT INTO consultation (organisation_id, ward_id, appointment_id, kind, state, keep_chat,"
-            " subject_id, created_by, created_at, changed_at)"
-            " SELECT $1, $2, a.id, 'one_to_one', 'scheduled', false, $3, $5, $4, $4 FROM a RETURNING id),"
-            " b AS (INSERT INTO consultation (organisation_id, ward_id, kind, state, keep_chat, subject_id, created_by,"
-            " created_at, changed_at, ended_at, ended_by, outcome) VALUES ($1, $2, 'one_to_one', 'ended', false, $3, $5,"
-            " $4::timestamptz - interval '1 day', $4, $4::timestamptz - interval '23 hours', $5, 'advice') RETURNING id),"
-            " e AS (INSERT INTO encounter (organisation_id, resident_id, ward_id, consultation_id, kind, started_at,"
-            " ended_at, outcome, participants, readings, messages, summary, written_by, written_at)"
-            " SELECT $1, $3, $2, b.id, 'one_to_one', $4::timestamptz - interval '1 day',"
-            " $4::timestamptz - interval '23 hours', 'advice', '[]', '[]', '[]', 'Drink more.', $5, $4 FROM b"
-            " RETURNING id), f AS (INSERT INTO follow_up (organisation_id, resident_id, encounter_id, what, due_on,"
-            " created_by, created_at) SELECT $1, $3, e.id, 'Ring the chemist', $4::timestamptz::date, $5, $4 FROM e"
-            " RETURNING id),"
-            " p AS (INSERT INTO participant (organisation_id, consultation_id, role, resident_id, name, state,"
-            " identity) SELECT $1, b.id, 'resident', $3, 'Test', 'left', 'birth_date' FROM b RETURNING id),"
-            " r AS (INSERT INTO recording (organisation_id, consultation_id, participant_id, started_at, ended_at,"
-            " key_id, wrapped_key, consents, delete_after) SELECT $1, b.id, p.id, $4, $4, 'none', '', '[]',"
-            " $4::timestamptz + interval '30 days' FROM b, p RETURNING id)"
-            " SELECT a.id, s.id, e.id, f.id, r.id::text FROM a, s, e, f, r",
+            _PLANNED,
             resident.ward.organisation_id,
             resident.ward.id,
             resident.id,

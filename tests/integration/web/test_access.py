@@ -73,6 +73,7 @@ def visit_ids(of: Planned) -> dict[str, object]:
         "appointment_id": of.appointment,
         "encounter_id": of.encounter,
         "follow_up_id": of.follow_up,
+        "contact_id": of.contact,
         "recording_id": of.recording,
     }
 

@@ -440,6 +440,40 @@ async def test_a_visit_is_ended_and_written_into_the_record(server: Server, peop
         await get(session, f"/residents/{anna}/encounters?cursor=x", 422)
 
 
+async def test_contacts_are_written_to(server: Server, people: World) -> None:
+    """Added and removed by form and API; the words to the resident go to their own address if somebody ticks it."""
+    anna = people.anna.id
+    path = f"/residents/{anna}/contacts"
+    async with server.signed_in("clara") as browser:
+        page = f"/residents/{anna}"
+        typed = {"contact-relation": "self", "contact-name": "Anna", "contact-email": "anna at home"}
+        wrong = await browser.post(page, path, **typed)
+        text = await wrong.text()
+        assert wrong.status == 422
+        assert "Enter an e-mail address" in text
+        assert 'value="anna at home"' in text
+        typed["contact-email"] = "anna@example.org"
+        assert (await browser.post(page, path, **typed)).headers["Location"] == f"{page}?done=contact"
+        again = await browser.post(page, path, **typed)
+        assert again.status == 409
+        visit = await started(server, people)
+        ended = f"/visits/{visit}/end"
+        told = {"outcome": "advice", f"summary_{anna}": "Drink more, please.", f"mail_{anna}": "on"}
+        assert (await browser.post(ended, ended, **told)).status == 303
+    async with api(server) as session:
+        found = await get(session, path)
+        visits_models.Contacts.model_validate(found)
+        assert [(one["email"], one["reminders"]) for one in found["items"]] == [("anna@example.org", False)]
+        await post(session, path, 422, relation="self", name="Anna", email="nowhere")
+        left = await post(session, f"/contacts/{found['items'][0]['id']}/remove")
+        assert left["items"] == []
+        await post(session, f"/contacts/{found['items'][0]['id']}/remove", 404)
+    async with server.database.transaction(world.ACTOR) as connection:
+        mails = await connection.fetch("SELECT about, to_address, body FROM mail")
+    assert [(row["about"], row["to_address"]) for row in mails] == [("summary", "anna@example.org")]
+    assert "Drink more, please." in mails[0]["body"]
+
+
 async def test_a_round_writes_each_residents_own(server: Server, people: World) -> None:
     """Only those whose turn came, or of whom something was written; the next visit is offered filled in."""
     dora, eve = [await world.resident(server.database, people.north) for _ in range(2)]

@@ -30,7 +30,7 @@ def form(people: World, **more: str) -> dict[str, str]:
 
 async def booked(server: Server, people: World, **more: Any) -> Any:
     async with api(server) as session:
-        body = {"kind": "one_to_one", "residents": [people.anna.id], "starts_at": LATER, **more}
+        body: dict[str, Any] = {"kind": "one_to_one", "residents": [people.anna.id], "starts_at": LATER, **more}
         return await post(session, f"/wards/{people.north.id}/visits", **body)
 
 
@@ -42,7 +42,7 @@ async def test_a_visit_is_booked_once(server: Server, people: World) -> None:
     assert await booked(server, people) == {**first, "new": False}
     async with api(server) as session:
         path = f"/wards/{people.north.id}/visits"
-        body = {"kind": "carer", "residents": [people.anna.id], "starts_at": LATER}
+        body: dict[str, Any] = {"kind": "carer", "residents": [people.anna.id], "starts_at": LATER}
         refused = await post(session, path, 409, **body)
         assert "another visit at that time" in refused["detail"]
         assert (await post(session, path, **body, anyway=True))["new"]
@@ -226,7 +226,7 @@ async def test_the_calendar_file_names_nobody(server: Server, people: World) -> 
 async def test_a_stranger_books_nothing(server: Server, people: World) -> None:
     made = await booked(server, people)
     async with api(server, "sam") as session:
-        body = {"kind": "one_to_one", "residents": [people.anna.id], "starts_at": LATER}
+        body: dict[str, Any] = {"kind": "one_to_one", "residents": [people.anna.id], "starts_at": LATER}
         await post(session, f"/wards/{people.north.id}/visits", 404, **body)
         await post(session, f"/wards/{people.south.id}/visits", 404, **body)
         await post(session, f"/appointments/{made['appointment']}/cancel", 404, reason="x")
