@@ -57,6 +57,7 @@ class Disk:
         self._lost = 0
         #: Nothing more is written: it was closed, or the disk failed.
         self.over = False
+        self._failed = False
         # Never over a file that is there: another recording, or this one by a worker that is believed dead.
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         self._file = os.open(path, flags, 0o600)
@@ -98,6 +99,7 @@ class Disk:
             self._work()
         except Exception as error:
             # A full or broken disk: what is there stays, and whoever listens is told that nothing more comes.
+            self._failed = True
             _log.error(
                 "a recording cannot be written", recording=str(self._about.recording), error=type(error).__name__
             )
@@ -162,6 +164,6 @@ class Disk:
 
     def _tell(self, *, over: bool) -> None:
         try:
-            self._report(Recorded(self._about.recording, *self._safe, over, lost=self._lost))
+            self._report(Recorded(self._about.recording, *self._safe, over, self._lost, self._failed))
         except Exception as error:
             _log.warning("nobody hears how a recording stands", error=type(error).__name__)

@@ -112,7 +112,8 @@ class Quality(msgspec.Struct, frozen=True, tag="quality"):
 class Recorded(msgspec.Struct, frozen=True, tag="recorded"):
     """A recording's file as it stands on the disk; size in bytes. over: nothing more is written to it.
 
-    lost: pictures and sounds that were not written because the disk could not take them.
+    lost: pictures and sounds that were not written because the disk could not take them. failed: it is over because the
+    disk takes no more, and not because anybody wanted so.
     """
 
     recording: UUID
@@ -121,6 +122,7 @@ class Recorded(msgspec.Struct, frozen=True, tag="recorded"):
     head: bytes
     over: bool
     lost: int = 0
+    failed: bool = False
 
 
 Event = Slots | Connected | Speaking | Quality | Recorded

@@ -291,9 +291,19 @@ async def _audit(
 
 
 async def progress(connection: Connection, told: media.Recorded, *, now: datetime) -> bool:
-    """Note how a file stands; whether a recording has ended that nobody had ended, as of a full disk."""
+    """Note how a file stands; whether a recording has ended that nobody had ended.
+
+    Where the disk takes no more, all of the visit's recordings stop: nobody believes that they are recorded, and none
+    is begun anew over and over.
+    """
     await connection.execute(sql("recordings.progress"), told.recording, told.chunks, told.size, told.head)
-    return told.over and await finish(connection, told.recording, now=now)
+    if not told.over:
+        return False
+    ended = await finish(connection, told.recording, now=now)
+    if told.failed and ended:
+        kept = await one(connection, told.recording)
+        await stop(connection, kept.consultation_id, why="cannot be written", actor=None, now=now)
+    return ended
 
 
 async def finish(connection: Connection, recording: UUID, *, now: datetime) -> bool:

@@ -246,19 +246,23 @@ class Studio:
         except media.Gone:
             self._on_gone(room)
 
-    async def record(self, to: Mapping[int, media.RecordingTo]) -> bool:
-        """Write exactly these from now on. False: the worker will not. One that is gone writes nothing anyway."""
+    async def record(self, to: Mapping[int, media.RecordingTo]) -> bool | None:
+        """Write exactly these from now on. False: the worker will not. None: nobody is at it yet, so tell it again.
+
+        One that is gone writes nothing anyway.
+        """
         room = self.room
         if room is None or room.epoch == self._dead:
-            return True
+            return None
         try:
             await self._backend.record(room, to)
         except media.Gone:
             self._on_gone(room)
         except media.Refused as refused:
             _log.warning("a worker does not record", visit=self._visit_id, why=refused.why)
-            # nobody is in a room that it does not know
-            return not to or refused.why == "unknown room"
+            if refused.why == "unknown room":
+                return None  # it knows a room from the first who comes to it
+            return not to
         return True
 
     async def close(self) -> None:

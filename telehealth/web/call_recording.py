@@ -63,10 +63,11 @@ class Recorder:
             ends = standing.on and not wanted
             if wanted == before and not ends:
                 return None
-            if not await self._studio.record(wanted):
+            told = await self._studio.record(wanted)
+            if told is False:
                 await self._give_up()
                 return NOT_RECORDED
-            self._told = (epoch, wanted)
+            self._told = (epoch, wanted) if told else (None, {})
             return None
 
     async def _give_up(self) -> None:

@@ -207,6 +207,18 @@ async def test_what_a_worker_tells_is_kept_and_never_goes_back(database: Databas
     assert (await events(database, visit))[-1] == "recording_stopped"
 
 
+async def test_a_disk_that_takes_no_more_stops_all_of_a_visit(database: Database, at: Scene, where: Place) -> None:
+    """Once, and it does not begin again by itself."""
+    visit, nurse, _, found = await recorded(database, at, where)
+    async with database.transaction(WEB) as connection:
+        told = media.Recorded(found[nurse].recording, 4, 400, b"h" * 32, True, failed=True)
+        assert await store.progress(connection, told, now=T0)
+        assert not await store.progress(connection, told, now=T0)
+    assert await settle(database, visit, where) == {}
+    assert all(row["ended_at"] == T0 for row in await rows(database, visit))
+    assert (await events(database, visit)).count("recording_stopped") == 1
+
+
 async def test_staff_of_the_ward_see_recordings_and_change_none(database: Database, at: Scene, where: Place) -> None:
     visit, nurse, _, found = await recorded(database, at, where)
     async with database.transaction(at.actor) as connection:

@@ -279,6 +279,7 @@ async def test_a_full_disk_ends_the_recording_and_says_so(recorded: Recording, m
     await asyncio.wait_for(recorded.over.wait(), 20)
     tap.packet("audio", next(iter(rtp.audio(1.0))).packet, zero + 5)
     tap.close()
+    assert recorded.told[-1].failed
     # Nothing was reported that is not there.
     assert recorded.verdict().state == "unfinished"
     assert decoded(recorded.played())["audio"]
