@@ -126,6 +126,19 @@ def test_a_visit_from_the_link_to_the_end(watched: Watched, calls: Service, desk
     sees(desk.page, person.name)
     sees(resident.page, "Nurse Jones")
 
+    # the call goes on while its end is written, and ends with it
+    with desk.page.context.expect_page() as opened:
+        desk.page.get_by_role("link", name=re.compile("End the visit")).click()
+    ending = opened.value
+    ending.get_by_label("What came of it").select_option("completed")
+    sees(resident.page, "Nurse Jones")
+    ending.get_by_role("button", name=re.compile("End the visit")).click()
+    for guest_page in (resident.page, third.page):
+        expect(guest_page.get_by_role("heading", name="Your visit is over")).to_be_visible()
+    expect(desk.page.get_by_role("status").filter(has_text="The visit is over.")).to_be_visible()
+    resident.page.reload()
+    expect(resident.page.get_by_role("heading", name="Your visit is over")).to_be_visible()
+
 
 def test_a_round_on_a_worker_that_dies(watched: Watched, calls: Service, desk: Desk) -> None:
     """Pictures come back by themselves; the next resident's turn says goodbye to the one before, and to the record."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import re
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from playwright.sync_api import Locator, Page, expect
 
@@ -18,6 +18,8 @@ from telehealth.store import consultations, links, visit_policy
 from telehealth.store.db import Connection, Database
 from tests.browser import service as services
 from tests.browser.service import OPERATOR, Person, Service
+
+T = TypeVar("T")
 
 #: Buttons and links on their own that are smaller than 24 by 24 CSS pixels.
 TOO_SMALL = """() => [...document.querySelectorAll('button, input, select, textarea, summary, p > a:only-child')]
@@ -70,13 +72,13 @@ def allow_recording(service: Service) -> None:
     )
 
 
-def in_database(service: Service, work: Callable[[Connection, datetime], Any]) -> Any:
+def in_database(service: Service, work: Callable[[Connection, datetime], Coroutine[Any, Any, T]]) -> T:
     """What the work returns, in a transaction of its own."""
 
-    async def job() -> Any:
-        async with Database.open(service.database_url, size=1) as database:
-            async with database.transaction(OPERATOR) as connection:
-                return await work(connection, datetime.now(UTC))
+    async def job() -> T:
+        opened = Database.open(service.database_url, size=1)
+        async with opened as database, database.transaction(OPERATOR) as connection:
+            return await work(connection, datetime.now(UTC))
 
     return services.run(job())
 
@@ -90,7 +92,7 @@ def notes(service: Service, visit: int) -> dict[int, str]:
         )
         return {row["resident_id"]: row["text"] for row in found}
 
-    return dict(in_database(service, job))
+    return in_database(service, job)
 
 
 def everybody_leaves(service: Service) -> None:

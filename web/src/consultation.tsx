@@ -184,7 +184,7 @@ class ConsultationIsland extends Component<Page, State> {
     const { call } = this;
     const visit = call.state?.visit ?? null;
     const subject = visit ? visit.subject && this.named(visit.subject) : null;
-    if (call.bye) return <Over page={this.props} why={call.bye} />;
+    if (call.bye) return <Over page={this.props} why={call.bye} notes={this.notes} />;
     return (
       <>
         <LiveBar status={this.live.status} now={this.live.serverNow()} zone={ward.zone} />
@@ -285,8 +285,9 @@ class ConsultationIsland extends Component<Page, State> {
               Leave, visit goes on
             </button>
           )}
-          <a class="th-plain-button th-plain-button--end" href={`/visits/${this.props.visit.id}/end`} onClick={() => this.notes.flush()}>
-            End the visit…
+          {/* In a tab of its own: the call goes on until what came of it is written down. */}
+          <a class="th-plain-button th-plain-button--end" href={`/visits/${this.props.visit.id}/end`} target="_blank" rel="noopener" onClick={() => this.notes.flush()}>
+            End the visit… <span class="nhsuk-u-visually-hidden">(in a new tab)</span>
           </a>
         </div>
       </section>
@@ -482,12 +483,25 @@ function Shortcuts() {
   );
 }
 
-function Over({ page, why }: { page: Page; why: string }) {
+function Over({ page, why, notes }: { page: Page; why: string; notes: Notes }) {
+  const unsaved = page.subjects.filter((subject) => notes.of(subject.id).state.is !== "saved" && notes.of(subject.id).text);
   const text = why === "taken_over" ? "You have opened this visit in another window. Go on there." : why === "removed" ? "You are no longer part of this visit." : "The visit is over.";
   return (
     <div class="th-wrap th-main">
       <h1 class="th-h1">Video visit</h1>
       <p role="status">{text}</p>
+      {unsaved.map((subject) => (
+        <section key={subject.id} class="th-card" role="alert">
+          <h2 class="th-h3">Notes on {subject.name} that are not saved yet</h2>
+          <p>It is tried again while this page is open. Copy what you need into the record.</p>
+          <textarea class="nhsuk-textarea th-notes__text" aria-label={`Notes on ${subject.name} that are not saved yet`} rows={6} readOnly value={notes.of(subject.id).text} />
+        </section>
+      ))}
+      {why === "ended" && (
+        <p>
+          <a href={`/visits/${page.visit.id}`}>What was written into the record</a>
+        </p>
+      )}
       <p>
         <a href={`/wards/${page.ward.id}/visits`}>Visits of {page.ward.name}</a>
       </p>
