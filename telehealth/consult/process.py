@@ -32,6 +32,8 @@ class Process:
         self, process: asyncio.subprocess.Process, worker: Worker, capacity: int, status: protocol.Status
     ) -> None:
         self._process, self.worker, self.capacity, self.status = process, worker, capacity, status
+        #: Set whenever status is new.
+        self.said = asyncio.Event()
 
     @property
     def pid(self) -> int:
@@ -45,6 +47,7 @@ class Process:
                     self.status = await _line(self._process)
             except (Unavailable, TimeoutError):
                 return
+            self.said.set()
             yield self.status
 
     async def end(self, *, gently: bool) -> int:

@@ -58,12 +58,22 @@ class Inlet:
         self._stock_packet = self._receiver._handle_rtp_packet
         self._stock_report = self._receiver._handle_rtcp_packet
         self._stock_send = self._receiver._send_rtcp
+        self._stock_receive = self._receiver.receive
         self._taken: list[rtp.RtpPacket] = []
         self.ssrc: int | None = None
         setattr(receiver, _R + "jitter_buffer", self)
         self._receiver._handle_rtp_packet = self._packet
         self._receiver._handle_rtcp_packet = self._report
         self._receiver._send_rtcp = self._send
+        self._receiver.receive = self._receive
+
+    async def _receive(self, parameters: Any) -> None:
+        """Retransmissions have a source number of their own, which aiortc only finds out where one picture is sent."""
+        await self._stock_receive(parameters)
+        sources = self._receiver.transport._rtp_router.ssrc_table
+        for encoding in parameters.encodings:
+            if encoding.rtx is not None:
+                sources[encoding.rtx.ssrc] = self._receiver
 
     def add(self, packet: rtp.RtpPacket) -> tuple[bool, None]:
         """As the jitter buffer that this stands for: no picture is lost, and none complete."""
@@ -264,6 +274,7 @@ class _Wire:
 
     def __init__(self) -> None:
         self.sent: list[bytes] = []
+        self._rtp_router = aiortc.rtcdtlstransport.RtpRouter()
 
     async def _send_rtp(self, data: bytes) -> None:
         self.sent.append(data)
@@ -299,6 +310,8 @@ async def _forward_some() -> None:
         for name in ("remote_username", "remote_password", "request_received")
         if not hasattr(transport.transport._connection, name)
     ]
+    if not isinstance(getattr(getattr(transport, "_rtp_router", None), "ssrc_table", None), dict):
+        missing.append("ssrc_table")
     await connection.close()
     if missing:
         raise DoesNotFit(f"{', '.join(sorted(missing))} are not there")
@@ -324,10 +337,13 @@ async def _forward_some() -> None:
 
 
 async def _through(receiver: Any, sender: Any, inlet: Inlet, down: _Wire) -> None:
-    encodings = [aiortc.rtcrtpparameters.RTCRtpDecodingParameters(7, 97)]
+    repairs = aiortc.rtcrtpparameters.RTCRtpRtxParameters(8)
+    encodings = [aiortc.rtcrtpparameters.RTCRtpDecodingParameters(7, 97, repairs)]
     codecs = [aiortc.RTCRtpCodecParameters("video/VP8", 90000, None, 97)]
     receiver._set_rtcp_ssrc(9)
     await receiver.receive(aiortc.rtcrtpparameters.RTCRtpReceiveParameters(codecs=codecs, encodings=encodings))
+    if receiver.transport._rtp_router.ssrc_table.get(8) is not receiver:
+        raise DoesNotFit("retransmissions do not find their picture")
     for number in (65534, 65535, 1):
         await receiver._handle_rtp_packet(rtp.RtpPacket(97, 0, number, 3000, 7, b"\x10\x00picture"), 0)
     sent = [rtp.RtpPacket.parse(data) for data in down.sent if not rtp.is_rtcp(data)]
