@@ -119,7 +119,8 @@ def message(mail: Mail, mail_from: str) -> EmailMessage:
     found["Date"] = format_datetime(mail.written_at)
     found["Message-ID"] = f"<{mail.id}@{mail_from.rpartition('@')[2]}>"
     found["Auto-Submitted"] = "auto-generated"
-    found.set_content(mail.body)
+    # Not every server on the way takes eight bits.
+    found.set_content(mail.body, cte="7bit" if mail.body.isascii() else "quoted-printable")
     if mail.calendar is not None:
         found.add_alternative(
             mail.calendar.encode(), maintype="text", subtype="calendar", filename="visit.ics", cte="base64",

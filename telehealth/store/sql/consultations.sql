@@ -94,7 +94,7 @@ UPDATE participant SET state = $2::text,
     hand_at = CASE WHEN $2 = 'joined' THEN hand_at END,
     screen = screen AND $2 = 'joined',
     pinned = pinned AND $2 IN ('joined', 'admitted'),
-    consent_at = CASE WHEN $2 = 'joined' THEN consent_at END
+    consent_at = CASE WHEN $2 IN ('joined', 'admitted') THEN consent_at END
 WHERE id = $1::bigint;
 
 -- name: bump

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import email
+import email.policy
 import ssl
 from datetime import timedelta
 from email.message import EmailMessage
@@ -19,6 +21,7 @@ from telehealth import failpoints, main
 from telehealth.clock import ClinicalClock, Step
 from telehealth.config import Settings
 from telehealth.errors import SettingError
+from telehealth.model import mails as mails_model
 from telehealth.model import visits
 from telehealth.model.health import Health
 from telehealth.notify import service, smtp
@@ -265,6 +268,21 @@ async def test_tls(database: Database, tmp_path: Path) -> None:
         trusting = dataclasses.replace(server(sink), trusted=authority.context())
         assert await service.once(trusting, database, CLOCK) == 3
     assert sink.secure == [True] * 3
+
+
+def test_names_that_are_not_ascii() -> None:
+    """Seven bits on the way, the name on the screen; the link stays in one piece."""
+    text = mails_model.visit(
+        "booked", starts_at=T0, minutes=20, zone="Europe/London", url="https://ward.example/join/" + "a" * 43,
+        given_name="Zoë",
+    )  # fmt: skip
+    one = mail.Mail(UUID(int=7), 1, "booked", "son@home.example", text.subject, text.body, None, None, 1, REAL)
+    sent = smtp.message(one, "ward@ward.example").as_bytes()
+    assert sent.isascii()
+    read = email.message_from_bytes(sent, policy=email.policy.default)
+    assert isinstance(read, EmailMessage)
+    assert text_of(read).replace("\r\n", "\n") == text.body
+    assert "Zoë" not in read["Subject"]
 
 
 @pytest.mark.parametrize(

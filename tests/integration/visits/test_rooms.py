@@ -127,6 +127,35 @@ async def test_the_next_resident_comes_when_the_previous_has_left(database: Data
     ]  # fmt: skip
 
 
+async def test_what_the_room_shows_of_somebody(database: Database) -> None:
+    """Muted, pinned, a hand, consent: consent outlives a lost connection, and ends when somebody leaves."""
+    scene = await scenes.build(database)
+    visit, staff, anna = await scenes.live(database, scene)
+    async with database.transaction(scene.actor) as connection:
+        await consultations.mute(connection, visit, anna, True, actor=scene.actor, now=T0)
+        await consultations.pin(connection, visit, staff, True, actor=scene.actor, now=T0)
+        await consultations.pin(connection, visit, anna, True, actor=scene.actor, now=T0)
+    async with database.transaction(WEB) as connection:
+        await consultations.raise_hand(connection, visit, anna, up=True, now=T0)
+        await consultations.set_media(connection, visit, anna, audio=True, video=False, screen=False, now=T0)
+        await consultations.consent(connection, visit, anna, given=True, now=T0)
+    loaded = await scenes.look(database, visit)
+    shown = loaded.participant(anna)
+    assert (shown.muted_by_host, shown.pinned, shown.hand_at, shown.video) == (True, True, T0, False)
+    assert (shown.consent_at, loaded.participant(staff).pinned) == (T0, False)
+    for gone, kept in ((True, T0), (False, None)):
+        async with database.transaction(WEB) as connection:
+            await consultations.left(connection, visit, anna, gone=gone, now=T0)
+        assert (await scenes.look(database, visit)).participant(anna).consent_at == kept
+        if gone:
+            async with database.transaction(WEB) as connection:
+                await consultations.joined(connection, visit, anna, now=T0)
+    with pytest.raises(visits.NotPossible, match="not in the visit"):
+        async with database.transaction(scene.actor) as connection:
+            await consultations.mute(connection, visit, anna, False, actor=scene.actor, now=T0)
+    assert {"muted", "pinned", "consent_given"} <= set(await events(database, visit))
+
+
 async def test_a_visit_is_told_of(database: Database) -> None:
     """Whoever serves it hears its number; boards hear their ward."""
     scene = await scenes.build(database)
