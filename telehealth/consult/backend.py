@@ -195,6 +195,7 @@ class _Line:
             self._heard_at = loop.time()
             try:
                 self._take(protocol.told(message.data))
+                await asyncio.sleep(0)  # whoever waits for an answer has it before the events that follow it
             except msgspec.MsgspecError:
                 _log.warning("a media worker said what it cannot say")
                 return

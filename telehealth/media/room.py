@@ -62,8 +62,8 @@ class Room:
 
     # Who is in it ------------------------------------------------------------------------------------
 
-    async def join(self, participant: int, offer: str, allowed: Allowed) -> Answer:
-        """Raises Refused; whoever was in before under this name then stays so."""
+    async def join(self, participant: int, offer: str, allowed: Allowed) -> str:
+        """The answer to an offer. Raises Refused; whoever was in before under this name then stays so."""
         async with self._joining:
             if participant not in self.people and len(self.people) >= protocol.MOST_PEOPLE:
                 raise Refused("full")
@@ -79,7 +79,12 @@ class Room:
             self._take_allowed(participant, allowed)
             self.arrange(quietly=peer)
             self._open_tap(participant)
-            return Answer(sdp, self._seen_by(peer))
+            return sdp
+
+    def slots_of(self, participant: int) -> dict[str, media.Slot | None]:
+        """What each of a viewer's mids carries; empty: they are not here."""
+        peer = self.people.get(participant)
+        return {} if peer is None else self._seen_by(peer)
 
     async def restart(self, participant: int, offer: str) -> Answer:
         peer = self.people.get(participant)

@@ -97,9 +97,11 @@ class Rooms:
         if room is None:
             room = self._rooms[question.consultation] = self._open(question.consultation, question.epoch)
         try:
-            return await room.join(question.participant, question.offer, question.allowed)
+            sdp = await room.join(question.participant, question.offer, question.allowed)
         finally:
             self._tidy()
+        # As it is now that all is shared out: whatever events say of it later is later.
+        return Answer(sdp, room.slots_of(question.participant))
 
     def _open(self, consultation: int, epoch: int) -> Room:
         return Room(
