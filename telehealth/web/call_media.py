@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from telehealth import clock, log
+from telehealth import clock, log, metrics
 from telehealth.clock import ClinicalClock
 from telehealth.model import media
 from telehealth.store import call_sockets, consultations, rooms
@@ -112,6 +112,8 @@ class Studio:
 
     def _move(self, room: media.Room) -> None:
         self.stop_watching()
+        if self.room is not None:
+            metrics.CALL_REBUILDS.inc()
         self.room = room
         self.transports.clear()
         self.flowing.clear()

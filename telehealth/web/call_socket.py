@@ -34,16 +34,20 @@ async def guest(request: web.Request) -> web.StreamResponse:
     _only_sockets(request)
     now = request.app[keys.CLOCK].now()
     try:
-        async with request.app[keys.DATABASE].transaction(SERVICE) as connection:
+        async with (
+            request.app[auth.DOORKEEPER].place(join.place(request)),
+            request.app[keys.DATABASE].transaction(SERVICE) as connection,
+        ):
             link = await join.link_of(request, connection)
             why = join_visit.bye(link)
-            if why is None and link.asks_birth:
-                return await auth.refuse_socket(request, call_line.NOT_YOURS)
+            unasked = why is None and link.asks_birth
             participant = link.participant_id
-            if why is None and participant is None:
+            if why is None and participant is None and not unasked:
                 participant = await participants.of_link(connection, link.id, now=now)
     except NotFound:
         return await auth.refuse_socket(request, call_line.SESSION_OVER)
+    if unasked:
+        return await auth.refuse_socket(request, call_line.NOT_YOURS)
     if why is not None or participant is None:
         return await _farewell(request, why or "expired")
     browser = hashlib.sha256((join.browser_of(request) or "").encode()).digest()

@@ -101,6 +101,9 @@ def bye(link: Link) -> Literal["ended", "removed", "expired"] | None:
         return "removed"
     if link.state in visits.OVER:
         return "ended"
+    if link.revoked_at is None and link.presence in ("admitted", "joined"):
+        # a visit that takes longer than its link is worth: whoever is in it may come back after a break
+        return None
     return "expired" if link.over(clock.real_now()) else None
 
 

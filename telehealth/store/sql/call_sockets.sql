@@ -26,13 +26,13 @@ SELECT id, socket, seen_at FROM participant WHERE consultation_id = $1::bigint;
 -- name: lost
 -- Who is inside, and nobody has heard of since $1, in visits that are not over.
 SELECT p.consultation_id, p.id FROM participant p JOIN consultation c ON c.id = p.consultation_id
-WHERE p.state = 'joined' AND c.ended_at IS NULL AND (p.seen_at IS NULL OR p.seen_at < $1::timestamptz)
+WHERE p.state = 'joined' AND c.ended_at IS NULL AND p.seen_at < $1::timestamptz
 ORDER BY p.id LIMIT 200;
 
 -- name: still_lost
 -- The same of one, held.
 SELECT id FROM participant
-WHERE id = $1::bigint AND state = 'joined' AND (seen_at IS NULL OR seen_at < $2::timestamptz) FOR UPDATE;
+WHERE id = $1::bigint AND state = 'joined' AND seen_at < $2::timestamptz FOR UPDATE;
 
 -- name: rang
 -- The last ring of a visit, by the number of its event.

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from telehealth.store import consultations, messages
 from telehealth.web import call_messages
-from tests.integration.calls.conftest import CHECK, NOW, Clinic
+from tests.integration.calls.conftest import CHECK, NOW, WEB, Clinic
 from tests.integration.web.conftest import audited
 
 
@@ -199,6 +199,15 @@ async def test_a_page_that_is_loaded_again_goes_on_where_it_was(clinic: Clinic) 
             await call.joins()
         await call.ws.close()
     assert (await clinic.events(visit)).count("arrived") == 1
+    # a visit that takes longer than its link is worth goes on for whoever is in it
+    async with clinic.database.transaction(WEB) as connection:
+        await connection.execute("UPDATE join_link SET expires_at = '2020-01-01'")
+    call = await clinic.call(browser, f"/ws{path}")
+    await call.presence("joined")
+    await call.say("leave")
+    await call.heard("bye", why="ended")
+    call = await clinic.call(browser, f"/ws{path}")
+    await call.heard("bye", why="expired")
 
 
 async def test_whoever_leaves_or_is_put_out_is_told_and_gone(clinic: Clinic) -> None:
