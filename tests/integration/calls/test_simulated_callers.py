@@ -88,7 +88,7 @@ async def test_they_wait_join_do_as_their_script_says_and_leave(ward: Clinic) ->
         assert report.voice_packets > 20
         assert len(report.join) == report.connections == 1
     async with asyncio.timeout(20):
-        while "left" not in (events := await ward.events(visit)):
+        while "left" not in (events := await ward.events(visit)):  # noqa: ASYNC110  # written when it is
             await asyncio.sleep(0.05)
     assert {"arrived", "admitted", "joined", "chat"} <= set(events)
     found = crowd.summary([left, stayed])
