@@ -117,6 +117,24 @@ class Caller:
         """Where this person is seen or heard now."""
         return next((mid for mid, slot in self.slots.items() if slot == Seen(participant, source)), None)
 
+    def listen(self, mid: str) -> list[Any]:
+        """Packets that come in on this mid from now on, retransmissions as they come.
+
+        aiortc's own pictures stand still for many seconds after one lost packet, which browsers' do not.
+        """
+        found: list[Any] = []
+        receiver: Any = next(t.receiver for t in self.connection.getTransceivers() if t.mid == mid)
+        stock = receiver._handle_rtp_packet
+
+        async def heard(packet: Any, arrival_time_ms: int) -> None:
+            found.append(packet)
+            await stock(packet, arrival_time_ms)
+            async with self._seen:
+                self._seen.notify_all()
+
+        receiver._handle_rtp_packet = heard
+        return found
+
     async def until(self, condition: Any, seconds: float = 20.0) -> None:
         """Until condition() holds, looked at whenever something is seen or heard."""
         async with asyncio.timeout(seconds), self._seen:

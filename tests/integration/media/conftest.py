@@ -63,6 +63,11 @@ class Visit:
         await caller.join(self.workers, self.room)
         return caller
 
+    async def offer(self, participant: int) -> str:
+        """Of somebody who does not join."""
+        self._all.append(Caller(participant))
+        return await self._all[-1].offer()
+
     async def close(self) -> None:
         self.watched.stop()
         await asyncio.gather(*(caller.close() for caller in self._all))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
+from pathlib import Path
 
 import pytest
 
 from telehealth.consult.backend import Workers
-from telehealth.model.media import Allowed, Connected, Quality, Refused, Slot
+from telehealth.model.media import Allowed, Connected, Quality, Recorded, RecordingTo, Refused, Slot
 from tests.integration.media import callers
 from tests.integration.media.callers import Caller
 from tests.integration.media.conftest import Visit, started
@@ -157,7 +159,7 @@ async def test_a_full_worker_shows_fewer_pictures_and_then_refuses(workers: Work
 
 async def test_offers_that_are_none_are_refused_and_the_room_is_unharmed(visit: Visit) -> None:
     one, two = await visit.join(1), await visit.join(2)
-    good = await Caller(3).offer()
+    good = await visit.offer(3)
     for bad in (
         "",
         "v=0",
@@ -175,3 +177,18 @@ async def test_offers_that_are_none_are_refused_and_the_room_is_unharmed(visit: 
         with pytest.raises(Refused, match="bad offer"):
             await visit.workers.join(visit.room, 2, bad, Allowed())
     await asyncio.gather(one.sees(2), two.sees(1))
+
+
+async def test_what_is_recorded_is_told(visit: Visit, tmp_path: Path) -> None:
+    one, two = await visit.join(1), await visit.join(2)
+    await asyncio.gather(one.sees(2), two.sees(1))
+    recording = uuid.uuid4()
+    to = RecordingTo(recording, bytes(range(32)), str(tmp_path / "one"))
+    await visit.workers.record(visit.room, {1: to})
+    await two.sees(1, more=20)
+    await visit.workers.record(visit.room, {})
+    await visit.watched.until(lambda: any(isinstance(e, Recorded) and e.over for e in visit.watched.events))
+    last = [e for e in visit.watched.events if isinstance(e, Recorded)][-1]
+    assert last.recording == recording
+    assert last.chunks > 1
+    assert (tmp_path / "one").stat().st_size == last.size
