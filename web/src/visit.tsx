@@ -24,6 +24,8 @@ interface State {
   left: boolean;
 }
 
+const TITLES: Record<string, string> = { check: "Get ready", waiting: "Waiting room", room: "In the visit", left: "Left the visit", bye: "Visit over" };
+
 /** Clinical time carried on from the page's first moment. */
 function clock(now: string): () => number {
   const [first, began] = [Date.parse(now), Date.now()];
@@ -68,6 +70,7 @@ class VisitIsland extends Component<Page, State> {
     const first = this.told === null;
     this.told = stage;
     document.documentElement.classList.toggle("is-in-call", stage === "room");
+    document.title = `${TITLES[stage] ?? "Video visit"} – ${this.props.visit.ward}`;
     // A new page, as it were: whoever hears the screen hears where they are now.
     if (!first) document.querySelector<HTMLElement>("#visit h1")?.focus();
   }

@@ -157,7 +157,11 @@ export class Peer {
   /** Send another track, or none, without a new offer. */
   async replace(source: Source, track: MediaStreamTrack | null): Promise<void> {
     this.sending[source] = track;
-    await this.transceivers[source]?.sender.replaceTrack(track);
+    try {
+      await this.transceivers[source]?.sender.replaceTrack(track);
+    } catch {
+      // The connection was closed meanwhile; the next one begins with this track.
+    }
     await this.limit();
   }
 

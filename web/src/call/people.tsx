@@ -27,7 +27,7 @@ interface State {
 const TROUBLES: [keyof Check, string[], string][] = [
   ["microphone", ["none", "refused", "failed"], "no microphone: cannot be heard"],
   ["camera", ["none", "refused", "failed"], "no camera"],
-  ["speaker", ["failed", "not_heard"], "did not hear the test sound"],
+  ["speaker", ["failed", "not_heard"], "test sound not confirmed"],
   ["network", ["slow", "failed"], "slow connection"],
   ["relay", ["failed"], "relay not reached"],
 ];

@@ -3,7 +3,8 @@
 import type { FromServer, ToServer } from "./messages";
 
 const PING_MS = 5_000;
-const SILENCE_MS = 13_000;
+/** A ping that is not answered for so long: the connection is dead. */
+const SILENCE_MS = 8_000;
 const RETRY_FIRST_MS = 400;
 const RETRY_LAST_MS = 8_000;
 
@@ -13,7 +14,8 @@ export class CallSocket {
   private number = 0;
   private failures = 0;
   private retry: number | undefined;
-  private heardAt = 0;
+  /** When the ping was sent that nothing has been heard since; null: none. */
+  private askedAt: number | null = null;
   private ended = false;
   private beat: number | undefined;
 
@@ -66,12 +68,15 @@ export class CallSocket {
     if (this.ended) return;
     const socket = new WebSocket(this.url);
     this.socket = socket;
-    this.heardAt = performance.now();
+    this.askedAt = performance.now();
+    let heard = false;
     socket.onopen = () => {
       if (this.socket === socket) this.onOpen(true);
     };
     socket.onmessage = (event) => {
-      if (this.socket === socket && typeof event.data === "string") this.receive(event.data);
+      if (this.socket !== socket || typeof event.data !== "string") return;
+      heard = true;
+      this.receive(event.data);
     };
     socket.onclose = (event) => {
       if (this.socket !== socket) return;
@@ -82,7 +87,10 @@ export class CallSocket {
         return;
       }
       this.onOpen(false);
-      this.again();
+      // In a tab that is not looked at timers sleep for a minute, pings too, and the server hangs up. Coming back at
+      // once, which needs no timer, keeps the place in the waiting room.
+      if (document.hidden && heard) this.connect();
+      else this.again();
     };
   }
 
@@ -93,7 +101,7 @@ export class CallSocket {
     } catch {
       return;
     }
-    this.heardAt = performance.now();
+    this.askedAt = null;
     this.failures = 0;
     if (message.t !== "pong") this.onMessage(message);
   }
@@ -103,8 +111,8 @@ export class CallSocket {
       if (!document.hidden) this.hurry();
       return;
     }
-    if (performance.now() - this.heardAt > SILENCE_MS) this.drop();
-    else this.send({ t: "ping", n: ++this.number });
+    if (this.askedAt !== null && performance.now() - this.askedAt > SILENCE_MS) this.drop();
+    else if (this.send({ t: "ping", n: ++this.number })) this.askedAt ??= performance.now();
   };
 
   private drop = (): void => {
