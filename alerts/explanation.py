@@ -314,7 +314,9 @@ def _notes(kind: str, entry: Mapping[str, Any]) -> Iterator[str]:
     if entry.get("decides"):
         yield "decides"
     if "readings" in entry:
-        readings = f"{entry['readings']} reading{'' if entry['readings'] == 1 else 's'}"
+        count = entry["readings"]
+        middle = "median of " if count > 1 and kind in ("baseline", "cusum", "slope", "crossover") else ""
+        readings = f"{middle}{count} reading{'' if count == 1 else 's'}"
         yield f"of {readings}" if kind == "in_range" else f"average of {readings}" if kind == "average" else readings
     if kind == "cusum" and "sum" in entry:
         yield f"sum so far {telling.limit(round(entry['sum'], 3))}"

@@ -24,6 +24,18 @@ def value(rule: Mapping[str, Any], signal: float) -> float:
     return telling.tidy(signal)
 
 
+_BACK = {"rise": "fall", "fall": "rise", "above": "below", "below": "above"}
+
+
+def now(key: str, rule: Mapping[str, Any], signal: float) -> tuple[float, str]:
+    """Value and unit of a signal that may be on the other side: 0.2 "°C below usual", not -0.2 above."""
+    found = value(rule, signal)
+    direction = rule.get("direction", "")
+    if found < 0 and key.partition("/")[0] in ("change", "slope", "distance", "crossover", "baseline"):
+        return -found, unit(key, {**rule, "direction": _BACK.get(direction, direction)})
+    return found, unit(key, rule)
+
+
 def unit(key: str, rule: Mapping[str, Any]) -> str:
     """What stands behind the value: "mmHg", "kg up within 72 hours", "usual spreads above usual"."""
     kind = key.partition("/")[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from alerts import codes, telling
@@ -64,6 +65,11 @@ def _silence(evidence: Json) -> list[str]:
     rule = evidence["rule"]
     seconds = rule["late_seconds"] if "late_seconds" in rule else rule["grace_seconds"]
     told = [f"no reading from the time it counts from until {_n(seconds / 60)} min after the due time"]
+    last, counts_from = evidence.get("last"), rule.get("counts_from")
+    if last and counts_from:
+        before = (datetime.fromisoformat(counts_from) - datetime.fromisoformat(last)).total_seconds()
+        if before > 0:
+            told.append(f"the last reading was {_n(before // 60)} min before the time from which one counts")
     return [*told, f"due times missed: {evidence['missed']}"]
 
 

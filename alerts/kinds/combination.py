@@ -122,5 +122,9 @@ class Combination(base.Assessment):
         verdicts = [(one, one.look(view)) for one in self.conditions]
         lacking = [codes.inner(c.code) for c, v in verdicts if isinstance(c, ValueIs) and v.met is None]
         needed = telling.limit(telling.lower(self.amber, self.red))
-        told = f"{needed} of {len(verdicts)} conditions known; lacking: {', '.join(dict.fromkeys(lacking))}"
+        known = len(verdicts) - sum(v.met is None for _, v in verdicts)
+        told = (
+            f"{known} of {len(verdicts)} conditions known, {needed} have to be; "
+            f"lacking: {', '.join(dict.fromkeys(lacking))}"
+        )
         return Refusal("too_few" if never else "too_old", told)

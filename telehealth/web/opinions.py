@@ -45,5 +45,5 @@ def _read(rule: rules.Rule, opinion: standing.Opinion) -> Json:
     """What a rule of history makes of the readings now, as a nurse reads it."""
     if opinion.signal is None or not isinstance(rule, Assessment):
         return {"value": None, "unit": ""}
-    document = rule.dump()
-    return {"value": round(peaks.value(document, opinion.signal), 2), "unit": peaks.unit(rule.key, document)}
+    value, unit = peaks.now(rule.key, rule.dump(), opinion.signal)
+    return {"value": round(value, 2), "unit": unit}

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 -- tables of cases stay tables
 """The worst moment of an episode is told as a number that a nurse reads, whichever side the rule looks at."""
 
 from __future__ import annotations
@@ -70,3 +71,19 @@ def test_rules_about_no_history() -> None:
     assert peaks.unit("silence/spo2", {}) == "missed"
     assert peaks.unit("battery", {}) == ""
     assert peaks.unit("baseline/x", {"code": "weight", "direction": "rise", "unit": "z"}) == "usual spreads above usual"
+
+
+@pytest.mark.parametrize(
+    ("key", "rule", "signal", "told"),
+    [
+        ("baseline/t", {"kind": "baseline", "code": "temperature", "direction": "rise", "unit": "value"}, -0.2, (0.2, "°C below usual")),
+        ("change/w", {"kind": "change", "code": "weight", "direction": "fall", "window_hours": 84}, -1.0, (1.0, "kg up within 84 hours")),
+        ("distance/w", {"kind": "distance", "code": "weight", "direction": "above"}, -1.0, (1.0, "kg below the set value")),
+        ("average/s", {"kind": "average", "code": "systolic", "direction": "below"}, -120.0, (120.0, "mmHg")),
+    ],
+)  # fmt: skip
+def test_what_goes_the_other_way_is_said_so(
+    key: str, rule: dict[str, Any], signal: float, told: tuple[float, str]
+) -> None:
+    """Nobody reads that a weight is -1 kg above."""
+    assert peaks.now(key, rule, signal) == told
