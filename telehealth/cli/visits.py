@@ -96,6 +96,7 @@ def mails(
             "to_address": "To",
             "state": "State",
             "due_at": "Due",
+            "settled_at": "Settled",
             "attempts": "Tries",
             "last_error": "Answer",
             "appointment_id": "Appointment",

@@ -66,7 +66,7 @@ async def once(database: Database, clock: ClinicalClock, sender: mails.Sender) -
     }
     try:
         async with database.transaction(ACTOR) as connection:
-            await mail.scrub(connection, real_now=clocks.real_now())
+            await mail.scrub(connection)
     except Exception as error:
         _log.warning("ways in stay in mails for now", error=type(error).__name__)
     if any(done.values()):

@@ -160,6 +160,6 @@ async def standing(connection: Connection, *, real_now: datetime) -> Standing:
     return Standing(**dict(row))
 
 
-async def scrub(connection: Connection, *, real_now: datetime) -> None:
-    """Ways in go from settled mails once nobody can use them."""
-    await connection.execute(sql("mail.scrub"), real_now)
+async def scrub(connection: Connection) -> None:
+    """Ways in go from settled mails once nobody needs them there: to find them when a visit is moved, for example."""
+    await connection.execute(sql("mail.scrub"))

@@ -78,7 +78,7 @@ UPDATE mail SET body = regexp_replace(body, '/join/[A-Za-z0-9_-]+', '/join/-', '
 WHERE id IN (
     SELECT m.id FROM mail m LEFT JOIN consultation c ON c.appointment_id = m.appointment_id
     WHERE m.state <> 'waiting' AND m.body ~ '/join/[A-Za-z0-9_-]{20}'
-      AND (c.ended_at IS NOT NULL OR m.appointment_id IS NULL OR m.settled_at < $1::timestamptz - interval '30 days')
+      AND (c.ended_at IS NOT NULL OR m.appointment_id IS NULL)
     LIMIT 1000);
 
 -- name: untold

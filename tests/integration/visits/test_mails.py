@@ -321,7 +321,7 @@ async def test_secrets_go_from_mails_when_they_open_nothing(database: Database) 
             real_now=REAL,
         )  # fmt: skip
     async with database.transaction(OPERATOR) as connection:
-        await mail.scrub(connection, real_now=REAL)
+        await mail.scrub(connection)
         rows = await connection.fetch("SELECT body, calendar FROM mail")
     token = (booked.told[0].url or "").rsplit("/", maxsplit=1)[-1]
     assert token in text_of(sink.taken[0])
