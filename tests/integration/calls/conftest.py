@@ -7,7 +7,7 @@ import base64
 import contextlib
 import json
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -115,9 +115,10 @@ class Call:
 
 @dataclass
 class Clinic:
-    """Two residents of one ward, two nurses; web[0] and web[1] serve the same database."""
+    """Two residents of one ward, two nurses; as many web processes serve the same database as a test asks for."""
 
     web: list[Server]
+    another: Callable[[], Awaitable[Server]]
     sfu: Sfu
     ward: world.Ward
     clara: int
@@ -169,10 +170,17 @@ class Clinic:
             )
         return token
 
+    async def served(self, at: int) -> Server:
+        """One of the web processes."""
+        while len(self.web) <= at:
+            self.web.append(await self.another())
+        return self.web[at]
+
     async def browser(self, at: int = 0) -> Browser:
         """Somebody's browser, which nobody has signed in with."""
-        session = await self.stack.enter_async_context(self.web[at].session())
-        return Browser(session, self.web[at].url)
+        server = await self.served(at)
+        session = await self.stack.enter_async_context(server.session())
+        return Browser(session, server.url)
 
     async def enter(self, token: str, browser: Browser | None = None, **fields: str) -> tuple[Browser, str]:
         """Press the button; the browser, and the path that it was sent to."""
@@ -217,7 +225,7 @@ class Clinic:
 
     async def nurse(self, visit: int, username: str = "clara", *, at: int = 0) -> Call:
         """Staff beside the record, not yet in the room."""
-        browser = await self.stack.enter_async_context(self.web[at].signed_in(username))
+        browser = await self.stack.enter_async_context((await self.served(at)).signed_in(username))
         call = await self.call(browser, f"/ws/visits/{visit}")
         await call.presence("waiting")
         return call
@@ -283,10 +291,12 @@ async def clinic(urls: Urls, recording_settings: dict[str, Any]) -> AsyncIterato
     sfu = Sfu()
     at = ClinicalClock(Step(NOW, NOW))
     async with contextlib.AsyncExitStack() as stack:
-        served = []
-        for _ in range(2):
+
+        async def another() -> Server:
             database = await stack.enter_async_context(Database.open(urls.app, size=6))
-            served.append(await stack.enter_async_context(serving(database, Backend(sfu), at, **recording_settings)))
+            return await stack.enter_async_context(serving(database, Backend(sfu), at, **recording_settings))
+
+        served = [await another()]
         database = served[0].database
         ward = await world.ward(database, "North")
         clara, carl = await member(database, "clara", ward), await member(database, "carl", ward)
@@ -299,6 +309,7 @@ async def clinic(urls: Urls, recording_settings: dict[str, Any]) -> AsyncIterato
                 await rooms.register(connection, worker, capacity=100, real_now=later)
         clinic = Clinic(
             served,
+            another,
             sfu,
             ward,
             clara,
@@ -306,9 +317,10 @@ async def clinic(urls: Urls, recording_settings: dict[str, Any]) -> AsyncIterato
             await world.resident(database, ward),
             await world.resident(database, ward),
             workers,
-            await stack.enter_async_context(contextlib.AsyncExitStack()),
+            contextlib.AsyncExitStack(),
         )
-        yield clinic
+        async with clinic.stack:
+            yield clinic
 
 
 async def worker_of(database: Database, visit: int) -> UUID:
