@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
+import hashlib
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -90,7 +92,7 @@ async def demo(options: Options, tell: Callable[[Ready], None], heard: Callable[
             if stop.is_set():
                 return
             await migrate.migrate(server.url("telehealth_owner"))
-            settings = _settings(server, passwords, port, mqtt_port)
+            settings = _settings(options.folder, server, passwords, port, mqtt_port)
             async with main.opened(settings, health, virtual=True, control_token=passwords("control token")) as parts:
                 await seed.ensure(parts.database, lambda: people, passwords, world.start)
                 await _read_clock(parts)
@@ -252,7 +254,9 @@ def _world(options: Options) -> World:
     return world
 
 
-def _settings(server: supervisor.Server, passwords: vault.Vault, port: int, mqtt_port: int) -> Settings:
+def _settings(folder: Path, server: supervisor.Server, passwords: vault.Vault, port: int, mqtt_port: int) -> Settings:
+    recorded = folder / "recordings"
+    recorded.mkdir(mode=0o700, exist_ok=True)
     return Settings.model_validate(
         {
             "DATABASE_URL": server.url("telehealth_app"),
@@ -264,6 +268,8 @@ def _settings(server: supervisor.Server, passwords: vault.Vault, port: int, mqtt
             "tls_certificate": None,
             "tls_key": None,
             "trusted_proxies": "",
+            "recordings_dir": str(recorded),
+            "recording_keys": base64.b64encode(hashlib.sha256(passwords("recording key").encode()).digest()).decode(),
         }
     )
 

@@ -12,6 +12,7 @@ from telehealth import clock
 from telehealth.demo import cast, seed
 from telehealth.model import appointments as times
 from telehealth.model import mails
+from telehealth.model import visits as policies
 from telehealth.store import (
     appointments,
     consultations,
@@ -23,6 +24,7 @@ from telehealth.store import (
     series,
     staff,
     visit_desk,
+    visit_policy,
     wards,
 )
 from telehealth.store.db import Actor, Connection, Database
@@ -52,6 +54,8 @@ async def plan(database: Database, now: datetime) -> int:
         actor = db.staff(known.staff.id)
         async with database.transaction(actor) as connection:
             found = [ward.id for ward, _ in await wards.listing(connection, now=now)]
+        await _allow_recording(database, found, now)
+        async with database.transaction(actor) as connection:
             for ward_id in found:
                 residents = [one["id"] for one in await visit_desk.choosable(connection, ward_id, now=now)]
                 if residents:
@@ -59,6 +63,14 @@ async def plan(database: Database, now: datetime) -> int:
         for ward_id in found:
             count += await _yesterday(database, ward_id, known.staff.id, now)
     return count
+
+
+async def _allow_recording(database: Database, ward_ids: list[int], now: datetime) -> None:
+    """It may be asked for; nobody is recorded who does not agree."""
+    decider = db.service("demo")
+    async with database.transaction(decider) as connection:
+        for ward_id in ward_ids:
+            await visit_policy.set_for(connection, ward_id, policies.Policy(recording=True), actor=decider, now=now)
 
 
 async def _book(connection: Connection, ward_id: int, residents: list[int], actor: Actor, now: datetime) -> int:
