@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -192,3 +193,20 @@ async def test_what_is_recorded_is_told(visit: Visit, tmp_path: Path) -> None:
     assert last.recording == recording
     assert last.chunks > 1
     assert (tmp_path / "one").stat().st_size == last.size
+
+
+async def test_a_browser_that_falls_silent_is_told_and_so_is_its_return(visit: Visit) -> None:
+    one, two = await visit.join(1), await visit.join(2)
+    await asyncio.gather(one.sees(2), two.sees(1))
+    transport: Any = two.camera.sender.transport
+    stock = transport._send_rtp
+
+    async def nothing(_data: bytes) -> None:
+        pass
+
+    transport._send_rtp = nothing
+    await visit.watched.connected(2, "silent")
+    transport._send_rtp = stock
+    await visit.watched.until(
+        lambda: [e.how for e in visit.watched.events if isinstance(e, Connected) and e.participant == 2][-1] == "up"
+    )
