@@ -61,6 +61,10 @@ class RecordingTo(msgspec.Struct, frozen=True):
     #: Whose, as the file says of itself.
     participant: int = 0
 
+    def __repr__(self) -> str:
+        """Without the key: whatever shows this may be kept."""
+        return f"RecordingTo({self.recording}, of {self.participant})"
+
 
 # What a worker tells of itself -----------------------------------------------------------------------
 

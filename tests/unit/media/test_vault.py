@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telehealth.model import recording_keys, vault
+from telehealth.model import media, recording_keys, vault
 from telehealth.model.vault import Reported, Verdict
 
 ID = UUID(int=0x1234)
@@ -223,6 +223,7 @@ def test_a_wrapped_key_opens_with_any_master_and_only_for_its_recording() -> Non
         with pytest.raises(recording_keys.NoKey):
             recording_keys.unwrap(known, name, recording, text)
     assert "old" not in repr(old)
+    assert repr(media.RecordingTo(ID, KEY, "x")) == f"RecordingTo({ID}, of 0)"
 
 
 @pytest.mark.parametrize("text", ["", "short", "bm90IDMyIGJ5dGVz", "b2xkb2xkb2xkb2xkb2xkb2xkb2xkb2xkb2xkb2xkb2w=," * 2])
