@@ -1,0 +1,145 @@
+"""A resident's browser that gets out through coturn only, over a line that loses, delays and breaks."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from telehealth.model import turn
+from tests.browser import service as services
+from tests.browser import visits
+from tests.browser.conftest import Watched
+from tests.browser.service import ROOT, Service
+from tests.browser.visits import Desk, Guest, sees
+from tests.support import relays
+
+pytestmark = pytest.mark.browser
+
+#: As a firewall would have it: no way but the relay's, by one transport.
+ONLY = """(() => {
+    const only = (given) => ({ ...given, iceTransportPolicy: 'relay', iceServers: given.iceServers.map((one) => (
+        { ...one, urls: [one.urls].flat().filter((url) => url.endsWith('transport=TRANSPORT')) })) });
+    const Stock = window.RTCPeerConnection;
+    window.connections = [];
+    window.RTCPeerConnection = class extends Stock {
+        constructor(given) { super(only(given)); window.connections.push(this); }
+        setConfiguration(given) { super.setConfiguration(only(given)); }
+    };
+})()"""
+#: The way that media take now.
+PATH = """async () => {
+    const stats = [...(await window.connections.at(-1).getStats()).values()];
+    const transport = stats.find((one) => one.type === 'transport');
+    const pair = stats.find((one) => one.id === transport.selectedCandidatePairId);
+    const local = stats.find((one) => one.id === pair.localCandidateId);
+    return [local.candidateType, local.relayProtocol];
+}"""
+
+
+@dataclass
+class Line:
+    """The impairment proxy before the relay, and what it is told."""
+
+    process: subprocess.Popen[str]
+
+    def say(self, order: str) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(order + "\n")
+        self.process.stdin.flush()
+
+
+@pytest.fixture(scope="module")
+def coturn() -> Iterator[relays.Coturn]:
+    with relays.coturn() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def line(coturn: relays.Coturn) -> Iterator[tuple[Line, str]]:
+    """A good line until it is told otherwise, and the relay's URL by it."""
+    command = [sys.executable, "-m", "simulator", "impair", "--to", f"{coturn.address}:{coturn.port}"]
+    process = subprocess.Popen(
+        [*command, "--listen", f"{coturn.address}:0", "--seed", "4"],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    try:
+        at = process.stdout.readline().split("at=")[1].strip()
+        yield Line(process), f"turn:{at}?transport=udp"
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture(scope="module")
+def relayed(browser_database: str, seeded: Any, coturn: relays.Coturn, line: tuple[Line, str]) -> Iterator[Service]:
+    settings = {
+        "TELEHEALTH_MEDIA_WORKERS": "1",
+        "TELEHEALTH_TURN_URLS": f"{line[1]},{coturn.url('tcp')}",
+        "TELEHEALTH_TURN_SECRET": relays.SECRET,
+    }
+    with services.running(browser_database, seeded, roles="alerting,web,consult", **settings) as running:
+        yield running
+
+
+@pytest.fixture
+def desk(watched: Watched, relayed: Service, nurses_cookies: Any) -> Iterator[Desk]:
+    page = watched.page(relayed.url, storage_state=nurses_cookies)
+    yield Desk(page)
+    page.close()
+    visits.everybody_leaves(relayed)
+
+
+def meet(watched: Watched, service: Service, desk: Desk, transport: turn.Transport) -> tuple[str, Page]:
+    """A resident behind a firewall and the nurse see each other; the resident's name and page."""
+    person = service.people[1]
+    visit = visits.start(service, person)
+    page = watched.page(service.url, viewport={"width": 768, "height": 1024})
+    page.add_init_script(ONLY.replace("TRANSPORT", transport))
+    resident = Guest(page)
+    resident.enter(visits.link(service, visit, person), born=1941)
+    resident.check()
+    desk.open(visit)
+    desk.join()
+    desk.admit(person.name)
+    resident.in_room()
+    sees(desk.page, person.name)
+    sees(page, "Nurse Jones")
+    return person.name, page
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_through_the_relay_only(watched: Watched, relayed: Service, desk: Desk, transport: turn.Transport) -> None:
+    _, page = meet(watched, relayed, desk, transport)
+    assert page.evaluate(PATH) == ["relay", transport]
+    page.close()
+
+
+def test_a_bad_line_before_the_relay(watched: Watched, relayed: Service, desk: Desk, line: tuple[Line, str]) -> None:
+    """Loss, delay and jitter; five seconds of nothing; another network, by which the relaying is lost."""
+    name, page = meet(watched, relayed, desk, "udp")
+    for order in ("loss 5", "delay 40", "jitter 20"):
+        line[0].say(order)
+    for looking, other in ((desk.page, name), (page, "Nurse Jones")):
+        sees(looking, other)
+    line[0].say("cut 5")
+    expect(page.get_by_text("econnecting").first).to_be_visible()
+    for looking, other in ((desk.page, name), (page, "Nurse Jones")):
+        sees(looking, other)
+    before = page.evaluate("window.connections.length")
+    line[0].say("rebind")
+    expect(page.get_by_text("econnecting").first).to_be_visible(timeout=15_000)
+    for looking, other in ((desk.page, name), (page, "Nurse Jones")):
+        sees(looking, other)
+    assert page.evaluate("window.connections.length") >= before
+    assert page.evaluate(PATH) == ["relay", "udp"]
+    page.close()
