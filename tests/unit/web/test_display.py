@@ -140,6 +140,15 @@ def test_the_range_of_a_weight_is_around_the_resident() -> None:
     assert measures.height("spo2", None) == (80, 100)
 
 
+def test_residents_read_plain_times() -> None:
+    assert formats.plain_time(AT) == "11.54pm"
+    assert formats.plain_date(AT) == "Wednesday 1 July 2026"
+    hours = {hour: formats.plain_time(datetime(2026, 12, 1, hour, tzinfo=UTC)) for hour in (0, 1, 12, 17)}
+    assert hours == {0: "midnight", 1: "1am", 12: "midday", 17: "5pm"}
+    assert formats.plain_time(datetime(2026, 12, 1, 12, 30, tzinfo=UTC)) == "12.30pm"
+    assert formats.plain_time(None) == formats.plain_date(None) == ""
+
+
 def test_a_time_that_comes_twice_says_which_it_is() -> None:
     """The last Sunday of October in London: 01:00 to 02:00 once in summer time and once in winter time."""
     first, second = (datetime(2026, 10, 25, hour, 30, tzinfo=UTC) for hour in (0, 1))
