@@ -5,6 +5,7 @@ The one codec of each kind is what makes forwarding without decoding possible. P
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from dataclasses import dataclass, field
 
@@ -118,15 +119,24 @@ def _reduced(part: _Part) -> list[str]:
         if (of_codec is not None and of_codec[1] not in (*kept, "*")) or line.startswith(_LEFT_OUT):
             continue
         if line.startswith("a=candidate:"):
-            words = line.split()
-            # Names of the local network would be asked for by multicast, which takes a second and finds nobody here.
-            if len(words) < 8 or words[2].lower() != "udp" or words[4].lower().endswith(".local"):
+            if not _reachable(line.split()):
                 continue
             candidates += 1
             if candidates > _MOST_CANDIDATES:
                 continue
         found.append(line)
     return found
+
+
+def _reachable(words: list[str]) -> bool:
+    """Whether a candidate has an address. Names are none: to look one up holds everybody up, also those of `.local`."""
+    if len(words) < 8 or words[2].lower() != "udp":
+        return False
+    try:
+        address = ipaddress.ip_address(words[4])
+    except ValueError:
+        return False
+    return "%" not in words[4] and not address.is_multicast and not address.is_unspecified
 
 
 def _kept(part: _Part) -> list[str]:

@@ -27,6 +27,9 @@ VOICE = f"""m=audio 9 UDP/TLS/RTP/SAVPF 111 63 9
 c=IN IP4 0.0.0.0
 a=candidate:1 1 udp 2113937151 3f1c5d53-e8a4.local 51000 typ host generation 0
 a=candidate:2 1 udp 2113937151 192.0.2.7 51001 typ host generation 0
+a=candidate:4 1 udp 2113937151 names.example 51001 typ host generation 0
+a=candidate:5 1 udp 2113937151 224.0.0.1 51001 typ host generation 0
+a=candidate:6 1 udp 2113937151 fe80::1%eth0 51001 typ host generation 0
 a=candidate:3 1 tcp 1518280447 192.0.2.7 9 typ host tcptype active
 {TRANSPORT}a=mid:0
 a=sendonly
