@@ -14,13 +14,14 @@ from telehealth.store import appointments, board, consultations, links, series, 
 from telehealth.store.db import Record
 from telehealth.web import access, boards, formats, keys, parse, replies, visit_acts, visits_json
 from telehealth.web import visits_models as models
+from telehealth.web import visits_requests as wanted
 from telehealth.web.api_wards import reply
 from telehealth.web.operations import operation
 
 Json = dict[str, Any]
 
 
-@operation(models.Booked, body=models.Book, refusals=(409,), repeatable=True, tag="visits")
+@operation(models.Booked, body=wanted.Book, refusals=(409,), repeatable=True, tag="visits")
 async def book_visit(request: web.Request) -> web.Response:
     """Book a video visit, or one that comes every so many weeks.
 
@@ -30,7 +31,7 @@ async def book_visit(request: web.Request) -> web.Response:
     ward_id = request.match_info["ward_id"]
     async with access.sought(request, "appointment.book", kind="ward", object_id=ward_id) as view:
         await board.ward(view.connection, access.key(ward_id))
-    asked = await parse.body(request, models.Book)
+    asked = await parse.body(request, wanted.Book)
     return reply(await replies.once(request, lambda: book(request, asked)))
 
 
@@ -42,51 +43,51 @@ async def appointment(request: web.Request) -> web.Response:
     return reply(found)
 
 
-@operation(models.Booked, body=models.Move, refusals=(409,), repeatable=True, tag="visits")
+@operation(models.Booked, body=wanted.MoveVisit, refusals=(409,), repeatable=True, tag="visits")
 async def move_appointment(request: web.Request) -> web.Response:
     """Move a visit to another time.
 
     Links go on working, whoever was told is told again.
     """
     await seek(request, "appointment.move")
-    asked = await parse.body(request, models.Move)
+    asked = await parse.body(request, wanted.MoveVisit)
     return reply(await replies.once(request, lambda: move(request, asked)))
 
 
-@operation(models.Appointment, body=models.Cancel, refusals=(409,), repeatable=True, tag="visits")
+@operation(models.Appointment, body=wanted.Cancel, refusals=(409,), repeatable=True, tag="visits")
 async def cancel_appointment(request: web.Request) -> web.Response:
     """Cancel a visit, or it and all later ones of its series.
 
     Links work no more, whoever was told is told again.
     """
     await seek(request, "appointment.cancel")
-    asked = await parse.body(request, models.Cancel)
+    asked = await parse.body(request, wanted.Cancel)
     return reply(await replies.once(request, lambda: cancel(request, asked)))
 
 
-@operation(models.Made, body=models.NewLink, refusals=(409,), repeatable=True, tag="visits")
+@operation(models.Made, body=wanted.NewLink, refusals=(409,), repeatable=True, tag="visits")
 async def make_link(request: web.Request) -> web.Response:
     """Make a new link for one of an appointment's residents, or for somebody who comes with them.
 
     The link is answered this once: only its hash is kept. Older links go on working.
     """
     await seek(request, "visit.invite")
-    asked = await parse.body(request, models.NewLink)
+    asked = await parse.body(request, wanted.NewLink)
     return reply(await replies.once(request, lambda: new_link(request, asked)))
 
 
-@operation(models.Appointment, body=models.OfLink, refusals=(409,), repeatable=True, tag="visits")
+@operation(models.Appointment, body=wanted.OfLink, refusals=(409,), repeatable=True, tag="visits")
 async def revoke_link(request: web.Request) -> web.Response:
     """A link works no more."""
     await seek(request, "visit.revoke_link")
-    asked = await parse.body(request, models.OfLink)
+    asked = await parse.body(request, wanted.OfLink)
     return reply(await replies.once(request, lambda: revoke(request, asked)))
 
 
 # For pages and API ----------------------------------------------------------------------------------
 
 
-async def book(request: web.Request, asked: models.Book) -> Json:
+async def book(request: web.Request, asked: wanted.Book) -> Json:
     """NotFound, Invalid, NotPossible."""
     ward_id, now, real_now = request.match_info["ward_id"], request.app[keys.CLOCK].now(), clock.real_now()
     async with access.opened(request, "appointment.book", kind="ward", object_id=ward_id) as view:
@@ -110,7 +111,7 @@ async def book(request: web.Request, asked: models.Book) -> Json:
 
 
 async def _begin_series(
-    request: web.Request, view: access.Opened, ward: Json, asked: models.Book, weekly: models.Weekly, now: datetime
+    request: web.Request, view: access.Opened, ward: Json, asked: wanted.Book, weekly: wanted.Weekly, now: datetime
 ) -> Json:
     local = asked.starts_at.astimezone(formats.zone_of(ward["zone"]))
     new = times.NewSeries(
@@ -179,7 +180,7 @@ class Overlapping(visits.NotPossible):
         self.others = others
 
 
-async def move(request: web.Request, asked: models.Move) -> Json:
+async def move(request: web.Request, asked: wanted.MoveVisit) -> Json:
     """NotFound, Invalid, NotPossible."""
     now, real_now = request.app[keys.CLOCK].now(), clock.real_now()
     async with _opened(request, "appointment.move") as view:
@@ -200,7 +201,7 @@ async def move(request: web.Request, asked: models.Move) -> Json:
         return _booked(row, told=len(made.told), new=False)
 
 
-async def cancel(request: web.Request, asked: models.Cancel) -> Json:
+async def cancel(request: web.Request, asked: wanted.Cancel) -> Json:
     """The appointment afterwards. NotFound, Invalid, NotPossible."""
     now, real_now = request.app[keys.CLOCK].now(), clock.real_now()
     async with _opened(request, "appointment.cancel") as view:
@@ -215,7 +216,7 @@ async def cancel(request: web.Request, asked: models.Cancel) -> Json:
         return await detail(view, await opened_appointment(request, view))
 
 
-async def new_link(request: web.Request, asked: models.NewLink) -> Json:
+async def new_link(request: web.Request, asked: wanted.NewLink) -> Json:
     """NotFound, Invalid, NotPossible."""
     now = request.app[keys.CLOCK].now()
     async with _opened(request, "visit.invite") as view:
@@ -234,7 +235,7 @@ async def new_link(request: web.Request, asked: models.NewLink) -> Json:
         )
 
 
-async def revoke(request: web.Request, asked: models.OfLink) -> Json:
+async def revoke(request: web.Request, asked: wanted.OfLink) -> Json:
     """The appointment afterwards. NotFound."""
     now = request.app[keys.CLOCK].now()
     async with _opened(request, "visit.revoke_link") as view:
@@ -245,7 +246,7 @@ async def revoke(request: web.Request, asked: models.OfLink) -> Json:
         return await detail(view, row)
 
 
-async def allow(request: web.Request, asked: models.OfLink) -> None:
+async def allow(request: web.Request, asked: wanted.OfLink) -> None:
     """The next device that opens a link of the appointment takes it over. NotFound."""
     now = request.app[keys.CLOCK].now()
     async with _opened(request, "visit.allow_browser") as view:

@@ -9,6 +9,7 @@ from aiohttp import web
 from telehealth.store import contacts, visit_desk
 from telehealth.web import access, api_residents, keys, parse, replies
 from telehealth.web import visits_models as models
+from telehealth.web import visits_requests as wanted
 from telehealth.web.api_wards import reply
 from telehealth.web.operations import operation
 
@@ -26,25 +27,25 @@ async def resident_contacts(request: web.Request) -> web.Response:
     return reply({"items": items})
 
 
-@operation(models.Contacts, body=models.AddContact, refusals=(409,), repeatable=True, tag="visits")
+@operation(models.Contacts, body=wanted.AddContact, refusals=(409,), repeatable=True, tag="visits")
 async def add_contact(request: web.Request) -> web.Response:
     """Add somebody who is told of a resident's visits by mail, from the next booking on."""
     await api_residents.seek(request, "contact.add")
-    asked = await parse.body(request, models.AddContact)
+    asked = await parse.body(request, wanted.AddContact)
     return reply(await replies.once(request, lambda: add(request, asked)))
 
 
-@operation(models.Contacts, body=models.Nothing, refusals=(409,), repeatable=True, tag="visits")
+@operation(models.Contacts, body=wanted.Nothing, refusals=(409,), repeatable=True, tag="visits")
 async def remove_contact(request: web.Request) -> web.Response:
     """Mails go there no more, those that wait neither; the contacts that are left."""
     contact_id = request.match_info["contact_id"]
     async with access.sought(request, "contact.remove", kind="contact", object_id=contact_id) as view:
         await visit_desk.contact(view.connection, access.key(contact_id))
-    await parse.body(request, models.Nothing)
+    await parse.body(request, wanted.Nothing)
     return reply(await replies.once(request, lambda: remove(request)))
 
 
-async def add(request: web.Request, asked: models.AddContact) -> Json:
+async def add(request: web.Request, asked: wanted.AddContact) -> Json:
     """For page and API: the contacts afterwards. NotFound, Invalid, Conflict."""
     resident_id = request.match_info["resident_id"]
     now = request.app[keys.CLOCK].now()

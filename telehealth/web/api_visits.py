@@ -15,6 +15,7 @@ from telehealth.store.db import Connection, Record
 from telehealth.store.visit_view import Loaded
 from telehealth.web import access, api_alerts, api_residents, boards, formats, keys, parse, replies, visits_json
 from telehealth.web import visits_models as models
+from telehealth.web import visits_requests as wanted
 from telehealth.web.api_wards import reply
 from telehealth.web.operations import operation
 
@@ -26,11 +27,11 @@ _DAY = timedelta(days=1)
 # A ward ---------------------------------------------------------------------------------------------
 
 
-@operation(models.WardVisits, query=models.DiaryQuery, tag="visits")
+@operation(models.WardVisits, query=wanted.DiaryQuery, tag="visits")
 async def ward_visits(request: web.Request) -> web.Response:
     """The visits of a ward on a day, who waits now, and what is left to be done after visits."""
     ward_id = request.match_info["ward_id"]
-    asked = parse.query(request, models.DiaryQuery)
+    asked = parse.query(request, wanted.DiaryQuery)
     async with access.opened(request, "visit.diary", kind="ward", object_id=ward_id, refreshes=True) as view:
         found = await ward_day(request, view, ward_id, asked.date)
     return reply(found)
@@ -81,22 +82,22 @@ async def waiting_people(connection: Connection, ward_id: int, now: datetime) ->
 # Starting -------------------------------------------------------------------------------------------
 
 
-@operation(models.Started, body=models.StartNow, refusals=(409,), repeatable=True, tag="visits")
+@operation(models.Started, body=wanted.StartNow, refusals=(409,), repeatable=True, tag="visits")
 async def start_visit(request: web.Request) -> web.Response:
     """Start a video visit of a resident at once.
 
     If one is open already, that is the answer. A member of staff who is in another call is refused.
     """
     await api_residents.seek(request, "visit.create")
-    asked = await parse.body(request, models.StartNow)
+    asked = await parse.body(request, wanted.StartNow)
     return reply(await replies.once(request, lambda: start(request, asked.kind)))
 
 
-@operation(models.Started, body=models.StartAlert, refusals=(409,), repeatable=True, tag="visits")
+@operation(models.Started, body=wanted.StartAlert, refusals=(409,), repeatable=True, tag="visits")
 async def start_alert_visit(request: web.Request) -> web.Response:
     """Start a video visit of the resident whom an alert is about, because of it."""
     await api_alerts.seek(request, "visit.create")
-    await parse.body(request, models.StartAlert)
+    await parse.body(request, wanted.StartAlert)
     return reply(await replies.once(request, lambda: start_for_alert(request)))
 
 
@@ -213,18 +214,18 @@ async def own_place(view: access.Opened, visit_id: int, now: datetime) -> int:
 # The end, and what comes after ----------------------------------------------------------------------
 
 
-@operation(models.Ended, body=models.End, refusals=(409,), repeatable=True, tag="visits")
+@operation(models.Ended, body=wanted.End, refusals=(409,), repeatable=True, tag="visits")
 async def end_visit(request: web.Request) -> web.Response:
     """End a visit and write it into the record of each of its residents.
 
     Everybody leaves, links work no more, notes become part of the encounters.
     """
     await seek(request, "visit.end")
-    asked = await parse.body(request, models.End)
+    asked = await parse.body(request, wanted.End)
     return reply(await replies.once(request, lambda: end(request, asked)))
 
 
-async def end(request: web.Request, asked: models.End) -> Json:
+async def end(request: web.Request, asked: wanted.End) -> Json:
     """For page and API. NotFound, NotPossible, Conflict, Invalid."""
     visit_id = request.match_info["visit_id"]
     now = request.app[keys.CLOCK].now()
@@ -254,10 +255,10 @@ async def end(request: web.Request, asked: models.End) -> Json:
     return {"visit": loaded.row.id, "encounters": written}
 
 
-@operation(models.Encounters, query=models.EncountersQuery, tag="visits")
+@operation(models.Encounters, query=wanted.EncountersQuery, tag="visits")
 async def resident_encounters(request: web.Request) -> web.Response:
     """What came of a resident's video visits, the newest first."""
-    asked = parse.query(request, models.EncountersQuery)
+    asked = parse.query(request, wanted.EncountersQuery)
     resident_id = request.match_info["resident_id"]
     now = request.app[keys.CLOCK].now()
     before = None
@@ -302,13 +303,13 @@ async def full(connection: Connection, rows: Sequence[Record], resident: Any, no
     return [visits_json.encounter(row, notes, left) for row in rows]
 
 
-@operation(models.FollowUp, body=models.Nothing, refusals=(409,), repeatable=True, tag="visits")
+@operation(models.FollowUp, body=wanted.Nothing, refusals=(409,), repeatable=True, tag="visits")
 async def follow_up_done(request: web.Request) -> web.Response:
     """What was left to be done after a visit is done."""
     follow_up_id = request.match_info["follow_up_id"]
     async with access.sought(request, "follow_up.done", kind="follow_up", object_id=follow_up_id) as view:
         await visit_desk.follow_up(view.connection, access.key(follow_up_id))
-    await parse.body(request, models.Nothing)
+    await parse.body(request, wanted.Nothing)
     return reply(await replies.once(request, lambda: tick(request)))
 
 

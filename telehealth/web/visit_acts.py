@@ -20,7 +20,7 @@ from telehealth.store import calling, consultations, links, messages, notes, par
 from telehealth.store.db import Actor, Connection
 from telehealth.store.visit_view import Loaded
 from telehealth.web import access, api_visits, auth, formats, keys, origin
-from telehealth.web import visits_models as models
+from telehealth.web import visits_requests as wanted
 from telehealth.web.requests import Asked
 
 Json = dict[str, Any]
@@ -84,37 +84,37 @@ async def perform(request: web.Request, name: str, asked: Asked) -> Json:
         return {"visit": loaded.row.id, "seq": after.row.seq, **answer}
 
 
-async def _admit(doing: Doing, asked: models.OfParticipant) -> Json:
+async def _admit(doing: Doing, asked: wanted.OfParticipant) -> Json:
     person = _person(doing, asked.participant)
     await consultations.admit(doing.connection, doing.visit, person.id, actor=doing.actor, now=doing.now)
     return {}
 
 
-async def _waiting(doing: Doing, asked: models.OfParticipant) -> Json:
+async def _waiting(doing: Doing, asked: wanted.OfParticipant) -> Json:
     person = _person(doing, asked.participant)
     await consultations.back_to_waiting(doing.connection, doing.visit, person.id, actor=doing.actor, now=doing.now)
     return {}
 
 
-async def _remove(doing: Doing, asked: models.OfParticipant) -> Json:
+async def _remove(doing: Doing, asked: wanted.OfParticipant) -> Json:
     person = _person(doing, asked.participant)
     await consultations.remove(doing.connection, doing.visit, person.id, actor=doing.actor, now=doing.now)
     return {}
 
 
-async def _mute(doing: Doing, asked: models.Switched) -> Json:
+async def _mute(doing: Doing, asked: wanted.Switched) -> Json:
     person = _person(doing, asked.participant)
     await consultations.mute(doing.connection, doing.visit, person.id, asked.on, actor=doing.actor, now=doing.now)
     return {}
 
 
-async def _pin(doing: Doing, asked: models.Switched) -> Json:
+async def _pin(doing: Doing, asked: wanted.Switched) -> Json:
     person = _person(doing, asked.participant)
     await consultations.pin(doing.connection, doing.visit, person.id, asked.on, actor=doing.actor, now=doing.now)
     return {}
 
 
-async def _allow_browser(doing: Doing, asked: models.OfParticipantOrLink) -> Json:
+async def _allow_browser(doing: Doing, asked: wanted.OfParticipantOrLink) -> Json:
     link_id = asked.link
     if asked.participant is not None:
         link_id = _person(doing, asked.participant).link_id
@@ -126,18 +126,18 @@ async def _allow_browser(doing: Doing, asked: models.OfParticipantOrLink) -> Jso
     return {}
 
 
-async def _lock(doing: Doing, asked: models.Lock) -> Json:
+async def _lock(doing: Doing, asked: wanted.Lock) -> Json:
     await consultations.lock(doing.connection, doing.visit, asked.locked, actor=doing.actor, now=doing.now)
     return {}
 
 
-async def _subject(doing: Doing, asked: models.OfResident) -> Json:
+async def _subject(doing: Doing, asked: wanted.OfResident) -> Json:
     _subject_of(doing, asked.resident)
     await consultations.switch_subject(doing.connection, doing.visit, asked.resident, actor=doing.actor, now=doing.now)
     return {}
 
 
-async def _message(doing: Doing, asked: models.Say) -> Json:
+async def _message(doing: Doing, asked: wanted.Say) -> Json:
     if asked.participant is not None:
         _person(doing, asked.participant)
     mine = await api_visits.own_place(doing.view, doing.visit, doing.now)
@@ -154,7 +154,7 @@ async def _message(doing: Doing, asked: models.Say) -> Json:
     return {}
 
 
-async def _invite(doing: Doing, asked: models.Invite) -> Json:
+async def _invite(doing: Doing, asked: wanted.Invite) -> Json:
     """A way in for somebody who comes with the current subject, or for the subject."""
     if doing.loaded.row.subject_id is None:
         raise visits.NotPossible("This visit is about nobody now.")
@@ -204,13 +204,13 @@ def sender(request: web.Request) -> mails.Sender:
     return mails.Sender(settings.public_url, settings.mail_from)
 
 
-async def _ring(doing: Doing, asked: models.OfResident) -> Json:
+async def _ring(doing: Doing, asked: wanted.OfResident) -> Json:
     _subject_of(doing, asked.resident)
     count = await calling.ring(doing.connection, doing.visit, asked.resident, actor=doing.actor, now=doing.now)
     return {"devices": count}
 
 
-async def _measure(doing: Doing, asked: models.Measure) -> Json:
+async def _measure(doing: Doing, asked: wanted.Measure) -> Json:
     subject = doing.loaded.row.subject_id
     if subject is None:
         raise visits.NotPossible("This visit is about nobody now.")
@@ -220,7 +220,7 @@ async def _measure(doing: Doing, asked: models.Measure) -> Json:
     return {"devices": count}
 
 
-async def _record(doing: Doing, asked: models.Record) -> Json:
+async def _record(doing: Doing, asked: wanted.Record) -> Json:
     """Ask everybody for consent, or stop; recordings are the service's own, so that nobody else ends or hides one."""
     where = recordings.place(doing.request.app[keys.SETTINGS])
     async with doing.request.app[keys.DATABASE].transaction(auth.SERVICE) as connection:
@@ -231,20 +231,20 @@ async def _record(doing: Doing, asked: models.Record) -> Json:
     return {}
 
 
-async def _leave(doing: Doing, _asked: models.Nothing) -> Json:
+async def _leave(doing: Doing, _asked: wanted.Nothing) -> Json:
     mine = await participants.of_staff(doing.connection, doing.visit, doing.view.caller.member.id, now=doing.now)
     await consultations.left(doing.connection, doing.visit, mine, now=doing.now)
     return {}
 
 
-async def _readings(doing: Doing, asked: models.Decide) -> Json:
+async def _readings(doing: Doing, asked: wanted.Decide) -> Json:
     await consultations.decide_reading(
         doing.connection, doing.visit, asked.key, asked.decision, actor=doing.actor, now=doing.now
     )
     return {}
 
 
-async def _notes(doing: Doing, asked: models.Note) -> Json:
+async def _notes(doing: Doing, asked: wanted.Note) -> Json:
     _subject_of(doing, asked.resident)
     staff_id = doing.view.caller.member.id
     found = await notes.save(
@@ -268,22 +268,22 @@ def _subject_of(doing: Doing, resident_id: int) -> None:
 
 #: By the last part of the path.
 ACTS: Final[dict[str, Act]] = {
-    "admit": Act("visit.admit", models.OfParticipant, _admit, audited=True, done="admitted"),
-    "waiting": Act("visit.waiting", models.OfParticipant, _waiting, audited=True),
-    "remove": Act("visit.remove", models.OfParticipant, _remove, audited=True),
-    "mute": Act("visit.mute", models.Switched, _mute),
-    "pin": Act("visit.pin", models.Switched, _pin),
+    "admit": Act("visit.admit", wanted.OfParticipant, _admit, audited=True, done="admitted"),
+    "waiting": Act("visit.waiting", wanted.OfParticipant, _waiting, audited=True),
+    "remove": Act("visit.remove", wanted.OfParticipant, _remove, audited=True),
+    "mute": Act("visit.mute", wanted.Switched, _mute),
+    "pin": Act("visit.pin", wanted.Switched, _pin),
     "allow-browser": Act(
-        "visit.allow_browser", models.OfParticipantOrLink, _allow_browser, audited=True, done="allowed"
+        "visit.allow_browser", wanted.OfParticipantOrLink, _allow_browser, audited=True, done="allowed"
     ),
-    "lock": Act("visit.lock", models.Lock, _lock, audited=True),
-    "subject": Act("visit.subject", models.OfResident, _subject, audited=True, done="subject"),
-    "message": Act("visit.message", models.Say, _message, done="said"),
-    "ring": Act("visit.ring", models.OfResident, _ring, audited=True, done="rang"),
-    "measure": Act("visit.measure", models.Measure, _measure, audited=True, done="asked"),
-    "record": Act("visit.record", models.Record, _record, audited=True),
-    "invite": Act("visit.invite", models.Invite, _invite, audited=True),
-    "readings": Act("visit.reading", models.Decide, _readings, audited=True),
-    "notes": Act("visit.notes", models.Note, _notes, repeats=True, done="noted"),
-    "leave": Act("visit.leave", models.Nothing, _leave, audited=True),
+    "lock": Act("visit.lock", wanted.Lock, _lock, audited=True),
+    "subject": Act("visit.subject", wanted.OfResident, _subject, audited=True, done="subject"),
+    "message": Act("visit.message", wanted.Say, _message, done="said"),
+    "ring": Act("visit.ring", wanted.OfResident, _ring, audited=True, done="rang"),
+    "measure": Act("visit.measure", wanted.Measure, _measure, audited=True, done="asked"),
+    "record": Act("visit.record", wanted.Record, _record, audited=True),
+    "invite": Act("visit.invite", wanted.Invite, _invite, audited=True),
+    "readings": Act("visit.reading", wanted.Decide, _readings, audited=True),
+    "notes": Act("visit.notes", wanted.Note, _notes, repeats=True, done="noted"),
+    "leave": Act("visit.leave", wanted.Nothing, _leave, audited=True),
 }

@@ -13,7 +13,7 @@ from telehealth import errors
 from telehealth.model import visits
 from telehealth.store import board, visit_desk
 from telehealth.web import access, api_appointments, auth, boards, formats, keys, local_time, render, visits_json
-from telehealth.web import visits_models as models
+from telehealth.web import visits_requests as wanted
 from telehealth.web.rule_forms import fault
 from telehealth.web.visits_ward import WORDS
 
@@ -83,7 +83,7 @@ async def book(request: web.Request) -> web.StreamResponse:
     raise web.HTTPSeeOther(f"/appointments/{found['appointment']}?done=booked")
 
 
-def _asked(form: Form, zone: str, wrong: list[Json]) -> models.Book | None:
+def _asked(form: Form, zone: str, wrong: list[Json]) -> wanted.Book | None:
     """What was typed, or None with everything that is wrong with it."""
     found: Json = {
         "kind": form.get("kind", ""),
@@ -99,7 +99,7 @@ def _asked(form: Form, zone: str, wrong: list[Json]) -> models.Book | None:
         found["weekly"] = {"weekdays": days, "every_weeks": _whole(form, "every_weeks"), "last_on": last_on}
     try:
         # with a wrong time too, so that everything that is wrong is said at once
-        asked = models.Book.model_validate({**found, "starts_at": starts_at or _ANY_TIME})
+        asked = wanted.Book.model_validate({**found, "starts_at": starts_at or _ANY_TIME})
     except ValidationError as error:
         wrong += _faults(error)
     return None if wrong else asked
@@ -244,7 +244,7 @@ async def move(request: web.Request) -> web.StreamResponse:
     if wrong or starts_at is None or minutes is None:
         return await appointment_page(request, status=422, wrong=wrong, form=form)
     try:
-        asked = models.Move(starts_at=starts_at, minutes=minutes, anyway="anyway" in form)
+        asked = wanted.MoveVisit(starts_at=starts_at, minutes=minutes, anyway="anyway" in form)
         await api_appointments.move(request, asked)
     except api_appointments.Overlapping as error:
         wrong = [fault("anyway", error.why)]
@@ -261,7 +261,7 @@ async def cancel(request: web.Request) -> web.StreamResponse:
     form = await auth.form(request)
     await api_appointments.seek(request, "appointment.cancel")
     try:
-        asked = models.Cancel(reason=form.get("reason", "").strip(), series=form.get("which") == "series")
+        asked = wanted.Cancel(reason=form.get("reason", "").strip(), series=form.get("which") == "series")
         await api_appointments.cancel(request, asked)
     except (ValidationError, errors.Invalid):
         wrong = [fault("reason", "Say why it is cancelled, in at most 200 characters")]
@@ -276,7 +276,7 @@ async def new_link(request: web.Request) -> web.StreamResponse:
     form = await auth.form(request)
     await api_appointments.seek(request, "visit.invite")
     try:
-        asked = models.NewLink.model_validate({key: form[key] for key in ("role", "resident", "name") if form.get(key)})
+        asked = wanted.NewLink.model_validate({key: form[key] for key in ("role", "resident", "name") if form.get(key)})
         made = await api_appointments.new_link(request, asked)
     except (ValidationError, errors.Invalid):
         wrong = [fault("name", "Choose who comes and enter a name of at most 100 characters")]
@@ -300,7 +300,7 @@ async def _on_link(request: web.Request, action: str, work: Any, done: str) -> w
     form = await auth.form(request)
     await api_appointments.seek(request, action)
     try:
-        await work(request, models.OfLink.model_validate({"link": form.get("link", "")}))
+        await work(request, wanted.OfLink.model_validate({"link": form.get("link", "")}))
     except (ValidationError, visits.NotPossible):
         wrong = [fault("links", "Choose a link of this visit")]
         return await appointment_page(request, status=422, wrong=wrong, form=form)

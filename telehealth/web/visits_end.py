@@ -25,7 +25,7 @@ from telehealth.web import (
     visits_json,
     visits_room,
 )
-from telehealth.web import visits_models as models
+from telehealth.web import visits_requests as wanted
 from telehealth.web.rule_forms import fault
 from telehealth.web.visits_ward import WORDS
 
@@ -81,7 +81,7 @@ def _next(form: Form, loaded: Loaded, encounters: list[int]) -> str:
     return f"/visits/{loaded.row.id}?done=ended"
 
 
-def _asked(form: Form, loaded: Loaded, wrong: list[Json]) -> models.End | None:
+def _asked(form: Form, loaded: Loaded, wrong: list[Json]) -> wanted.End | None:
     """What was typed of each resident, or None with everything that is wrong with it."""
     subjects = []
     for one in loaded.subjects:
@@ -93,7 +93,7 @@ def _asked(form: Form, loaded: Loaded, wrong: list[Json]) -> models.End | None:
         elif due and not fields["follow_up"]:
             wrong.append(fault(f"follow_up_{one.id}", "Say what is to be done by that day"))
         try:
-            asked = models.SubjectEnds.model_validate({"resident": one.id, "mail": f"mail_{one.id}" in form, **fields})
+            asked = wanted.SubjectEnds.model_validate({"resident": one.id, "mail": f"mail_{one.id}" in form, **fields})
         except ValidationError as error:
             places = {str(part["loc"][0]) for part in error.errors(include_input=False, include_url=False)}
             wrong += [fault(f"{name}_{one.id}", _TEXTS[name]) for name in sorted(places & set(_TEXTS))]
@@ -104,7 +104,7 @@ def _asked(form: Form, loaded: Loaded, wrong: list[Json]) -> models.End | None:
     if outcome not in visits_json.OUTCOMES:
         wrong.insert(0, fault("outcome", "Choose what came of it"))
         return None
-    return None if wrong else models.End.model_validate({"outcome": outcome, "subjects": subjects})
+    return None if wrong else wanted.End.model_validate({"outcome": outcome, "subjects": subjects})
 
 
 async def _form_page(

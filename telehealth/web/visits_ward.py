@@ -23,7 +23,7 @@ from telehealth.web import (
     render,
     visits_json,
 )
-from telehealth.web import visits_models as models
+from telehealth.web import visits_requests as wanted
 
 Json = dict[str, Any]
 
@@ -108,7 +108,7 @@ async def add_contact(request: web.Request) -> web.StreamResponse:
     await api_residents.seek(request, "contact.add")
     fields = {name: form.get(f"contact-{name}", "").strip() for name in ("relation", "name", "email")}
     try:
-        asked = models.AddContact.model_validate({**fields, "reminders": "reminders" in form})
+        asked = wanted.AddContact.model_validate({**fields, "reminders": "reminders" in form})
         await api_contacts.add(request, asked)
     except ValidationError as error:
         places = {str(one["loc"][0]) for one in error.errors(include_input=False, include_url=False)}
