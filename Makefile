@@ -28,7 +28,7 @@ check: $(VENV)/.check ## Format, lint, import contracts, types
 	@$(BIN)/python web/build.py check
 
 bench: $(VENV)/.test ## Throughput against the bare drain, publish-to-screen latency, residents per second
-	@bash tests/packages.sh mosquitto
+	@bash tests/packages.sh mosquitto janus
 	@$(BIN)/telehealth bench $(ARGS)
 
 chaos: $(VENV)/.test ## Kill service, broker and database many times; compare what was sent with what is stored
