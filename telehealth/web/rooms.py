@@ -32,6 +32,9 @@ _SWEEP_SECONDS: Final = 3.0
 _ANYWAY_SECONDS: Final = 20.0
 #: A room without sockets is kept for so long: browsers come back.
 _EMPTY_SECONDS: Final = 10.0
+#: Nobody is taken for gone before the database has answered for so long: after it was away, or this process was
+#: not there, everybody would be.
+STEADY_SECONDS: Final = 20.0
 #: Sockets of visits at one process.
 MOST: Final = 2000
 
@@ -56,6 +59,7 @@ class Rooms:
         self._looked: dict[int, float] = {}
         self._group: asyncio.TaskGroup | None = None
         self._stopping = False
+        self._away_at = clock.monotonic()
 
     # Sockets -----------------------------------------------------------------------------------
 
@@ -111,7 +115,7 @@ class Rooms:
             group.create_task(self._listen("changes", self._heard_change), name="rooms changes")
             group.create_task(self._every(_POLL_SECONDS, self._poll), name="rooms poll")
             group.create_task(self._every(_BEAT_SECONDS, self._beat), name="rooms beat")
-            group.create_task(self._every(_SWEEP_SECONDS, self._sweep), name="rooms sweep")
+            group.create_task(self._every(_SWEEP_SECONDS, self.sweep), name="rooms sweep")
 
     async def _listen(self, channel: str, heard: Any) -> None:
         while True:
@@ -128,6 +132,7 @@ class Rooms:
             try:
                 await work()
             except AWAY as error:
+                self._away_at = clock.monotonic()
                 _log.warning("the database is away", work=work.__name__, error=type(error).__name__)
             except Exception as error:
                 # one visit's trouble must not end the others'
@@ -203,11 +208,13 @@ class Rooms:
             elif line.member is not None and not _theirs(room, wards.get(line.member, set())):
                 line.close(call_line.NOT_YOURS)
 
-    async def _sweep(self) -> None:
+    async def sweep(self) -> None:
         """Whoever nobody has heard of for some time is not in the room any more, whichever process had them."""
         before = clock.real_now() - call_room.GONE
         async with self.means.database.transaction(SERVICE, read_only=True) as connection:
             lost = await call_sockets.lost(connection, before)
+        if clock.monotonic() - self._away_at < STEADY_SECONDS:
+            return
         for visit_id, participant_id in lost:
             try:
                 async with self.means.database.transaction(SERVICE) as connection:

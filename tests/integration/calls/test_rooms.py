@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
+import pytest
+
 from telehealth.model import media
 from telehealth.store import call_sockets, consultations, encounters
-from telehealth.web import call_room
+from telehealth.web import call_room, rooms
 from tests.integration.calls.conftest import CHECK, NOW, WEB, Call, Clinic, worker_of
 from tests.integration.web.conftest import observe
 from tests.support import world
@@ -87,7 +89,9 @@ async def test_a_full_worker_is_told_in_words_to_both(clinic: Clinic) -> None:
     await guest.joins()
 
 
-async def test_a_lost_connection_shows_and_the_place_is_kept_for_a_while(clinic: Clinic) -> None:
+async def test_a_lost_connection_shows_and_the_place_is_kept_for_a_while(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
     visit = await clinic.visit()
     nurse, guest = await clinic.live(visit)
     clinic.sfu.tell(media.Connected(visit, 1, guest.me, "silent"))
@@ -97,11 +101,17 @@ async def test_a_lost_connection_shows_and_the_place_is_kept_for_a_while(clinic:
     who = guest.me
     await guest.ws.close()
     await nurse.shows(lambda s: any(p["id"] == who and p["quality"] == "lost" for p in s["visit"]["people"]))
-    # nobody has heard of it for long enough: whichever process, the place is free, and no new admission is needed
     async with clinic.database.transaction(WEB) as connection:
         await connection.execute(
             "UPDATE participant SET seen_at = seen_at - $2::interval WHERE id = $1", who, call_room.GONE
         )
+    # not yet: a database that was away a moment ago has heard of nobody
+    [served] = [server.app[rooms.ROOMS] for server in clinic.web]
+    await served.sweep()
+    await nurse.shows(lambda s: any(p["id"] == who and p["presence"] == "joined" for p in s["visit"]["people"]))
+    # nobody has heard of it for long enough: whichever process, the place is free, and no new admission is needed
+    monkeypatch.setattr(rooms, "STEADY_SECONDS", 0.0)
+    await served.sweep()
     shown = await nurse.shows(lambda s: all(p["presence"] != "joined" for p in s["visit"]["people"] if p["id"] == who))
     assert next(p["presence"] for p in shown["visit"]["people"] if p["id"] == who) == "admitted"
     assert shown["visit"]["state"] == "interrupted"
