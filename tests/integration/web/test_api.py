@@ -26,6 +26,7 @@ def test_the_document_is_valid_and_committed() -> None:
     document = json.loads(openapi.text())
     openapi_spec_validator.validate(document)
     assert document["openapi"].startswith("3.1")
+    assert "__" not in "".join(document["components"]["schemas"]), "two models have the same name"
     assert Path("docs/schemas/openapi.json").read_text("utf-8") == openapi.text()
 
 
