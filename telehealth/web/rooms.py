@@ -37,6 +37,8 @@ _EMPTY_SECONDS: Final = 10.0
 STEADY_SECONDS: Final = 20.0
 #: Sockets of visits at one process.
 MOST: Final = 2000
+#: Of one participant in a minute: bad Wi-Fi needs a few, and every one costs everybody in the visit a look.
+MOST_A_MINUTE: Final = 40
 
 
 class _Hint(msgspec.Struct):
@@ -58,14 +60,15 @@ class Rooms:
         self._marks: dict[int, tuple[int, ...]] = {}
         self._looked: dict[int, float] = {}
         self._group: asyncio.TaskGroup | None = None
+        self._entries: dict[int, list[float]] = {}
         self._stopping = False
         self._away_at = clock.monotonic()
 
     # Sockets -----------------------------------------------------------------------------------
 
     async def enter(self, line: Line) -> Room | None:
-        """A socket's room; None when the process is full or stops."""
-        if self._stopping or self._group is None or len(list(self._lines())) >= MOST:
+        """A socket's room; None when the process is full or stops, or they come back too often."""
+        if self._stopping or self._group is None or len(self._lines()) >= MOST or self._too_often(line):
             return None
         room = self._rooms.get(line.consultation)
         if room is None:
@@ -76,6 +79,15 @@ class Rooms:
         await room.enter(line)
         self._count()
         return room
+
+    def _too_often(self, line: Line) -> bool:
+        at = line.at
+        times = [one for one in self._entries.pop(line.participant, []) if at - one < 60]
+        # the newest last, so that the oldest are forgotten first
+        self._entries[line.participant] = [*times, at][-MOST_A_MINUTE:]
+        if len(self._entries) > 2 * MOST:
+            self._entries.pop(next(iter(self._entries)))
+        return len(times) >= MOST_A_MINUTE
 
     async def leave(self, line: Line) -> None:
         room = self._rooms.get(line.consultation)
