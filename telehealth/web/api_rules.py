@@ -60,7 +60,7 @@ async def resident_opinions(request: web.Request) -> web.Response:
     """What each rule of a resident thinks now: open, unable to decide and what it lacks, or watching."""
     now = request.app[keys.CLOCK].now()
     resident_id = request.match_info["resident_id"]
-    async with access.opened(request, "rules.opinions", kind="resident", object_id=resident_id) as view:
+    async with access.opened(request, "rules.opinions", kind="resident", object_id=resident_id, refreshes=True) as view:
         found = await api_residents.opened_resident(view, resident_id, now)
         items = await opinions.of(view.connection, found["id"], found["zone"], now=now) if found["on_ward"] else []
     return reply({"resident": found["id"], "at": formats.iso(now), "items": items})
