@@ -6,6 +6,7 @@ Whoever of several processes asks comes to the same; the worker writes exactly w
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Final
 from uuid import UUID
 
@@ -23,6 +24,8 @@ _log = log.get("rooms")
 
 #: How files stand is noted so often, and at their end.
 _NOTE_SECONDS: Final = 5.0
+#: Files are ended by a thread of their worker within a fraction of this.
+_END_SECONDS: Final = 2.0
 NOT_RECORDED: Final = "The recording has stopped: it cannot be written at the moment."
 
 
@@ -43,6 +46,7 @@ class Recorder:
         self._files: set[UUID] = set()
         self._stands: dict[UUID, media.Recorded] = {}
         self._noted_at = 0.0
+        self._ended = asyncio.Event()
 
     async def standing(self, connection: Connection, loaded: Loaded) -> Standing:
         return await recordings.standing(connection, loaded, self._where)
@@ -68,7 +72,18 @@ class Recorder:
                 await self._give_up()
                 return NOT_RECORDED
             self._told = (epoch, wanted) if told else (None, {})
+            if told and not wanted:
+                await self._hear_of_the_end({to.recording for to in before.values()})
             return None
+
+    async def _hear_of_the_end(self, files: set[UUID]) -> None:
+        """How the files ended, while their worker is still listened to: what is missing later was then taken away."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_END_SECONDS):
+                while not all(name in self._stands and self._stands[name].over for name in files):
+                    self._ended.clear()
+                    await self._ended.wait()
+        await self._note()
 
     async def _give_up(self) -> None:
         self._told = (self._studio.epoch, {})
@@ -80,6 +95,8 @@ class Recorder:
         if event.recording not in self._files:
             return False
         self._stands[event.recording] = event
+        if event.over:
+            self._ended.set()
         return event.over or clock.monotonic() - self._noted_at > _NOTE_SECONDS
 
     async def _note(self) -> None:

@@ -188,6 +188,9 @@ class Room:
             standing = None if self.recorder is None else await self.recorder.standing(connection, loaded)
         self.loaded = loaded
         self._part(loaded, seen, here)
+        if standing is not None and loaded.row.state in visits.OVER:
+            # before the room is closed, so that the ends of its files are heard of
+            await self._settle_recording(standing)
         await self._settle_media(loaded, at)
         self._catch_up(loaded)
         if standing is not None:

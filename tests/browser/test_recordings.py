@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import secrets
 import subprocess
 import sys
@@ -91,7 +92,7 @@ def calls(browser_database: str, seeded: Any, tmp_path: Path) -> Iterator[Servic
 
 
 def test_a_visit_is_recorded_across_the_death_of_its_worker(
-    watched: Watched, calls: Service, nurses_cookies: Any
+    watched: Watched, calls: Service, nurses_cookies: Any, tmp_path: Path
 ) -> None:
     """Both agree, the worker is killed, another one records on; what each of them wrote is listed and plays."""
     person = calls.people[2]
@@ -115,10 +116,19 @@ def test_a_visit_is_recorded_across_the_death_of_its_worker(
     until(calls, visit, lambda rows: len(rows) == 4 and all((row.chunks or 0) >= 3 for row in rows))
     for page in (desk.page, resident.page):
         expect(page.locator(".th-recording")).to_be_visible()
-    resident.page.get_by_role("button", name="Stop recording me").click()
-    for page in (desk.page, resident.page):
-        expect(page.locator(".th-recording")).to_have_count(0)
-    rows = until(calls, visit, lambda rows: all(row.ended_at is not None for row in rows))
+    with desk.page.context.expect_page() as opened:
+        desk.page.get_by_role("link", name=re.compile("End the visit")).click()
+    ending = opened.value
+    ending.get_by_label("What came of it").select_option("advice")
+    ending.get_by_role("button", name=re.compile("End the visit")).click()
+    expect(desk.page.get_by_role("status").filter(has_text="The visit is over.")).to_be_visible()
+    # The end of a file that nobody cut short is known, so that nobody can cut it unseen.
+    until(calls, visit, lambda rows: all(row.ended_at is not None for row in rows))
+    rows = until(
+        calls,
+        visit,
+        lambda rows: all(row.bytes == (tmp_path / f"{row.id}.recording").stat().st_size for row in rows[2:]),
+    )
 
     mine = [row for row in rows if row.role == "resident"]
     for row, text in ((mine[0], "The file ends before the recording did."), (mine[1], "The file is intact")):
