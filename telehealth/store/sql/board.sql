@@ -14,7 +14,9 @@ FROM ward w ORDER BY w.name, w.id;
 -- Who is on a ward now (or those of $3 who are), with pathway, pause, rules in force and last contact.
 SELECT r.id, r.nhs_number, r.family_name, r.given_name, r.title, r.gender, r.born, r.zone, r.simulated,
        s.pathway, s.pathway_version, s.schedule, p.reason AS pause_reason, lower(p.during) AS paused_from,
-       upper(p.during) AS paused_until, v.rules, c.seen_at
+       upper(p.during) AS paused_until, v.rules, c.seen_at, lower(s.during) AS admitted_at,
+       (SELECT max(upper(z.during)) FROM pause z
+        WHERE z.resident_id = r.id AND upper(z.during) <= $2::timestamptz) AS resumed_at
 FROM resident r
 JOIN spell s ON s.resident_id = r.id AND s.during @> $2::timestamptz
 LEFT JOIN LATERAL (
