@@ -9,13 +9,23 @@ from aiohttp import web
 
 from telehealth.store import quarantine_view, retry
 from telehealth.store.quarantine_view import Filter
-from telehealth.web import access, formats, keys, parse, quarantine, quarantine_bytes, requests, residents_json, schemas
+from telehealth.web import (
+    access,
+    formats,
+    keys,
+    parse,
+    quarantine,
+    quarantine_bytes,
+    quarantine_models,
+    requests,
+    residents_json,
+)
 from telehealth.web.api_wards import reply
 from telehealth.web.operations import operation
 from telehealth.web.quarantine import Json
 
 
-@operation(schemas.QuarantineEntries, query=requests.QuarantineQuery, tag="quarantine")
+@operation(quarantine_models.QuarantineEntries, query=requests.QuarantineQuery, tag="quarantine")
 async def quarantine_list(request: web.Request) -> web.Response:
     """What devices of a ward sent that was refused or is held, newest first, without its bytes."""
     asked = parse.query(request, requests.QuarantineQuery)
@@ -34,7 +44,7 @@ async def quarantine_list(request: web.Request) -> web.Response:
     return reply({"items": [quarantine.entry_json(one) for one in page], "next": more})
 
 
-@operation(schemas.QuarantineCounts, query=requests.QuarantineCountsQuery, tag="quarantine")
+@operation(quarantine_models.QuarantineCounts, query=requests.QuarantineCountsQuery, tag="quarantine")
 async def quarantine_counts(request: web.Request) -> web.Response:
     """How many entries a ward has by device, reason and state, and how often refusals came by hour or by day.
 
@@ -57,7 +67,7 @@ async def quarantine_counts(request: web.Request) -> web.Response:
     return reply({"groups": [quarantine.group_json(one) for one in groups], "periods": periods})
 
 
-@operation(schemas.QuarantineEntry, tag="quarantine")
+@operation(quarantine_models.QuarantineEntry, tag="quarantine")
 async def quarantine_entry(request: web.Request) -> web.Response:
     """One entry, without its bytes."""
     entry_id = request.match_info["entry_id"]
@@ -66,7 +76,7 @@ async def quarantine_entry(request: web.Request) -> web.Response:
     return reply(quarantine.entry_json(found))
 
 
-@operation(schemas.QuarantineBytes, tag="quarantine")
+@operation(quarantine_models.QuarantineBytes, tag="quarantine")
 async def quarantine_bytes_of(request: web.Request) -> web.Response:
     """The bytes of an entry's message, as far as they were kept; they may hold a resident's data.
 
@@ -88,7 +98,7 @@ async def quarantine_bytes_of(request: web.Request) -> web.Response:
     )
 
 
-@operation(schemas.QuarantineTried, tag="quarantine")
+@operation(quarantine_models.QuarantineTried, tag="quarantine")
 async def retry_quarantined(request: web.Request) -> web.Response:
     """Decode the message of an entry anew, after a fix, and take it in.
 
@@ -97,7 +107,7 @@ async def retry_quarantined(request: web.Request) -> web.Response:
     return reply(_tried(await quarantine.retry_entry(request), None))
 
 
-@operation(schemas.QuarantineTried, body=requests.QuarantineRetry, tag="quarantine")
+@operation(quarantine_models.QuarantineTried, body=requests.QuarantineRetry, tag="quarantine")
 async def retry_quarantined_of(request: web.Request) -> web.Response:
     """Decode anew what is open of a device, of one reason or of all.
 
@@ -110,7 +120,7 @@ async def retry_quarantined_of(request: web.Request) -> web.Response:
     return reply(_tried(await quarantine.retry_group(request, asked.device_id, asked.error, since), since))
 
 
-@operation(schemas.QuarantineDismissed, body=requests.QuarantineDismiss, tag="quarantine", refusals=(409,))
+@operation(quarantine_models.QuarantineDismissed, body=requests.QuarantineDismiss, tag="quarantine", refusals=(409,))
 async def dismiss_quarantined(request: web.Request) -> web.Response:
     """Nothing more is to be done about an entry; say why."""
     entry_id = request.match_info["entry_id"]
@@ -120,7 +130,7 @@ async def dismiss_quarantined(request: web.Request) -> web.Response:
     return reply({"dismissed": await quarantine.dismiss_entry(request, asked.reason)})
 
 
-@operation(schemas.QuarantineDismissed, body=requests.QuarantineDismissGroup, tag="quarantine")
+@operation(quarantine_models.QuarantineDismissed, body=requests.QuarantineDismissGroup, tag="quarantine")
 async def dismiss_quarantined_of(request: web.Request) -> web.Response:
     """Nothing more is to be done about what is open of a ward, by device and reason; say why."""
     await _seek_ward(request, "quarantine.dismiss")

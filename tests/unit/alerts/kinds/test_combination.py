@@ -90,7 +90,8 @@ def test_what_the_device_doubts_neither_counts_nor_ends() -> None:
 def test_refused_where_it_could_not_be_decided() -> None:
     """Fewer conditions ever measured in this stay than it takes."""
     found = rule().assess(chart({"pulse": (120, 0)}))
-    assert found == Refusal("too_few", "1 of 4 conditions known, 2 have to be; lacking: breathlessness, respiration rate, SpO2")
+    lacking = "lacking: breathlessness, respiration rate, SpO2"
+    assert found == Refusal("too_few", f"1 of 4 conditions known, 2 have to be; {lacking}")
     found = rule().assess(chart({"pulse": (120, 24), "spo2": (85, 24)}))
     assert isinstance(found, Refusal)
     assert found.why == "too_old"
