@@ -111,6 +111,7 @@ class ConsultationIsland extends Component<Page, State> {
   private moved(person: Person): string[] {
     switch (person.presence) {
       case "waiting":
+        if (person.role === "staff") return []; // staff let themselves in
         tones.ding();
         return [`${person.name} waits to be let in.`];
       case "joined":
@@ -409,7 +410,7 @@ class ConsultationIsland extends Component<Page, State> {
 function standing(call: Call): string {
   const visit = call.state?.visit;
   if (!visit) return "";
-  const waiting = visit.people.filter((person) => person.presence === "waiting").length;
+  const waiting = visit.people.filter((person) => person.presence === "waiting" && person.role !== "staff").length;
   const parts = [
     call.others.length ? `In the visit with you: ${words.list(call.others.map((person) => person.name))}.` : "",
     waiting ? `${waiting} ${waiting === 1 ? "waits" : "wait"} to be let in.` : "",
