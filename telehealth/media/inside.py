@@ -12,15 +12,17 @@ import asyncio
 import contextlib
 import importlib.metadata
 import secrets
-from collections.abc import Awaitable, Callable
+import sys
+from collections.abc import Callable
 from typing import Any, Final, cast
 
+import aioice
 import aiortc
 import pylibsrtp
-from aiortc import clock as rtp_clock
 from aiortc import rtp
+from aiortc.rtcdtlstransport import State
 
-from telehealth.media import sequence
+from telehealth.media import onward, sequence
 
 #: What this module was written against, and pyproject.toml pins.
 VERSIONS: Final = {"aiortc": "1.16.0", "aioice": "0.13.0", "av": "18.1.0", "pylibsrtp": "1.0.0"}
@@ -37,18 +39,23 @@ _OF_SENDER: Final = (
     *("_run_rtp", "_send_keyframe", "_handle_rtcp_packet", "_send_rtcp", "_retransmit", "_ssrc", "_stream_id"),
 )
 
+#: What reports of a sender are made of.
+_NTP_TIME, _RTP_TIME, _PACKETS, _BYTES = (
+    sys.intern(_S + name) for name in ("ntp_timestamp", "rtp_timestamp", "packet_count", "octet_count")
+)
+
 
 class Inlet:
     """A receiver whose packets are handed on instead of being decoded.
 
-    heard is awaited with each packet that arrives, retransmitted ones unwrapped. alive is called for whatever arrives,
+    heard is called with each packet that arrives, retransmitted ones unwrapped. alive is called for whatever arrives,
     reports as well. estimate: what to tell the sender instead of the estimate of its line, both in bit/s.
     """
 
     def __init__(
         self,
         receiver: aiortc.RTCRtpReceiver,
-        heard: Callable[[rtp.RtpPacket], Awaitable[None]],
+        heard: Callable[[rtp.RtpPacket], None],
         *,
         alive: Callable[[], None],
         estimate: Callable[[int], int],
@@ -86,7 +93,7 @@ class Inlet:
         taken, self._taken = self._taken, []
         for one in taken:
             self.ssrc = one.ssrc
-            await self._heard(one)
+            self._heard(one)
 
     async def _report(self, packet: Any) -> None:
         self._alive()
@@ -124,6 +131,27 @@ class Inlet:
         return sum(s.packets_expected for s in streams), sum(s.packets_received for s in streams)
 
 
+class _Way:
+    """To a viewer's socket at once: aiortc and aioice have coroutines on this way, none of which ever waits."""
+
+    def __init__(self, transport: Any) -> None:
+        self._transport = transport
+        self._nominated: dict[int, Any] = transport.transport._connection._nominated
+        self._pair: Any = None
+
+    def send(self, data: bytes) -> None:
+        """Raises ConnectionError where there is no way, pylibsrtp.Error or ValueError where it cannot be encrypted."""
+        if self._transport._state is not State.CONNECTED:
+            raise ConnectionError
+        pair = self._nominated.get(1)
+        if pair is not self._pair or pair is None:
+            if pair is None:
+                raise ConnectionError
+            self._pair, self._address = pair, pair.remote_addr
+            self._socket = pair.protocol.transport
+        self._socket.sendto(self._transport._tx_srtp.protect(data), self._address)
+
+
 class Outlet:
     """A sender that sends what it is given.
 
@@ -142,9 +170,13 @@ class Outlet:
         self._wants_picture, self._heard_estimate, self._alive = wants_picture, heard_estimate, alive
         self._stock_report = self._sender._handle_rtcp_packet
         self._stock_send = self._sender._send_rtcp
+        self._stock_repeat = self._sender._retransmit
         self._history: dict[int, rtp.RtpPacket] = getattr(sender, _S + "rtp_history")
-        self._codec: Any = None
-        self._mid: str | None = None
+        #: What was sent last, by its number, as far as is needed to send it again.
+        self._kept: list[tuple[int, int, onward.Onward] | None] = [None] * rtp.RTP_HISTORY_SIZE
+        self._values = vars(sender)
+        self._layout: onward.Layout | None = None
+        self._way: _Way | None = None
         self._numbers: sequence.Numbers | None = None
         #: Without anybody's media it sends nothing, not even reports.
         self.in_use = False
@@ -152,13 +184,14 @@ class Outlet:
         #: As the viewer last reported, 0 to 1.
         self.loss = 0.0
         self._sender._run_rtp = self._run
+        self._sender._retransmit = self._repeat
         self._sender._send_keyframe = wants_picture
         self._sender._handle_rtcp_packet = self._report
         self._sender._send_rtcp = self._send_reports
 
     @property
     def ready(self) -> bool:
-        return self._codec is not None
+        return self._layout is not None
 
     @property
     def round_trip(self) -> float | None:
@@ -168,16 +201,16 @@ class Outlet:
     async def _run(self, codec: Any) -> None:
         sender = self._sender
         getattr(sender, _S + "rtp_started").set()
-        self._map = getattr(sender, _S + "rtp_header_extensions_map")
-        self._mid = getattr(sender, _S + "mid")
+        extensions, mid = getattr(sender, _S + "rtp_header_extensions_map"), getattr(sender, _S + "mid")
         self._numbers = sequence.Numbers(secrets.randbelow(16384), secrets.randbits(32), codec.clockRate)
-        self._codec = codec
+        self._way = _Way(sender.transport)
+        self._layout = onward.Layout(codec.payloadType, sender._ssrc, mid, extensions)
         self._wants_picture()
         try:
             await asyncio.get_running_loop().create_future()
         except asyncio.CancelledError:
             pass  # as aiortc's own loop: whoever stops it waits for the event below
-        self._codec = None
+        self._layout = None
         getattr(sender, _S + "rtp_exited").set()
 
     async def _report(self, packet: Any) -> None:
@@ -203,34 +236,38 @@ class Outlet:
         if self._numbers is not None:
             self._numbers.restart()
 
-    async def send(self, packet: rtp.RtpPacket, now: float) -> None:
-        """Send a packet under this slot's numbers."""
-        codec, numbers = self._codec, self._numbers
-        if codec is None or numbers is None:
+    async def _repeat(self, number: int) -> None:
+        """aiortc repeats what is in its history: the packet is put there when it is asked for, which is seldom."""
+        at = number % rtp.RTP_HISTORY_SIZE
+        kept, layout = self._kept[at], self._layout
+        if kept is None or kept[0] != number or layout is None:
             return
-        given = numbers.give(packet.ssrc, packet.sequence_number, packet.timestamp, now)
+        self._history[at] = layout.packet(kept[2], number, kept[1])
+        try:
+            await self._stock_repeat(number)
+        finally:
+            self._history.pop(at, None)
+
+    def send(self, packet: onward.Onward, now: float) -> None:
+        """Send a packet under this slot's numbers."""
+        layout, numbers, way = self._layout, self._numbers, self._way
+        if layout is None or numbers is None or way is None:
+            return
+        came = packet.packet
+        given = numbers.give(came.ssrc, came.sequence_number, came.timestamp, now)
         if given is None:
             return
         number, timestamp = given
-        sender = self._sender
-        ours = rtp.RtpPacket(codec.payloadType, packet.marker, number, timestamp, sender._ssrc, packet.payload)
-        ours.padding_size = packet.padding_size
-        ntp = rtp_clock.current_ntp_time()
-        extensions = ours.extensions
-        extensions.abs_send_time = (ntp >> 14) & 0x00FFFFFF
-        extensions.mid = self._mid
-        extensions.audio_level = packet.extensions.audio_level
-        self._history[number % rtp.RTP_HISTORY_SIZE] = ours
+        self._kept[number % rtp.RTP_HISTORY_SIZE] = number, timestamp, packet
         try:
-            await sender.transport._send_rtp(ours.serialize(self._map))
-        except (ConnectionError, pylibsrtp.Error):
+            way.send(layout.data(packet, number, timestamp))
+        except (ConnectionError, pylibsrtp.Error, ValueError):
             return
         self.sent_packets += 1
         self.sent_bytes += len(packet.payload)
-        setattr(sender, _S + "ntp_timestamp", ntp)
-        setattr(sender, _S + "rtp_timestamp", timestamp)
-        setattr(sender, _S + "packet_count", self.sent_packets)
-        setattr(sender, _S + "octet_count", self.sent_bytes)
+        values = self._values
+        values[_NTP_TIME], values[_RTP_TIME] = packet.ntp, timestamp
+        values[_PACKETS], values[_BYTES] = self.sent_packets, self.sent_bytes
 
 
 def name_stream(sender: aiortc.RTCRtpSender, name: str) -> None:
@@ -267,14 +304,24 @@ class DoesNotFit(Exception):
 
 
 class _Wire:
-    """A transport that keeps what is sent."""
+    """A transport that keeps what is sent: all in one, from DTLS to the socket."""
 
     state = "connected"
+    _state = State.CONNECTED
     _stats_id = "wire"
+    remote_addr = ("192.0.2.1", 9)
 
     def __init__(self) -> None:
         self.sent: list[bytes] = []
         self._rtp_router = aiortc.rtcdtlstransport.RtpRouter()
+        self.transport = self._connection = self.protocol = self._tx_srtp = self
+        self._nominated = {1: self}
+
+    def protect(self, data: bytes) -> bytes:
+        return data
+
+    def sendto(self, data: bytes, address: tuple[str, int]) -> None:
+        self.sent.append(data)
 
     async def _send_rtp(self, data: bytes) -> None:
         self.sent.append(data)
@@ -305,11 +352,12 @@ async def _forward_some() -> None:
     transport: Any = connection.addTransceiver("video").sender.transport
     missing = [name for name in _OF_RECEIVER if not hasattr(receiver, name)]
     missing += [name for name in _OF_SENDER if not hasattr(sender, name)]
-    missing += [
-        name
-        for name in ("remote_username", "remote_password", "request_received")
-        if not hasattr(transport.transport._connection, name)
-    ]
+    below = transport.transport._connection
+    names = ("remote_username", "remote_password", "request_received", "_nominated")
+    missing += [name for name in names if not hasattr(below, name)]
+    missing += [name for name in ("_state", "_tx_srtp") if not hasattr(transport, name)]
+    missing += [name for name in ("remote_addr",) if not hasattr(aioice.ice.CandidatePair, name)]
+    missing += [name for name in ("protect",) if not hasattr(pylibsrtp.Session, name)]
     if not isinstance(getattr(getattr(transport, "_rtp_router", None), "ssrc_table", None), dict):
         missing.append("ssrc_table")
     await connection.close()
@@ -317,8 +365,8 @@ async def _forward_some() -> None:
         raise DoesNotFit(f"{', '.join(sorted(missing))} are not there")
     outlet = Outlet(sender, wants_picture=lambda: None, heard_estimate=lambda _: None, alive=lambda: None)
 
-    async def heard(packet: rtp.RtpPacket) -> None:
-        await outlet.send(packet, 0.0)
+    def heard(packet: rtp.RtpPacket) -> None:
+        outlet.send(onward.Onward(packet, onward.ntp_now()), 0.0)
 
     inlet = Inlet(receiver, heard, alive=lambda: None, estimate=lambda own: own)
     codecs = [aiortc.RTCRtpCodecParameters("video/VP8", 90000, None, 97)]

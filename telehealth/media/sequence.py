@@ -36,10 +36,11 @@ class Numbers:
 
     def give(self, ssrc: int, sequence: int, timestamp: int, now: float) -> tuple[int, int] | None:
         """Sequence number and timestamp to send a packet with; None: it is too late to be sent."""
-        if ssrc != self._ssrc or ahead(sequence, self._newest) > _JUMP:
-            self._begin(ssrc, sequence, timestamp, now)
         forward = ahead(sequence, self._newest)
-        if ahead(sequence, self._from) < 0 and ahead(self._newest, self._from) < _JUMP:
+        if ssrc != self._ssrc or forward > _JUMP:
+            self._begin(ssrc, sequence, timestamp, now)
+            forward = 0
+        if forward < 0 and ahead(sequence, self._from) < 0 and ahead(self._newest, self._from) < _JUMP:
             return None  # from before this source was taken up: its number is taken
         if forward < -_LATE:
             return None

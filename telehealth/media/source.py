@@ -8,7 +8,7 @@ import aiortc
 from aiortc import rtp
 
 from telehealth import clock
-from telehealth.media import bandwidth, inside, sequence
+from telehealth.media import bandwidth, inside, onward, sequence
 
 #: A whole picture is asked for this often at most; it costs the sender as much as many others.
 _PICTURE_SECONDS = 0.5
@@ -55,12 +55,12 @@ class Slot:
         if self.source is not None:
             self.source.want_picture()
 
-    async def forward(self, packet: rtp.RtpPacket, key: bool, now: float) -> None:
+    def forward(self, packet: onward.Onward, key: bool, now: float) -> None:
         if self._waits:
             if not key or not self.outlet.ready:
                 return
             self._waits = False
-        await self.outlet.send(packet, now)
+        self.outlet.send(packet, now)
 
     @property
     def waits(self) -> bool:
@@ -106,7 +106,7 @@ class Source:
             if self.came_at is not None:
                 self.came_at = clock.monotonic()  # nobody was expected to send until now
 
-    async def _heard(self, packet: rtp.RtpPacket) -> None:
+    def _heard(self, packet: rtp.RtpPacket) -> None:
         now = clock.monotonic()
         self.came_at = now
         self.packets += 1
@@ -116,8 +116,10 @@ class Source:
         key = self.kind != "audio" and sequence.vp8_key(packet.payload)
         if key:
             self._wanted, self._tries = False, 0
-        for slot in tuple(self.slots):
-            await slot.forward(packet, key, now)
+        if self.slots:
+            going = onward.Onward(packet, onward.ntp_now())
+            for slot in self.slots:
+                slot.forward(going, key, now)
         self._told(self.kind, packet, now)
 
     def want_picture(self) -> None:
