@@ -41,11 +41,15 @@ class Place:
 
 @dataclass(frozen=True)
 class Standing:
-    """on: somebody is recorded now. asked: everybody present is asked for consent. possible: here and on this ward."""
+    """on: somebody is recorded now. asked: everybody present is asked for consent. possible: here and on this ward.
+
+    against: participants who said no, or no longer yes, since everybody was asked the last time.
+    """
 
     on: bool
     asked: bool
     possible: bool
+    against: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -115,7 +119,9 @@ async def standing(connection: Connection, loaded: Loaded, where: Place | None) 
     on = bool(await connection.fetch(sql("recordings.open_of"), loaded.row.id))
     asked = bool(await connection.fetchval(sql("recordings.asked"), loaded.row.id))
     possible = loaded.policy.recording and where is not None and loaded.row.state not in visits.OVER
-    return Standing(on, asked and possible and not on, possible)
+    rows = await connection.fetch(sql("recordings.against"), loaded.row.id)
+    against = frozenset(row["participant_id"] for row in rows)
+    return Standing(on, asked and possible and not on, possible, against)
 
 
 async def ask(
@@ -131,6 +137,22 @@ async def ask(
         raise visits.NotPossible(why)
     await consultations.note_event(connection, consultation_id, "recording_asked", actor=actor, now=now)
     await _audit(connection, actor, "recording.ask", loaded)
+
+
+async def refuse(connection: Connection, consultation_id: int, participant_id: int, *, now: datetime) -> None:
+    """Somebody says no while everybody is asked: nobody is asked any more, and staff see who did. Else nothing."""
+    loaded = await consultations.load(connection, consultation_id, hold=True)
+    person = loaded.participant(participant_id)
+    asked = await connection.fetchval(sql("recordings.asked"), consultation_id)
+    on = await connection.fetch(sql("recordings.open_of"), consultation_id)
+    if loaded.row.state in visits.OVER or person.state not in recordings.PRESENT or not asked or on:
+        return
+    if person.consent_at is None:
+        await consultations.note_event(
+            connection, consultation_id, "consent_refused", participant_id=participant_id, actor=None, now=now
+        )
+        await _audit(connection, None, "visit.consent_refused", loaded, detail={"participant": participant_id})
+    await _stop(connection, loaded, "refused", None, now)
 
 
 async def begin(

@@ -141,6 +141,16 @@ class Loaded:
                 return person
         raise NotFound("there is no such person in this visit")
 
+    def messages_on_screen(self) -> list[Message]:
+        """What staff see of the chat now: what was said in another resident's turn shows when it is theirs again."""
+        if self.row.kind == "group":
+            return self.messages
+        return [
+            one
+            for one in self.messages
+            if one.to_participant_id is not None or one.resident_id in (None, self.row.subject_id)
+        ]
+
 
 @dataclass(frozen=True)
 class VisitEvent:

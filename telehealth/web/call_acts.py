@@ -13,7 +13,7 @@ import msgspec
 
 from telehealth import errors
 from telehealth.model import media, visits
-from telehealth.store import audit, call_sockets, consultations, messages
+from telehealth.store import audit, call_sockets, consultations, messages, recordings
 from telehealth.store.visit_view import Loaded, Participant
 from telehealth.web import call_media, call_messages, call_room
 from telehealth.web.auth import SERVICE
@@ -89,6 +89,8 @@ async def _from_inside(
             case call_messages.Hand():
                 await consultations.raise_hand(connection, room.id, line.participant, up=asked.up, now=now)
             case call_messages.Consent():
+                if not asked.recording:
+                    await recordings.refuse(connection, room.id, line.participant, now=now)
                 await consultations.consent(connection, room.id, line.participant, given=asked.recording, now=now)
 
 

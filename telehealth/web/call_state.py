@@ -93,8 +93,8 @@ def _whole(loaded: Loaded, now: Now) -> Json:
         "subject": None if current is None else subjects.get(current),
         "subjects": list(subjects.values()),
         "people": [_person(p, now) for p in loaded.people],
-        "messages": [_message(m) for m in loaded.messages],
         # never of a resident who is not the current one: the screen is about one at a time
+        "messages": [_message(m) for m in loaded.messages_on_screen()],
         "readings": [_reading(r) for r in loaded.readings if r.resident_id == current],
         "names": {str(p.id): p.name for p in loaded.people},
     }
@@ -152,7 +152,7 @@ def _person(person: Participant, now: Now) -> Json:
         "waiting_since": formats.iso(person.waiting_since),
         "reason": person.reason,
         **_media(person),
-        "consent": True if person.consent_at is not None else None,
+        "consent": _consent(person, now),
         "quality": _quality(person, now),
         "with_resident": person.resident_id,
         "ready": person.ready,
@@ -176,11 +176,18 @@ def _neighbour(person: Participant, me: Participant, now: Now) -> Json:
         "waiting_since": None,
         "reason": None,
         **_media(person),
-        "consent": True if mine and person.consent_at is not None else None,
+        "consent": _consent(person, now) if mine else None,
         "quality": quality if mine or quality == "lost" else None,
         "with_resident": None,
         "ready": None,
     }
+
+
+def _consent(person: Participant, now: Now) -> bool | None:
+    """True: they agree to be recorded. False: they said no, or took it back. None: they have not answered."""
+    if person.consent_at is not None:
+        return True
+    return False if person.id in now.recording.against else None
 
 
 def _media(person: Participant) -> Json:

@@ -293,7 +293,7 @@ def visit(loaded: Loaded, names: Mapping[int, str], notes: Sequence[Record], lin
                 "text": one.text,
                 "at": formats.iso(one.at),
             }
-            for one in loaded.messages
+            for one in loaded.messages_on_screen()
         ],
         "readings": [
             {

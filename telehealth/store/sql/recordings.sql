@@ -14,6 +14,16 @@ FROM consultation c WHERE c.id = $2::bigint;
 SELECT event = 'recording_asked' FROM consultation_event
 WHERE consultation_id = $1::bigint AND event IN ('recording_asked', 'recording_stopped') ORDER BY id DESC LIMIT 1;
 
+-- name: against
+-- Who said no to being recorded, or took their consent back, and nothing since; of the last time that people were asked.
+SELECT participant_id FROM (
+    SELECT DISTINCT ON (participant_id) participant_id, event FROM consultation_event
+    WHERE consultation_id = $1::bigint AND event IN ('consent_given', 'consent_refused', 'consent_withdrawn')
+      AND id > (SELECT coalesce(max(id), 0) FROM consultation_event
+                WHERE consultation_id = $1::bigint AND event = 'recording_asked')
+    ORDER BY participant_id, id DESC
+) newest WHERE event <> 'consent_given';
+
 -- name: progress
 -- How a file stands; never back to fewer chunks, and nothing of one that was deleted.
 UPDATE recording SET chunks = $2::integer, bytes = $3::bigint, head = $4::bytea

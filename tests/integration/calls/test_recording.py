@@ -6,7 +6,7 @@ from telehealth.model import media
 from telehealth.store import recordings
 from telehealth.web.call_recording import NOT_RECORDED
 from telehealth.web.rooms import ROOMS
-from tests.integration.calls.conftest import NOW, WEB, Call, Clinic
+from tests.integration.calls.conftest import NOW, WEB, Call, Clinic, Json
 
 
 async def allowed(clinic: Clinic) -> None:
@@ -57,6 +57,46 @@ async def test_it_begins_with_the_last_consent_and_ends_with_the_first_withdrawa
     await nurse.until(lambda: recorded(clinic, visit) == set())
     events = await clinic.events(visit)
     assert (events.count("recording_started"), events.count("recording_stopped")) == (3, 1)
+
+
+async def test_a_no_is_told_and_everybody_can_be_asked_again(clinic: Clinic) -> None:
+    await allowed(clinic)
+    visit = await clinic.visit()
+    nurse, guest = await clinic.live(visit)
+
+    def of_guest(state: Json) -> bool | None:
+        found: bool | None = next(p["consent"] for p in state["visit"]["people"] if p["id"] == guest.me)
+        return found
+
+    await ask(clinic, visit)
+    await nurse.say("consent", recording=True)
+    await guest.shows(lambda s: s["visit"]["recording"]["asked"])
+    await guest.say("consent", recording=False)
+    for one in (nurse, guest):
+        await one.shows(lambda s: not s["visit"]["recording"]["asked"] and of_guest(s) is False)
+    assert "consent_refused" in await clinic.events(visit)
+    await ask(clinic, visit)
+    for one in (nurse, guest):
+        await one.shows(lambda s: s["visit"]["recording"]["asked"] and of_guest(s) is None)
+    await guest.say("consent", recording=True)
+    await nurse.shows(lambda s: s["visit"]["recording"]["on"])
+    await guest.say("consent", recording=False)
+    await nurse.shows(lambda s: not s["visit"]["recording"]["on"] and of_guest(s) is False)
+
+
+async def test_a_yes_can_be_taken_back_before_it_begins(clinic: Clinic) -> None:
+    await allowed(clinic)
+    visit = await clinic.visit()
+    nurse, guest = await clinic.live(visit)
+    await ask(clinic, visit)
+    await guest.say("consent", recording=True)
+    await guest.shows(lambda s: any(p["consent"] for p in s["visit"]["people"]))
+    await guest.say("consent", recording=False)
+    await nurse.shows(lambda s: any(p["consent"] is False for p in s["visit"]["people"]))
+    assert not nurse.state["visit"]["recording"]["asked"]
+    await nurse.say("consent", recording=True)
+    await nurse.shows(lambda s: any(p["consent"] for p in s["visit"]["people"]))
+    assert recorded(clinic, visit) == set()
 
 
 async def test_it_ends_before_somebody_who_did_not_consent_is_heard(clinic: Clinic) -> None:

@@ -138,6 +138,18 @@ def test_a_guest_is_shown_nothing_of_another_resident(loaded: Loaded) -> None:
 
 
 @given(loaded_visits())
+def test_staff_see_nothing_that_was_said_in_another_residents_turn(loaded: Loaded) -> None:
+    for me in loaded.people:
+        _, visit = call_state.shown(loaded, call_state.Now(), me.id, [])
+        if me.role != "staff" or loaded.row.kind == "group":
+            continue
+        seen = {m["id"] for m in visit["messages"]}
+        for message in loaded.messages:
+            if message.to_participant_id is None and message.resident_id is not None:
+                assert (message.id in seen) == (message.resident_id == loaded.row.subject_id)
+
+
+@given(loaded_visits())
 def test_what_was_said_to_one_is_shown_to_that_one_and_staff(loaded: Loaded) -> None:
     for me in loaded.people:
         _, visit = call_state.shown(loaded, call_state.Now(), me.id, [])

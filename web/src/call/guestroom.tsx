@@ -48,6 +48,11 @@ export class GuestRoom extends Component<Props, State> {
     }
   }
 
+  override componentDidUpdate(): void {
+    // Asked again, they may answer again.
+    if (this.state.answered && !this.props.call.state?.visit.recording.asked) this.setState({ answered: false });
+  }
+
   private messages(): Message[] {
     return this.props.call.state?.visit.messages ?? [];
   }
@@ -267,7 +272,17 @@ interface ConsentProps {
 
 function Consent({ asked, on, given, answered, onAnswer }: ConsentProps) {
   if (!asked || on) return null;
-  if (given !== null || answered) return given ? <p class="th-plain-note">You have agreed to be recorded. Recording begins when everybody has agreed.</p> : null;
+  if (given) {
+    return (
+      <p class="th-plain-note">
+        You have agreed to be recorded. Recording begins when everybody has agreed.{" "}
+        <button type="button" class="th-choice th-choice--small" onClick={() => onAnswer(false)}>
+          Do not record me
+        </button>
+      </p>
+    );
+  }
+  if (given !== null || answered) return null;
   return (
     <section class="th-consent" aria-labelledby="consent">
       <p class="nhsuk-u-visually-hidden" role="alert">

@@ -15,6 +15,7 @@ export function Recording({ call, possible, act }: Props) {
   const { on, asked } = visit.recording;
   const present = visit.people.filter((person) => person.presence === "joined");
   const open = present.filter((person) => person.consent !== true);
+  const against = present.filter((person) => person.consent === false);
   const me = call.me;
   if (on) {
     return (
@@ -33,7 +34,9 @@ export function Recording({ call, possible, act }: Props) {
         <button type="button" class="th-plain-button" onClick={() => void act("record", { on: true }, "Everybody in the visit is asked whether it may be recorded.")}>
           Ask to record
         </button>{" "}
-        <span class="th-quiet">Not recording. It begins only when everybody in the visit has agreed.</span>
+        <span class="th-quiet">
+          Not recording. {against.length ? `${words.list(against.map((person) => (person.id === me?.id ? "You" : person.name)))} said no. ` : ""}It begins only when everybody in the visit has agreed.
+        </span>
       </p>
     );
   }
