@@ -24,6 +24,10 @@ _PATIENCE_SECONDS = 0.3
 _IDS = {
     "alert_id": re.compile(rb"/alerts/(\d+)"),
     "entry_id": re.compile(rb"/quarantine/(\d+)"),
+    "appointment_id": re.compile(rb"/appointments/(\d+)"),
+    "visit_id": re.compile(rb"/visits/(\d+)"),
+    "encounter_id": re.compile(rb"/encounters/(\d+)"),
+    "token": re.compile(rb"/join/([A-Za-z0-9_-]{20,60})"),
     "reading_key": re.compile(rb"(-?[0-9]{1,17}_[0-9a-f]{32}_-?[0-9]{1,19})"),
 }
 
