@@ -41,6 +41,22 @@ PATH = """async () => {
     return [local.candidateType, local.relayProtocol];
 }"""
 
+#: Notes when a page takes back that it is reconnecting although nothing has come since it said so.
+WATCH = """() => {
+    window.unheard = [];
+    const received = async () => [...(await window.connections.at(-1).getStats()).values()]
+        .filter((one) => one.type === 'inbound-rtp')
+        .reduce((sum, one) => sum + one.packetsReceived, 0);
+    let before = null;
+    new MutationObserver(async () => {
+        const told = document.body.innerText.includes('econnecting');
+        if (told === (before !== null)) return;
+        const since = before;
+        before = told ? received() : null;
+        if (!told && (await since) === (await received())) window.unheard.push(Date.now());
+    }).observe(document.body, { childList: true, subtree: true, characterData: true });
+}"""
+
 
 @dataclass
 class Line:
@@ -131,8 +147,11 @@ def test_a_bad_line_before_the_relay(watched: Watched, relayed: Service, desk: D
         line[0].say(order)
     for looking, other in ((desk.page, name), (page, "Nurse Jones")):
         sees(looking, other)
+    page.evaluate(WATCH)
     line[0].say("cut 5")
     expect(page.get_by_text("econnecting").first).to_be_visible()
+    expect(page.get_by_text("econnecting")).to_have_count(0, timeout=15_000)
+    assert page.evaluate("window.unheard") == [], "said to be connected before anything came"
     for looking, other in ((desk.page, name), (page, "Nurse Jones")):
         sees(looking, other)
     before = page.evaluate("window.connections.length")

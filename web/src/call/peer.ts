@@ -297,8 +297,10 @@ export class Peer {
     if (!connection) return;
     const seen = await stats.look(connection);
     if (this.connection !== connection) return;
-    if (seen.heard !== this.heard) {
-      this.heard = seen.heard;
+    const more = seen.heard > this.heard;
+    // It gets less when a path is given up.
+    this.heard = seen.heard;
+    if (more) {
       this.heardAt = now;
       this.restartedAt = null;
       this.rebuilds = 0;
@@ -318,7 +320,8 @@ export class Peer {
     const alone = Object.values(this.slots).every((slot) => slot === null) && !this.sending.audio && !this.sending.video;
     const dead = quiet > (alone ? DEAD_ALONE_MS : DEAD_MS);
     if (!dead && connection.connectionState === "connected") {
-      this.set("up");
+      // An answer comes by another way than media: that a new path works shows only in what is heard by it.
+      if (this.restartedAt === null) this.set("up");
       return;
     }
     if (!dead) return;

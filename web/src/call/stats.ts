@@ -61,10 +61,12 @@ export async function look(connection: RTCPeerConnection): Promise<Look> {
       if (typeof mid === "string") found.packets.set(mid, number(entry, "packetsReceived"));
     } else if (entry.type === "remote-inbound-rtp") {
       found.upLoss = Math.max(found.upLoss, number(entry, "fractionLost"));
+    } else if (entry.type === "candidate-pair") {
+      // Of all paths: that another one is chosen is nothing that was heard.
+      found.heard += number(entry, "bytesReceived") + number(entry, "responsesReceived");
     } else if (entry.type === "transport") {
       const pair = report.get(String(entry["selectedCandidatePairId"] ?? ""));
       if (!pair) continue;
-      found.heard = number(pair, "bytesReceived") + number(pair, "responsesReceived");
       found.rtt = number(pair, "currentRoundTripTime") || null;
       found.path = route(report.get(String(pair["localCandidateId"])));
     }
