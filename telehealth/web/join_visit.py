@@ -129,6 +129,7 @@ async def _visit_page(request: web.Request, connection: Connection, link: Link) 
             "name": link.name if known or link.role != "resident" else None,
             "ws": f"/ws/visit/{link.id}",
             "recording": loaded.policy.recording,
+            "recording_days": loaded.policy.keep_recording_days,
             "presence": link.presence,
         },
         "simulated": ward["simulated"],

@@ -106,7 +106,12 @@ def test_a_visit_is_recorded_across_the_death_of_its_worker(
     desk.admit(person.name)
     resident.in_room()
     visits.sees(desk.page, person.name)
-    desk.page.get_by_role("button", name="Ask to record").click()
+    ask = desk.page.get_by_role("button", name="Ask to record")
+    ask.click()
+    expect(resident.page.get_by_text(re.compile(r"kept there, locked, for \d+ days"))).to_be_visible()
+    resident.page.get_by_role("button", name="No, do not record").click()
+    expect(desk.page.get_by_text("said no.")).to_be_visible()
+    ask.click()
     desk.page.get_by_role("button", name="I agree to be recorded").click()
     resident.page.get_by_role("button", name="Yes, you may record").click()
     for page in (desk.page, resident.page):

@@ -12,7 +12,7 @@ import * as tones from "./call/tones";
 import { Waiting } from "./call/waitingroom";
 
 interface Page {
-  visit: { link: number | string; ward: string; starts_at: string | null; minutes: number | null; zone: string; role: Role; name: string; ws: string };
+  visit: { link: number | string; ward: string; starts_at: string | null; minutes: number | null; zone: string; role: Role; name: string; ws: string; recording_days: number };
   stage: "birth" | "room" | "bye";
   bye: ByeWhy | null;
   now: string;
@@ -105,7 +105,7 @@ class VisitIsland extends Component<Page, State> {
         {stage === "loading" && <p role="status">Connecting…</p>}
         {stage === "check" && <DeviceCheck call={call} onReady={(check, reason) => call.ready(check, reason)} />}
         {stage === "waiting" && <Waiting call={call} visit={visit} now={this.now()} rung={this.state.rung} />}
-        {stage === "room" && <GuestRoom call={call} zone={visit.zone} role={visit.role} onLeave={() => this.leave()} chat={<Chat call={call} zone={visit.zone} hint="Write to everybody in the visit" id="chat" />} />}
+        {stage === "room" && <GuestRoom call={call} recordingDays={visit.recording_days} zone={visit.zone} role={visit.role} onLeave={() => this.leave()} chat={<Chat call={call} zone={visit.zone} hint="Write to everybody in the visit" id="chat" />} />}
         {stage === "left" && <Left ward={visit.ward} onBack={() => location.reload()} />}
         {stage === "bye" && <Goodbye why={call.bye ?? "removed"} ward={visit.ward} kind={call.state?.visit.kind ?? null} />}
       </div>

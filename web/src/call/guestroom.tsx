@@ -17,6 +17,7 @@ interface Props {
   zone: string;
   role: Role;
   chat: ComponentChildren;
+  recordingDays: number;
   onLeave: () => void;
 }
 
@@ -117,7 +118,7 @@ export class GuestRoom extends Component<Props, State> {
             </button>
           </p>
         )}
-        <Consent asked={state.visit.recording.asked} on={state.visit.recording.on} given={me?.consent ?? null} answered={this.state.answered} onAnswer={(yes) => (this.setState({ answered: true }), call.consent(yes))} />
+        <Consent asked={state.visit.recording.asked} on={state.visit.recording.on} given={me?.consent ?? null} days={this.props.recordingDays} answered={this.state.answered} onAnswer={(yes) => (this.setState({ answered: true }), call.consent(yes))} />
         <Connection down={down} first={peer === null || peer.state === "connecting"} connected={call.connected} />
         {call.refused && (
           <p class="th-plain-note" role="alert">
@@ -266,11 +267,13 @@ interface ConsentProps {
   asked: boolean;
   on: boolean;
   given: boolean | null;
+  /** How long a recording is kept. */
+  days: number;
   answered: boolean;
   onAnswer: (yes: boolean) => void;
 }
 
-function Consent({ asked, on, given, answered, onAnswer }: ConsentProps) {
+function Consent({ asked, on, given, days, answered, onAnswer }: ConsentProps) {
   if (!asked || on) return null;
   if (given) {
     return (
@@ -292,7 +295,7 @@ function Consent({ asked, on, given, answered, onAnswer }: ConsentProps) {
         May we record this visit?
       </h2>
       <p id="consent-text">
-        The ward would like to keep the picture and the sound of this visit. Our computer passes them on and can see and hear them while it does, also when nothing is recorded. If you say yes they are kept there, locked, and staff who watch them must say why. You can say no: nothing changes in your care. You can stop it at any time.
+        The ward would like to keep the picture and the sound of this visit. Our computer passes them on and can see and hear them while it does, also when nothing is recorded. If you say yes, what you say and show, and what you share of your screen, is kept there, locked, for {days === 1 ? "one day" : `${days} days`}. Staff who watch it must say why. You can say no: nothing changes in your care. You can stop it at any time.
       </p>
       <p class="th-choices">
         <button type="button" class="th-choice" onClick={() => onAnswer(true)}>
