@@ -150,14 +150,13 @@ class Rooms:
 
     async def run(self) -> None:
         """Keep the rooms until cancelled; then all of them are closed."""
-        loop = asyncio.get_running_loop()
         async with asyncio.TaskGroup() as self._group:
             try:
                 while True:
                     pause = _TICK_SECONDS if self._rooms else _IDLE_SECONDS
-                    due = loop.time() + pause
+                    due = clock.monotonic() + pause
                     await asyncio.sleep(pause)
-                    late = max(0.0, loop.time() - due)
+                    late = max(0.0, clock.monotonic() - due)
                     self._lags.append(late)
                     self._recent.append(late)
                     await self._tick()

@@ -13,6 +13,7 @@ import signal
 import sys
 
 import msgspec
+import uvloop
 from aiohttp import web
 
 from telehealth import log
@@ -112,7 +113,7 @@ async def run() -> int:
 
 
 def main() -> None:
-    sys.exit(asyncio.run(run()))
+    sys.exit(uvloop.run(run()))
 
 
 if __name__ == "__main__":
