@@ -46,6 +46,8 @@ class Settings(BaseSettings):
     port: int = Field(default=8080, ge=0, le=65535)
     #: How browsers reach us, e.g. https://ward.example; cookies are Secure when it is https.
     public_url: str | None = Field(default=None, pattern=r"^https?://[^/\s]+$")
+    #: Where links in mails lead, where that is not public_url: the demo, which is reached on its own machine only.
+    links_url: str | None = Field(default=None, pattern=r"^https?://[^/\s]+$")
     tls_certificate: str | None = None
     tls_key: str | None = None
     #: Addresses of proxies whose X-Forwarded-* headers are believed, comma-separated.
@@ -97,6 +99,11 @@ class Settings(BaseSettings):
 
     #: For chaos tests only: see telehealth.failpoints.
     failpoints: str | None = None
+
+    @property
+    def links(self) -> str | None:
+        """Where links in mails lead; None: nobody has said how browsers reach us."""
+        return self.links_url or self.public_url
 
     def needed(self, name: str) -> str:
         """The value of a setting that the command at hand cannot do without."""

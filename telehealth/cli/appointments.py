@@ -264,7 +264,7 @@ def _sender() -> Any:
     from telehealth.model import mails
 
     settings = config.from_environment()
-    return mails.Sender(settings.public_url, settings.mail_from)
+    return mails.Sender(settings.links, settings.mail_from)
 
 
 def _kind(kind: str) -> Any:

@@ -32,7 +32,7 @@ UNUSED = timedelta(hours=24)
 
 async def run(*, database: Database, clock: ClinicalClock, settings: Settings) -> None:
     """Until cancelled; the database may go away and come back."""
-    sender = mails.Sender(settings.public_url, settings.mail_from)
+    sender = mails.Sender(settings.links, settings.mail_from)
     while True:
         await once(database, clock, sender)
         await asyncio.sleep(_EVERY_SECONDS)

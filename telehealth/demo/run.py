@@ -265,6 +265,7 @@ def _settings(folder: Path, server: supervisor.Server, passwords: vault.Vault, p
             "port": port,
             # Whatever the environment says for a service of its own.
             "public_url": None,
+            "links_url": f"http://{HOST}:{port}",
             "tls_certificate": None,
             "tls_key": None,
             "trusted_proxies": "",

@@ -201,7 +201,7 @@ async def make_link(
 def sender(request: web.Request) -> mails.Sender:
     """The service as its mails name it: never by what a request called it."""
     settings = request.app[keys.SETTINGS]
-    return mails.Sender(settings.public_url, settings.mail_from)
+    return mails.Sender(settings.links, settings.mail_from)
 
 
 async def _ring(doing: Doing, asked: wanted.OfResident) -> Json:
