@@ -7,7 +7,6 @@ second, with the clock read anew each time, so that a stepped clock neither skip
 from __future__ import annotations
 
 import asyncio
-import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -116,7 +115,7 @@ class Evaluator:
         except Exception as error:
             if _away(error) or not found:
                 raise
-            _log.warning("evaluating one by one", error=type(error).__name__, where=_where(error))
+            _log.warning("evaluating one by one", error=type(error).__name__, where=log.where(error))
             alone = [(sort, i) for sort in found for i in sort.ids]
         for sort, subject_id in alone:
             done += await self._one(sort, subject_id)
@@ -194,7 +193,11 @@ class Evaluator:
             if _away(error):
                 raise
             _log.error(
-                "cannot evaluate", sort=sort.name, subject=subject_id, error=type(error).__name__, where=_where(error)
+                "cannot evaluate",
+                sort=sort.name,
+                subject=subject_id,
+                error=type(error).__name__,
+                where=log.where(error),
             )
             return await self._put_off(sort, subject_id, failed=True)
         if done:
@@ -237,7 +240,7 @@ async def _keep_running(evaluator: Evaluator, health: Health, pulse: Beat) -> No
         except Exception as group_or_error:
             error = _one(group_or_error)
             if not _away(error):
-                _log.error("evaluation failed", error=type(error).__name__, where=_where(error))
+                _log.error("evaluation failed", error=type(error).__name__, where=log.where(error))
             else:
                 _log.warning("the database is away", error=type(error).__name__)
             health.bad("alerting", "the database is away" if _away(error) else "evaluation fails: see the log")
@@ -305,9 +308,3 @@ def _one(error: Exception) -> Exception:
 def _away(error: Exception) -> bool:
     """Whether the database is gone, rather than unable to do this work."""
     return isinstance(error, db.AWAY) and not isinstance(error, db.REFUSED_WORK)
-
-
-def _where(error: Exception) -> str:
-    """Where it was raised: what an error says of itself may hold a resident's values, its place does not."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return " ".join(f"{frame.name}:{frame.lineno}" for frame in frames[-3:])

@@ -110,8 +110,11 @@ class _Watcher:
         if isinstance(event, Recorded) or (event.consultation, event.epoch) == (self.consultation, self.epoch):
             try:
                 self._heard(event)
-            except Exception:
-                _log.exception("what a media worker told was not taken")
+            except Exception as error:
+                _log.error(
+                    "what a media worker told was not taken",
+                    told=type(event).__name__, error=type(error).__name__, where=log.where(error),
+                )  # fmt: skip
 
 
 class _Line:

@@ -405,7 +405,12 @@ class Worker:
         held.failures += 1
         if held.failures == 2:
             return None
-        _log.error("a message cannot be stored and is set aside", lane=self.name, error=type(error).__name__)
+        _log.error(
+            "a message cannot be stored and is set aside",
+            lane=self.name,
+            error=type(error).__name__,
+            where=log.where(error),
+        )
         held.set_aside()
         return [part]
 

@@ -94,7 +94,12 @@ class Suspects:
         if held.tries == 1:
             held.stored = stored
         if db.unclear(error) and held.tries >= _TRIES and held.stored != stored:
-            _log.error("a message cannot be stored and is set aside", lane=self._lane, error=type(error).__name__)
+            _log.error(
+                "a message cannot be stored and is set aside",
+                lane=self._lane,
+                error=type(error).__name__,
+                where=log.where(error),
+            )
             held.set_aside()
         # What takes long to fail is not tried all the time.
         held.again_at = clock.monotonic() + max(patience(held.tries), 2 * took)

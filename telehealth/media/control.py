@@ -118,6 +118,9 @@ class Control:
             return protocol.Done(asked.number, await self.rooms.do(asked.question))
         except Refused as refused:
             return protocol.NotDone(asked.number, refused.why)
-        except Exception:
-            _log.exception("an order failed")
+        except Exception as error:
+            _log.error(
+                "an order failed",
+                order=type(asked.question).__name__, error=type(error).__name__, where=log.where(error),
+            )  # fmt: skip
             return protocol.NotDone(asked.number, "failed")

@@ -205,8 +205,11 @@ class Room:
         if recorded is not None:
             try:
                 recorded[1].packet(kind, packet, now)
-            except Exception:
-                _log.exception("a recording failed; it ends here", consultation=self.consultation)
+            except Exception as error:
+                _log.error(
+                    "a recording failed; it ends here",
+                    consultation=self.consultation, error=type(error).__name__, where=log.where(error),
+                )  # fmt: skip
                 self._close_tap(peer.participant)
 
     def changed(self, peer: Peer) -> None:

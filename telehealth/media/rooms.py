@@ -170,8 +170,11 @@ class Rooms:
         for room in list(self._rooms.values()):
             try:
                 await room.tick(now)
-            except Exception:
-                _log.exception("a room's tick failed", consultation=room.consultation)
+            except Exception as error:
+                _log.error(
+                    "a room's tick failed",
+                    consultation=room.consultation, error=type(error).__name__, where=log.where(error),
+                )  # fmt: skip
         if now - self._strained_at >= _STRAIN_SECONDS:
             self._strained_at = now
             self._judge_strain()

@@ -165,7 +165,7 @@ class Room:
                 _log.warning("a room cannot be loaded", visit=self.id, error=type(error).__name__)
             except Exception as error:
                 again = True
-                _log.error("a room is in trouble", visit=self.id, error=type(error).__name__, exc_info=True)
+                _log.error("a room is in trouble", visit=self.id, error=type(error).__name__, where=log.where(error))
             if again:
                 await asyncio.sleep(_AGAIN_SECONDS)
                 self.wake()

@@ -161,7 +161,12 @@ async def _take_in(
         if isinstance(error, db.AWAY):
             raise
         # The same message again would fail again, for ever; as by MQTT its bytes are kept for a person.
-        _log.error("a message cannot be stored and is set aside", lane="http", error=type(error).__name__)
+        _log.error(
+            "a message cannot be stored and is set aside",
+            lane="http",
+            error=type(error).__name__,
+            where=log.where(error),
+        )
         taken, looked_at = await _store(request, set_aside(delivery), now)
     metrics.MESSAGES.labels("http").inc()
     metrics.READINGS.labels("stored").inc(taken.stored)

@@ -6,7 +6,6 @@ Nothing that was sent to us is ever in an answer: texts are our own.
 from __future__ import annotations
 
 import http
-import traceback
 from typing import Any
 
 import aiohttp_jinja2
@@ -97,16 +96,10 @@ def answer(request: web.Request, error: BaseException) -> web.StreamResponse:
         return web.Response(status=error.status, headers={"Location": error.headers.get("Location", "/")})
     problem = problem_of(error)
     if problem.status >= 500:
-        _log.error("request failed", error=type(error).__name__, status=problem.status, at=_where(error))
+        _log.error("request failed", error=type(error).__name__, status=problem.status, where=log.where(error))
     if wants_json(request):
         return _json(request, problem)
     return _page(request, problem)
-
-
-def _where(error: BaseException) -> list[str]:
-    """The places that an error passed, without its message, which may hold what was sent to us."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return [f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in frames[-8:]]
 
 
 def title(status: int) -> str:

@@ -165,7 +165,8 @@ def _ended(app: web.Application, task: asyncio.Task[None]) -> None:
         return
     # no hub, no ticks: every open board goes NOT LIVE within seconds, and /readyz says why
     app[keys.HEALTH].bad("live", "live updates have stopped: see the log")
-    _log.error("live updates have stopped", error=type(task.exception()).__name__)
+    error = task.exception()
+    _log.error("live updates have stopped", error=type(error).__name__, where=log.where(error) if error else [])
 
 
 async def say_goodbye(app: web.Application) -> None:

@@ -148,7 +148,9 @@ class Rooms:
                 _log.warning("the database is away", work=work.__name__, error=type(error).__name__)
             except Exception as error:
                 # one visit's trouble must not end the others'
-                _log.error("a visit is in trouble", work=work.__name__, error=type(error).__name__, exc_info=True)
+                _log.error(
+                    "a visit is in trouble", work=work.__name__, error=type(error).__name__, where=log.where(error)
+                )
 
     def _heard_visit(self, payload: str) -> None:
         room = self._rooms.get(int(payload)) if payload.isascii() and payload.isdigit() else None
@@ -274,8 +276,9 @@ async def serve(app: web.Application) -> Any:
 
 
 def _ended(task: asyncio.Task[None]) -> None:
-    if not task.cancelled():
-        _log.error("video visits have stopped", error=type(task.exception()).__name__)
+    error = None if task.cancelled() else task.exception()
+    if error is not None:
+        _log.error("video visits have stopped", error=type(error).__name__, where=log.where(error))
 
 
 async def say_goodbye(app: web.Application) -> None:
