@@ -225,16 +225,18 @@ def end_series(
 
 
 def _answer(made: Any, starts_at: Any, json: bool) -> None:
+    # of several residents in the same other visit that is one overlap
+    others = list(dict.fromkeys(one.appointment_id for one in made.overlaps))
     found = {
         "appointment": made.appointment_id,
         "visit": made.consultation_id,
         "starts_at": starts_at,
-        "overlaps": [one.appointment_id for one in made.overlaps],
+        "overlaps": others,
         "told": len(made.told),
     }
     text = f"Appointment {made.appointment_id} (visit {made.consultation_id}), {starts_at:%d-%b-%Y %H:%M} UTC."
-    if made.overlaps:
-        text += " A resident has another one then: " + ", ".join(str(one.appointment_id) for one in made.overlaps) + "."
+    if others:
+        text += " A resident has another one then: " + ", ".join(map(str, others)) + "."
     terminal.answer(found, as_json=json, text=text)
 
 

@@ -158,7 +158,7 @@ async def _write_one(
         ended,
         outcome,
         of_one.coding.strip() or None,
-        _participants(held, resident_id, now),
+        _participants(held, resident_id, (started, ended), now),
         _readings(held, resident_id),
         _messages(held, resident_id),
         of_one.summary.strip(),
@@ -190,21 +190,35 @@ async def _mail(
             )  # fmt: skip
 
 
-def _participants(held: Loaded, resident_id: int, now: datetime) -> list[dict[str, Any]]:
-    """Who was there with this resident. In rounds nobody learns from it who else was on the list."""
-    return [
-        {
-            "role": person.role,
-            "name": person.name,
-            "staff_id": person.staff_id,
-            "identity": person.identity,
-            "joined_at": person.joined_at,
-            "left_at": now if person.state == "joined" else person.left_at,
-            "quality": person.quality,
-        }
-        for person in held.people
-        if person.joined_at is not None and (person.staff_id is not None or person.resident_id == resident_id)
-    ]
+def _participants(
+    held: Loaded, resident_id: int, turn: tuple[datetime, datetime], now: datetime
+) -> list[dict[str, Any]]:
+    """Who was there with this resident, and of their time what lies in the resident's turn.
+
+    In rounds nobody learns from it who else was on the list, or when.
+    """
+    found = []
+    for person in held.people:
+        if person.joined_at is None or (person.staff_id is None and person.resident_id != resident_id):
+            continue
+        since, until = person.joined_at, now if person.state == "joined" else person.left_at
+        if person.staff_id is not None and len(held.subjects) > 1 and held.row.kind in visits.ONE_AT_A_TIME:
+            since, until = max(since, turn[0]), min(until or turn[1], turn[1])
+            if until < since:
+                # gone before the turn began, or come after it was over
+                continue
+        found.append(
+            {
+                "role": person.role,
+                "name": person.name,
+                "staff_id": person.staff_id,
+                "identity": person.identity,
+                "joined_at": since,
+                "left_at": until,
+                "quality": person.quality,
+            }
+        )
+    return found
 
 
 def _readings(held: Loaded, resident_id: int) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from typing import Literal
 from telehealth.errors import Invalid, NotFound
 from telehealth.model import mails, people, secrets, visits
 from telehealth.store import audit, consultations, contacts, mail, participants
-from telehealth.store.db import Actor, Connection
+from telehealth.store.db import Actor, Connection, Record
 from telehealth.store.queries import sql
 
 Bound = Literal["bound", "same", "another", "over"]
@@ -163,7 +163,7 @@ async def bind(
     "bound": it is its browser from now on; "same": it was already; "another": another one is, which is counted and
     told to staff; "over": the link opens nothing any more.
     """
-    held = await connection.fetchrow(sql("links.hold"), link_id)
+    held = await _hold(connection, link_id)
     if held is None:
         return "over"
     if held["revoked_at"] is not None or held["ended_at"] is not None or now >= held["expires_at"]:
@@ -204,7 +204,7 @@ async def try_birth(connection: Connection, link_id: int, born: date, *, now: da
     Right: they are known in the visit from now on (identity birth_date). The last wrong one makes them known as
     "not_checked"; further tries count for nothing.
     """
-    held = await connection.fetchrow(sql("links.hold"), link_id)
+    held = await _hold(connection, link_id)
     if held is None or held["role"] != "resident":
         raise NotFound("there is no such link")
     left = visits.MOST_WRONG_BIRTHS - int(held["wrong_births"])
@@ -225,6 +225,7 @@ async def try_birth(connection: Connection, link_id: int, born: date, *, now: da
 
 async def allow_another(connection: Connection, link_id: int, *, actor: Actor, now: datetime) -> None:
     """Staff let the next browser take the link over; the one before then opens nothing. now: clinical."""
+    await _hold(connection, link_id)
     row = await connection.fetchrow(sql("links.allow"), link_id)
     if row is None:
         raise NotFound("there is no such link")
@@ -252,6 +253,7 @@ async def move(connection: Connection, consultation_id: int, *, expires_at: date
 
 async def revoke(connection: Connection, link_id: int, *, actor: Actor, now: datetime, real_now: datetime) -> None:
     """The link opens nothing any more. now: clinical."""
+    await _hold(connection, link_id)
     row = await connection.fetchrow(sql("links.revoke"), link_id, real_now)
     if row is None:
         raise NotFound("there is no such link")
@@ -262,6 +264,12 @@ async def revoke(connection: Connection, link_id: int, *, actor: Actor, now: dat
         connection, actor, "visit.revoke_link", object_kind="join_link", object_id=link_id,
         resident_id=row["resident_id"], detail={"consultation": row["consultation_id"]},
     )  # fmt: skip
+
+
+async def _hold(connection: Connection, link_id: int) -> Record | None:
+    """A link, kept as it is until the transaction ends; its visit first, as in every step."""
+    await connection.fetchval(sql("links.hold_visit"), link_id)
+    return await connection.fetchrow(sql("links.hold"), link_id)
 
 
 async def _refused(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 from datetime import date
 from typing import Any, Final, Literal
 
@@ -17,6 +18,7 @@ from telehealth.web.auth import SERVICE
 
 #: Digits of a number that somebody typed are shown again; nothing else that they typed is.
 _MOST_DIGITS: Final = 4
+_AS_NUMBERS: Final = "Enter the date of birth as numbers, for example 27 3 1941."
 
 
 async def visit(request: web.Request) -> web.StreamResponse:
@@ -51,11 +53,8 @@ async def _try(
 ) -> tuple[str | None, int]:
     """What to say to whoever typed it, and how many tries are left; None: go on."""
     born = _born(fields, request.app[keys.CLOCK].now().date())
-    if born is None:
-        return (
-            "Enter the date of birth as numbers, for example 27 3 1941.",
-            visits.MOST_WRONG_BIRTHS - link.wrong_births,
-        )
+    if isinstance(born, str):
+        return born, visits.MOST_WRONG_BIRTHS - link.wrong_births
     right, left = await links.try_birth(connection, link.id, born, now=request.app[keys.CLOCK].now())
     if right or left == 0:
         return None, left
@@ -66,15 +65,22 @@ def _digits(text: str) -> str:
     return "".join(one for one in text if one.isascii() and one.isdigit())[:_MOST_DIGITS]
 
 
-def _born(fields: dict[str, str], today: date) -> date | None:
+def _born(fields: dict[str, str], today: date) -> date | str:
+    """The day that was typed, or what to say about it. What is no day at all is no wrong try."""
     parts = [fields.get(name, "").strip() for name in ("year", "month", "day")]
     if not all(part.isascii() and part.isdigit() and len(part) <= 4 for part in parts):
-        return None
+        return _AS_NUMBERS
+    year, month, day = (int(part) for part in parts)
+    if not 1880 <= year <= today.year:
+        return f"Enter the year with four digits, between 1880 and {today.year}."
+    if not 1 <= month <= 12:
+        return "Enter the month as a number from 1 to 12."
     try:
-        born = date(*(int(part) for part in parts))
+        born = date(year, month, day)
     except ValueError:
-        return None
-    return born if born.year >= 1880 and born <= today else None
+        last = calendar.monthrange(year, month)[1]
+        return f"There is no such day: {calendar.month_name[month]} {year} has the days 1 to {last}."
+    return born if born <= today else "This day has not come yet. Check the year."
 
 
 async def wait(request: web.Request) -> web.StreamResponse:

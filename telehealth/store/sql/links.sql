@@ -33,6 +33,10 @@ FROM join_link l JOIN consultation c ON c.id = l.consultation_id
 LEFT JOIN appointment a ON a.id = c.appointment_id LEFT JOIN participant p ON p.link_id = l.id
 WHERE l.consultation_id = $1::bigint ORDER BY l.id;
 
+-- name: hold_visit
+-- Keeps the visit of a link as it is: before the link itself, in the order in which whoever ends the visit locks them.
+SELECT c.id FROM consultation c JOIN join_link l ON l.consultation_id = c.id WHERE l.id = $1::bigint FOR UPDATE OF c;
+
 -- name: hold
 -- A link that is about to be bound or tried.
 SELECT l.id, l.consultation_id, l.role, l.resident_id, l.browser_hash, l.expires_at, l.revoked_at, l.allow_another,

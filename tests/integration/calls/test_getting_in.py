@@ -164,6 +164,24 @@ async def test_five_wrong_dates_of_birth_lead_to_the_waiting_area_unchecked(clin
     assert (await clinic.events(visit)).count("wrong_birth") == 5
 
 
+async def test_what_is_no_day_is_told_in_words_and_counts_for_nothing(clinic: Clinic) -> None:
+    visit = await clinic.visit()
+    browser, path = await clinic.enter(await clinic.link(visit))
+    for typed, said in (
+        (("29", "2", "1951"), "There is no such day: February 1951 has the days 1 to 28."),
+        (("1", "13", "1951"), "Enter the month as a number from 1 to 12."),
+        (("1", "1", "51"), "Enter the year with four digits"),
+        (("1", "May", "1951"), "Enter the date of birth as numbers"),
+    ):
+        fields = dict(zip(("day", "month", "year"), typed, strict=True))
+        async with press(browser, f"{path}/birth", **fields) as response:
+            assert response.status == 422
+            assert said in await response.text()
+    async with press(browser, f"{path}/birth", **BORN) as response:
+        assert response.status == 303
+    assert "wrong_birth" not in await clinic.events(visit)
+
+
 async def test_without_javascript_one_still_gets_to_the_waiting_area(clinic: Clinic) -> None:
     visit = await clinic.visit()
     browser, path = await clinic.guest(visit)

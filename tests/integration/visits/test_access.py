@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -223,6 +224,31 @@ async def test_a_link_dies(database: Database) -> None:
             await make(database, visit, scene)
         with pytest.raises(NotFound):
             await links.renew(connection, second)
+
+
+async def test_a_button_pressed_while_the_visit_ends(database: Database) -> None:
+    """Both lock the visit first, so that neither waits for the other for ever."""
+    scene = await scenes.build(database)
+    visit = await scenes.start(database, scene)
+    async with database.transaction(scene.actor) as connection:
+        link, _ = await links.make(
+            connection, visit, role="resident", resident_id=scene.anna.id, name="Anna", actor=scene.actor, now=T0,
+            real_now=REAL, expires_at=REAL + timedelta(hours=4),
+        )  # fmt: skip
+
+    async def press() -> str:
+        async with database.transaction(WEB) as connection:
+            return await links.bind(connection, link, b"a browser", now=REAL, clinical=T0)
+
+    async with asyncio.TaskGroup() as tasks, database.transaction(scene.actor) as connection:
+        await consultations.load(connection, visit, hold=True)
+        pressed = tasks.create_task(press())
+        async with database.transaction(WEB, read_only=True) as other:
+            while not await other.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+                await other.execute("SELECT pg_sleep(0.01)")
+        ending = encounters.Ending("completed", {})
+        await consultations.end(connection, visit, ending, actor=scene.actor, now=T0)
+    assert pressed.result() == "over"
 
 
 async def test_five_wrong_dates_of_birth(database: Database) -> None:

@@ -71,6 +71,16 @@ async def test_times_that_do_not_exist_once(database: Database, urls: Urls) -> N
     assert second["starts_at"].endswith("T01:30:00Z")
 
 
+async def test_two_residents_in_the_same_other_visit_are_one_overlap(database: Database, urls: Urls) -> None:
+    ward = await world.ward(database)
+    residents = [await world.resident(database, ward), await world.resident(database, ward)]
+    day = (clock.real_now() + timedelta(days=20)).date()
+    book = ["appointment", "book", "--ward", str(ward.id), "--kind", "ward_round", "--on", f"{day}", "--at", "10:30"]
+    book += [part for one in residents for part in ("--resident", one.nhs_number)]
+    first = answer(urls, *book)
+    assert answer(urls, *book)["overlaps"] == [first["appointment"]]
+
+
 async def test_policy_and_series(database: Database, urls: Urls) -> None:
     ward = await world.ward(database)
     anna = await world.resident(database, ward)

@@ -191,6 +191,30 @@ async def test_each_subject_has_only_what_is_theirs(database: Database) -> None:
     assert (of_anna.ended_at, of_bert.started_at) == (turn, turn)
 
 
+async def test_staff_were_there_for_the_turn_only(database: Database) -> None:
+    """In the record of Bert stands neither when the round began nor who left before his turn."""
+    scene = await scenes.build(database)
+    visit = await scenes.start(database, scene, scene.anna, scene.bert, kind="ward_round")
+    await scenes.nurse(database, visit, scene.nurse)
+    colleague = await scenes.nurse(database, visit, scene.colleague)
+    anna = await scenes.guest(database, scene, visit, scene.anna)
+    await scenes.admit(database, scene, visit, anna)
+    turn = T0 + timedelta(minutes=8)
+    async with database.transaction(WEB) as connection:
+        await consultations.left(connection, visit, colleague, now=turn - timedelta(minutes=1))
+    async with database.transaction(scene.actor) as connection:
+        await consultations.switch_subject(connection, visit, scene.bert.id, actor=scene.actor, now=turn)
+    first, second = await end(database, scene, visit, anna=SubjectEnding(), bert=SubjectEnding())
+    assert [(p["role"], p["joined_at"], p["left_at"]) for p in first.participants] == [
+        ("staff", "2026-03-02T09:00:00Z", "2026-03-02T09:08:00Z"),
+        ("staff", "2026-03-02T09:00:00Z", "2026-03-02T09:07:00Z"),
+        ("resident", "2026-03-02T09:00:00Z", "2026-03-02T09:08:00Z"),
+    ]
+    assert [(p["role"], p["joined_at"], p["left_at"]) for p in second.participants] == [
+        ("staff", "2026-03-02T09:08:00Z", "2026-03-02T09:20:00Z")
+    ]
+
+
 async def test_whose_turn_never_came_has_no_encounter(database: Database) -> None:
     scene = await scenes.build(database)
     visit = await scenes.start(database, scene, scene.anna, scene.bert, kind="ward_round")
