@@ -4,7 +4,6 @@ import { Component, render } from "preact";
 import { Acts } from "./call/acts";
 import { Call } from "./call/call";
 import { Chat } from "./call/chat";
-import { Switch } from "./call/guestroom";
 import { Invite } from "./call/invite";
 import type { Person, StateMessage, Subject } from "./call/messages";
 import { Notes } from "./call/notes";
@@ -12,17 +11,14 @@ import type { Saved } from "./call/notes";
 import { People } from "./call/people";
 import { MeasureNow, NotesBox, Readings, TrendsPane, Vitals } from "./call/record";
 import type { Measure } from "./call/record";
-import { Recording } from "./call/recording";
-import { Stage } from "./call/stage";
+import { StaffPane } from "./call/staffpane";
+import { Banner, Round } from "./call/subject";
 import * as tones from "./call/tones";
-import * as words from "./call/words";
 import type { Alert, FirstLive, FromServer, Row, Ward } from "./contract";
 import { Live } from "./live";
 import { LiveBar } from "./livebar";
-import { spaced } from "./signs";
 
 const SAID_MS = 12_000;
-const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 interface Page {
   visit: { id: number; kind: string; starts_at: string | null; minutes: number | null; reason: string | null; ws: string };
@@ -41,12 +37,10 @@ interface State {
   version: number;
   said: string;
   failed: string;
-  switching: Subject | null;
-  captions: boolean;
 }
 
 class ConsultationIsland extends Component<Page, State> {
-  override state: State = { version: 0, said: "", failed: "", switching: null, captions: false };
+  override state: State = { version: 0, said: "", failed: "" };
   private acts = new Acts(this.props.visit.id, this.props.csrf);
   private notes = new Notes(this.props.visit.id, this.props.notes, this.acts, () => this.changed());
   private rows = new Map<number, Row>();
@@ -103,7 +97,6 @@ class ConsultationIsland extends Component<Page, State> {
     if (before.visit.subject?.id !== subject?.id && subject) {
       if (before.visit.subject) this.notes.leave(before.visit.subject.id);
       news.push(`The visit is about ${this.named(subject).name} now.`);
-      this.setState({ switching: null });
     }
     if (news.length) this.say(news.join(" "));
   }
@@ -176,6 +169,11 @@ class ConsultationIsland extends Component<Page, State> {
     return this.props.subjects.find((one) => one.id === subject.id) ?? subject;
   }
 
+  private switchTo(subject: Subject): Promise<boolean> {
+    this.notes.flush();
+    return this.act("subject", { resident: subject.id }, `The visit is about ${subject.name} now.`);
+  }
+
   private may(action: string): boolean {
     return this.call.state?.you.may.includes(action) ?? false;
   }
@@ -204,7 +202,18 @@ class ConsultationIsland extends Component<Page, State> {
             </p>
           )}
           <div class="th-consultation">
-            <div class="th-consultation__video">{this.video(subject)}</div>
+            <div class="th-consultation__video">
+              <StaffPane
+                call={call}
+                subject={subject}
+                said={this.state.said}
+                end={`/visits/${this.props.visit.id}/end`}
+                may={(action) => this.may(action)}
+                act={this.act}
+                onLeave={() => void this.leave()}
+                onEnd={() => this.notes.flush()}
+              />
+            </div>
             <section class="th-card th-consultation__people" aria-labelledby="people-heading">
               <h2 class="th-h2" id="people-heading" tabIndex={-1}>
                 People
@@ -223,75 +232,6 @@ class ConsultationIsland extends Component<Page, State> {
           <Shortcuts />
         </div>
       </>
-    );
-  }
-
-  private video(subject: Subject | null) {
-    const { call } = this;
-    const { peer } = call;
-    const me = call.me;
-    return (
-      <section class="th-video-pane" aria-label="Video">
-        <p class="th-said" aria-hidden="true">
-          {this.state.said || standing(call)}
-        </p>
-        {call.state && <Recording call={call} possible={this.may("record")} act={this.act} />}
-        {call.refused && (
-          <p class="th-notice th-notice--failed" role="alert">
-            {call.refused.why}
-          </p>
-        )}
-        {peer ? (
-          <Stage call={call} shortest={this.may("admit")} />
-        ) : (
-          <div class="th-stage th-stage--staff">
-            <p class="th-stage__empty">
-              {call.state ? (
-                <>
-                  You are not in the visit yet. {subject && <>It is about {subject.name}.</>}
-                  <br />
-                  <button type="button" class="th-big-button" onClick={() => void tones.allow().then(() => call.join())}>
-                    Join the visit
-                  </button>
-                </>
-              ) : (
-                "Connecting…"
-              )}
-            </p>
-          </div>
-        )}
-        {this.state.captions && (
-          <p class="th-captions" aria-live="polite">
-            {call.caption ? call.caption.text : "No captions come in."}
-          </p>
-        )}
-        <div class="th-controls" role="group" aria-label="Your picture and sound">
-          <Switch on={call.wants.audio && (peer === null || call.devices.audio !== null)} name="Microphone" icon="microphone" onClick={() => void call.setAudio(!(call.wants.audio && (peer === null || call.devices.audio !== null)))} />
-          <Switch on={peer ? call.devices.video !== null : call.wants.video} name="Camera" icon="camera" onClick={() => void call.setVideo(peer ? call.devices.video === null : !call.wants.video)} />
-          {peer && (
-            <>
-              <button type="button" class="th-plain-button" aria-pressed={call.devices.screen !== null} onClick={() => void call.setScreen(call.devices.screen === null)}>
-                {call.devices.screen ? "Stop showing my screen" : "Show my screen"}
-              </button>
-              <button type="button" class="th-plain-button" aria-pressed={Boolean(me?.hand_at)} onClick={() => call.hand(!me?.hand_at)}>
-                {me?.hand_at ? "Take my hand down" : "Raise my hand"}
-              </button>
-            </>
-          )}
-          <button type="button" class="th-plain-button" aria-pressed={this.state.captions} onClick={() => this.setState({ captions: !this.state.captions })}>
-            Captions
-          </button>
-          {peer && (
-            <button type="button" class="th-plain-button" onClick={() => void this.leave()}>
-              Leave, visit goes on
-            </button>
-          )}
-          {/* In a tab of its own: the call goes on until what came of it is written down. */}
-          <a class="th-plain-button th-plain-button--end" href={`/visits/${this.props.visit.id}/end`} target="_blank" rel="noopener" onClick={() => this.notes.flush()}>
-            End the visit… <span class="nhsuk-u-visually-hidden">(in a new tab)</span>
-          </a>
-        </div>
-      </section>
     );
   }
 
@@ -325,7 +265,16 @@ class ConsultationIsland extends Component<Page, State> {
     const visit = this.call.state?.visit;
     return (
       <>
-        {visit && visit.subjects.length > 1 && this.round(visit.subjects.map((one) => this.named(one)), subject)}
+        {visit && visit.subjects.length > 1 && (
+          <Round
+            key={`round-${subject.id}`}
+            subjects={visit.subjects.map((one) => this.named(one))}
+            subject={subject}
+            leaves={this.props.visit.kind !== "group"}
+            may={this.may("subject")}
+            onSwitch={(to) => this.switchTo(to)}
+          />
+        )}
         <section class="th-card" key={`notes-${subject.id}`}>
           <NotesBox notes={this.notes} subject={subject} zone={ward.zone} />
         </section>
@@ -352,110 +301,6 @@ class ConsultationIsland extends Component<Page, State> {
     );
   }
 
-  private round(subjects: Subject[], subject: Subject) {
-    const here = subjects.findIndex((one) => one.id === subject.id);
-    const next = subjects[here + 1];
-    const { switching } = this.state;
-    const leaves = this.props.visit.kind !== "group";
-    return (
-      <section class="th-card th-round" aria-labelledby="round-heading">
-        <h2 class="th-h3" id="round-heading">
-          Resident {here + 1} of {subjects.length}
-        </h2>
-        {switching ? (
-          <>
-            <p>
-              <strong>Go on to {switching.name}?</strong> {leaves && `${subject.name} and everybody who came with them leave the visit.`}
-            </p>
-            <p class="th-buttons">
-              <button type="button" class="th-plain-button th-plain-button--go" onClick={() => this.switchTo(switching)}>
-                Yes, {switching.name}
-              </button>
-              <button type="button" class="th-plain-button" ref={(element) => element?.focus()} onClick={() => this.setState({ switching: null })}>
-                Stay with {subject.name}
-              </button>
-            </p>
-          </>
-        ) : (
-          this.may("subject") && (
-            <p class="th-buttons">
-              {next && (
-                <button type="button" class="th-plain-button th-plain-button--go" onClick={() => this.setState({ switching: next })}>
-                  Next resident: {next.name}
-                </button>
-              )}
-              {subjects
-                .filter((one) => one.id !== subject.id && one.id !== next?.id)
-                .map((one) => (
-                  <button key={one.id} type="button" class="th-plain-button" onClick={() => this.setState({ switching: one })}>
-                    {one.name}
-                  </button>
-                ))}
-            </p>
-          )
-        )}
-      </section>
-    );
-  }
-
-  private switchTo(subject: Subject): void {
-    this.notes.flush();
-    void this.act("subject", { resident: subject.id }, `The visit is about ${subject.name} now.`).then((done) => {
-      this.setState({ switching: null });
-      if (done) document.getElementById("round-heading")?.scrollIntoView({ block: "nearest" });
-    });
-  }
-}
-
-function standing(call: Call): string {
-  const visit = call.state?.visit;
-  if (!visit) return "";
-  const waiting = visit.people.filter((person) => person.presence === "waiting" && person.role !== "staff").length;
-  const parts = [
-    call.others.length ? `In the visit with you: ${words.list(call.others.map((person) => person.name))}.` : "",
-    waiting ? `${waiting} ${waiting === 1 ? "waits" : "wait"} to be let in.` : "",
-  ];
-  return parts.filter(Boolean).join(" ");
-}
-
-/** 1941-08-14 as 14-Aug-1941. */
-function bornText(born: string | null | undefined): string {
-  const [year, month, day] = (born ?? "").split("-");
-  return year && month && day ? `${day}-${MONTHS[Number(month) - 1]}-${year}` : "Not Known";
-}
-
-/** Always in view: whose record this is. */
-function Banner({ subject, subjects }: { subject: Subject | null; subjects: Subject[] }) {
-  return (
-    <div class="th-identity th-identity--stays" data-subject={subject?.id ?? ""}>
-      {subject ? (
-        <dl class="th-wrap th-identity__row" key={subject.id}>
-          <div class="th-identity__name">
-            <dt class="nhsuk-u-visually-hidden">Name</dt>
-            <dd>{subject.name}</dd>
-          </div>
-          <div>
-            <dt>Born</dt>
-            <dd>{bornText(subject.born)}</dd>
-          </div>
-          <div>
-            <dt>NHS No.</dt>
-            <dd>{spaced(subject.nhs_number ?? null)}</dd>
-          </div>
-          {subjects.length > 1 && (
-            <div>
-              <dt>Resident</dt>
-              <dd>
-                {subjects.findIndex((one) => one.id === subject.id) + 1} of {subjects.length}
-              </dd>
-            </div>
-          )}
-        </dl>
-      ) : (
-        <p class="th-wrap th-identity__row">No resident at the moment</p>
-      )}
-    </div>
-  );
 }
 
 function Shortcuts() {

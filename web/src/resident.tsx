@@ -2,10 +2,11 @@
 import { Component, createRef, render } from "preact";
 
 import type { Alert, Column, FirstLive, FromServer, Opinion, Row, Trends, Ward } from "./contract";
+import { Latests, titled } from "./latests";
 import { Live } from "./live";
 import { LiveBar } from "./livebar";
 import { Opinions } from "./opinions";
-import { Age, Chip, Score, Value, handled, since, worstFirst } from "./signs";
+import { Chip, handled, since, worstFirst } from "./signs";
 import { TrendsView } from "./trends";
 
 const RELOAD_MS = 4_000;
@@ -123,6 +124,8 @@ class ResidentIsland extends Component<Page, State> {
     }
   };
 
+  private named = (code: string): string => this.props.fields.find((field) => field.code === code)?.name ?? titled(code);
+
   override render() {
     const { trends } = this.props;
     const { zone } = trends;
@@ -132,7 +135,7 @@ class ResidentIsland extends Component<Page, State> {
         <div class="nhsuk-u-visually-hidden" role="alert">
           {this.state.urgent}
         </div>
-        {this.row && <Latests row={this.row} fields={this.props.fields} columns={this.props.columns} now={this.live.now()} />}
+        {this.row && <Latests row={this.row} name={this.named} columns={this.props.columns} now={this.live.now()} />}
         <section id="alerts" aria-labelledby="alerts-heading" class="th-dims">
           <h2 class="th-h2" id="alerts-heading">
             Alerts
@@ -143,34 +146,6 @@ class ResidentIsland extends Component<Page, State> {
       </>
     );
   }
-}
-
-function Latests({ row, fields, columns, now }: { row: Row; fields: { code: string; name: string }[]; columns: Column[]; now: number }) {
-  const name = (code: string) => fields.find((field) => field.code === code)?.name ?? code.charAt(0).toUpperCase() + code.slice(1).replaceAll("_", " ");
-  return (
-    <dl class="th-latests th-dims" aria-label="Latest values">
-      {row.news2 && (
-        <div>
-          <dt>NEWS2</dt>
-          <dd>
-            <Score news2={row.news2} columns={columns} />
-          </dd>
-        </div>
-      )}
-      {Object.entries(row.latest).map(([code, latest]) => (
-        <div key={code} data-code={code}>
-          <dt>{name(code)}</dt>
-          <dd>
-            <span class="th-latests__value">
-              <Value latest={latest} />
-            </span>{" "}
-            <span class="th-quiet">{latest.unit}</span>
-            <Age latest={latest} now={now} />
-          </dd>
-        </div>
-      ))}
-    </dl>
-  );
 }
 
 function AlertList({ alerts, now, zone }: { alerts: Alert[]; now: number; zone: string }) {

@@ -6,7 +6,8 @@ import type { Acts } from "./acts";
 import type { Reading, Subject } from "./messages";
 import type { NoteState, Notes } from "./notes";
 import type { Alert, Row, Trends } from "../contract";
-import { Age, Chip, Score, Value, handled, since } from "../signs";
+import { Latests, titled } from "../latests";
+import { Chip, handled, since } from "../signs";
 import * as times from "../times";
 
 export interface Measure {
@@ -14,38 +15,11 @@ export interface Measure {
   name: string;
 }
 
-const NAMES: Record<string, string> = { spo2: "Oxygen saturation", resp_rate: "Respiration", on_oxygen: "On oxygen" };
-
-function title(code: string): string {
-  return NAMES[code] ?? code.charAt(0).toUpperCase() + code.slice(1).replaceAll("_", " ");
-}
-
 export function Vitals({ row, alerts, now, zone }: { row: Row | null; alerts: Alert[]; now: number; zone: string }) {
   if (!row) return <p class="th-quiet">No values yet.</p>;
   return (
     <>
-      <dl class="th-latests th-dims" aria-label="Latest values">
-        {row.news2 && (
-          <div>
-            <dt>NEWS2</dt>
-            <dd>
-              <Score news2={row.news2} columns={[]} />
-            </dd>
-          </div>
-        )}
-        {Object.entries(row.latest).map(([code, latest]) => (
-          <div key={code} data-code={code}>
-            <dt>{title(code)}</dt>
-            <dd>
-              <span class="th-latests__value">
-                <Value latest={latest} />
-              </span>{" "}
-              <span class="th-quiet">{latest.unit}</span>
-              <Age latest={latest} now={now} />
-            </dd>
-          </div>
-        ))}
-      </dl>
+      <Latests row={row} name={titled} columns={[]} now={now} />
       {alerts.length > 0 && (
         <ul class="th-plain-list" aria-label="Open alerts">
           {alerts.map((alert) => (

@@ -1,0 +1,116 @@
+// The video as staff have it: the stage or the way in, captions, and what they do about picture and sound.
+import { Component } from "preact";
+
+import type { Call } from "./call";
+import { Switch } from "./guestroom";
+import type { Subject } from "./messages";
+import { Recording } from "./recording";
+import { Stage } from "./stage";
+import * as tones from "./tones";
+import * as words from "./words";
+
+interface Props {
+  call: Call;
+  subject: Subject | null;
+  /** What was said last, if it is new. */
+  said: string;
+  end: string;
+  may: (action: string) => boolean;
+  act: (action: string, body: object, said: string) => Promise<boolean>;
+  onLeave: () => void;
+  onEnd: () => void;
+}
+
+export class StaffPane extends Component<Props, { captions: boolean }> {
+  override state = { captions: false };
+
+  private entrance() {
+    const { call, subject } = this.props;
+    return (
+      <div class="th-stage th-stage--staff">
+        <p class="th-stage__empty">
+          {call.state ? (
+            <>
+              You are not in the visit yet. {subject && <>It is about {subject.name}.</>}
+              <br />
+              <button type="button" class="th-big-button" onClick={() => void tones.allow().then(() => call.join())}>
+                Join the visit
+              </button>
+            </>
+          ) : (
+            "Connecting…"
+          )}
+        </p>
+      </div>
+    );
+  }
+
+  private controls() {
+    const { call, end, onLeave, onEnd } = this.props;
+    const { peer, me } = call;
+    const heard = call.wants.audio && (peer === null || call.devices.audio !== null);
+    return (
+      <div class="th-controls" role="group" aria-label="Your picture and sound">
+        <Switch on={heard} name="Microphone" icon="microphone" onClick={() => void call.setAudio(!heard)} />
+        <Switch on={peer ? call.devices.video !== null : call.wants.video} name="Camera" icon="camera" onClick={() => void call.setVideo(peer ? call.devices.video === null : !call.wants.video)} />
+        {peer && (
+          <>
+            <button type="button" class="th-plain-button" aria-pressed={call.devices.screen !== null} onClick={() => void call.setScreen(call.devices.screen === null)}>
+              {call.devices.screen ? "Stop showing my screen" : "Show my screen"}
+            </button>
+            <button type="button" class="th-plain-button" aria-pressed={Boolean(me?.hand_at)} onClick={() => call.hand(!me?.hand_at)}>
+              {me?.hand_at ? "Take my hand down" : "Raise my hand"}
+            </button>
+          </>
+        )}
+        <button type="button" class="th-plain-button" aria-pressed={this.state.captions} onClick={() => this.setState({ captions: !this.state.captions })}>
+          Captions
+        </button>
+        {peer && (
+          <button type="button" class="th-plain-button" onClick={onLeave}>
+            Leave, visit goes on
+          </button>
+        )}
+        {/* In a tab of its own: the call goes on until what came of it is written down. */}
+        <a class="th-plain-button th-plain-button--end" href={end} target="_blank" rel="noopener" onClick={onEnd}>
+          End the visit… <span class="nhsuk-u-visually-hidden">(in a new tab)</span>
+        </a>
+      </div>
+    );
+  }
+
+  override render() {
+    const { call, said, may, act } = this.props;
+    return (
+      <section class="th-video-pane" aria-label="Video">
+        <p class="th-said" aria-hidden="true">
+          {said || standing(call)}
+        </p>
+        {call.state && <Recording call={call} possible={may("record")} act={act} />}
+        {call.refused && (
+          <p class="th-notice th-notice--failed" role="alert">
+            {call.refused.why}
+          </p>
+        )}
+        {call.peer ? <Stage call={call} shortest={may("admit")} /> : this.entrance()}
+        {this.state.captions && (
+          <p class="th-captions" aria-live="polite">
+            {call.caption ? call.caption.text : "No captions come in."}
+          </p>
+        )}
+        {this.controls()}
+      </section>
+    );
+  }
+}
+
+function standing(call: Call): string {
+  const visit = call.state?.visit;
+  if (!visit) return "";
+  const waiting = visit.people.filter((person) => person.presence === "waiting" && person.role !== "staff").length;
+  const parts = [
+    call.others.length ? `In the visit with you: ${words.list(call.others.map((person) => person.name))}.` : "",
+    waiting ? `${waiting} ${waiting === 1 ? "waits" : "wait"} to be let in.` : "",
+  ];
+  return parts.filter(Boolean).join(" ");
+}
