@@ -58,7 +58,9 @@ class Caller:
         self._offered_at = 0.0
         self._offering = asyncio.Lock()
         self._ready_at: float | None = None
-        self._asked_consent = False
+        #: The number of the question whether this visit may be recorded, and of the last one that was answered.
+        self._ask: int | None = None
+        self._answered_ask: int | None = None
         self._audio = self._video = True
         self._dropped = asyncio.Event()
         self._dropped_for = 0.0
@@ -160,10 +162,12 @@ class Caller:
                 await self._offer(int(room["epoch"]))
         elif self._peer is not None:
             await self._close_peer()
-        asked = bool((visit.get("recording") or {}).get("asked"))
-        if asked and not self._asked_consent:
-            await self._say("consent", recording=self._script.consents)
-        self._asked_consent = asked
+        recording = visit.get("recording") or {}
+        self._ask = recording.get("ask")
+        asked = self._ask if recording.get("asked") else None
+        if asked is not None and asked != self._answered_ask:
+            await self._say("consent", recording=self._script.consents, ask=asked)
+            self._answered_ask = asked
 
     def _may_offer(self) -> bool:
         return asyncio.get_running_loop().time() - self._offered_at > 1.0
@@ -309,7 +313,7 @@ class Caller:
             case "hand_up" | "hand_down":
                 await self._say("hand", up=act.do == "hand_up")
             case "consent" | "withdraw":
-                await self._say("consent", recording=act.do == "consent")
+                await self._say("consent", recording=act.do == "consent", ask=self._ask)
             case "say":
                 await self._say("chat", key=str(uuid.uuid4()), text=str(act.value), to=None)
             case "cut":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -26,14 +26,16 @@ def unconsented(people: Iterable[Heard]) -> tuple[int, ...]:
     return tuple(p.participant for p in people if p.presence in PRESENT and p.consent_at is None)
 
 
-def stop_needed(people: Iterable[Heard]) -> str | None:
-    """Why a recording that runs must stop now; None: it may go on.
+def stop_needed(people: Iterable[Heard], against: Collection[int] = ()) -> str | None:
+    """Why a recording that runs must stop now; None: it may go on. against: who said no, or no longer yes.
 
-    "not consented": somebody withdrew, or somebody who did not consent was let in; "nobody": the room is empty.
+    "withdrawn": somebody in the room does not agree any more; "newcomer": somebody was let in who did not agree to this
+    recording; "nobody": the room is empty.
     """
     present = tuple(people)
-    if unconsented(present):
-        return "not consented"
+    missing = unconsented(present)
+    if missing:
+        return "withdrawn" if any(one in against for one in missing) else "newcomer"
     return None if any(p.presence == "joined" for p in present) else "nobody"
 
 

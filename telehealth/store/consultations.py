@@ -343,16 +343,25 @@ async def raise_hand(
 
 
 async def consent(
-    connection: Connection, consultation_id: int, participant_id: int, *, given: bool, now: datetime
+    connection: Connection,
+    consultation_id: int,
+    participant_id: int,
+    *,
+    given: bool,
+    now: datetime,
+    ask: int | None = None,
 ) -> None:
-    """Somebody agrees that they are recorded, or does no longer."""
+    """Somebody agrees that they are recorded, or does no longer. ask: to which asking (recordings.agree)."""
     held = await _in_room(connection, consultation_id, participant_id)
     person = held.participant(participant_id)
     if given == (person.consent_at is not None):
         return
     await connection.execute(sql("consultations.set_consent"), participant_id, now if given else None)
     event = "consent_given" if given else "consent_withdrawn"
-    await note_event(connection, consultation_id, event, participant_id=participant_id, actor=None, now=now)
+    detail = None if ask is None else {"ask": ask}
+    await note_event(
+        connection, consultation_id, event, participant_id=participant_id, detail=detail, actor=None, now=now
+    )
     await _audit(
         connection, f"visit.{event}", consultation_id, held.row.ward_id, person.resident_id, None,
         {"participant": participant_id},

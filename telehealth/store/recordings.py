@@ -40,16 +40,28 @@ class Place:
 
 
 @dataclass(frozen=True)
+class Stopped:
+    """Nobody is recorded, or asked, any more. why: a word of the event; began: something had been recorded by then."""
+
+    why: str
+    at: datetime
+    began: bool
+
+
+@dataclass(frozen=True)
 class Standing:
     """on: somebody is recorded now. asked: everybody present is asked for consent. possible: here and on this ward.
 
-    against: participants who said no, or no longer yes, since everybody was asked the last time.
+    ask: which time of asking the answers belong to, while asked or on. against: participants who said no, or no longer
+    yes, since everybody was asked the last time. stopped: why and when it stopped last, until everybody is asked again.
     """
 
     on: bool
     asked: bool
     possible: bool
+    ask: int | None = None
     against: frozenset[int] = frozenset()
+    stopped: Stopped | None = None
 
 
 @dataclass(frozen=True)
@@ -117,41 +129,84 @@ def heard(loaded: Loaded) -> list[Heard]:
 async def standing(connection: Connection, loaded: Loaded, where: Place | None) -> Standing:
     """How recording stands in a visit."""
     on = bool(await connection.fetch(sql("recordings.open_of"), loaded.row.id))
-    asked = bool(await connection.fetchval(sql("recordings.asked"), loaded.row.id))
+    last = await connection.fetchrow(sql("recordings.last"), loaded.row.id)
+    asked = last is not None and last["event"] == "recording_asked"
     possible = loaded.policy.recording and where is not None and loaded.row.state not in visits.OVER
-    rows = await connection.fetch(sql("recordings.against"), loaded.row.id)
-    against = frozenset(row["participant_id"] for row in rows)
-    return Standing(on, asked and possible and not on, possible, against)
+    return Standing(
+        on,
+        asked and possible and not on,
+        possible,
+        last["id"] if last is not None and asked else None,
+        await _against(connection, loaded.row.id),
+        None if last is None or asked else _stopped(last),
+    )
+
+
+def _stopped(event: Record) -> Stopped:
+    detail = event["detail"] if isinstance(event["detail"], dict) else {}
+    return Stopped(str(detail.get("why", "")), event["at"], bool(detail.get("began") or detail.get("recordings")))
+
+
+async def _against(connection: Connection, consultation_id: int) -> frozenset[int]:
+    rows = await connection.fetch(sql("recordings.against"), consultation_id)
+    return frozenset(row["participant_id"] for row in rows)
+
+
+async def _asked(connection: Connection, consultation_id: int) -> int | None:
+    """The number of the asking that is open, or led to what is recorded now; None: nobody is asked."""
+    last = await connection.fetchrow(sql("recordings.last"), consultation_id)
+    return None if last is None or last["event"] != "recording_asked" else int(last["id"])
 
 
 async def ask(
     connection: Connection, consultation_id: int, *, where: Place | None, actor: Actor | None, now: datetime
 ) -> None:
-    """Ask everybody present for their consent; recording begins by itself once all have given it (settle)."""
+    """Ask everybody present for their consent; recording begins by itself once all have given it (settle).
+
+    Consent is given to one recording: whoever agreed to an earlier one is asked anew.
+    """
     loaded = await consultations.load(connection, consultation_id, hold=True)
     _refuse_over(loaded)
+    if await connection.fetch(sql("recordings.open_of"), consultation_id):
+        raise visits.NotPossible("This visit is being recorded already.")
     # Of the obstacles that consent is missing is none: it is what is asked for.
     agreed = [Heard(person.participant, person.presence, now) for person in heard(loaded)]
     why = recordings.obstacle(agreed, allowed=loaded.policy.recording, ready=where is not None)
     if why is not None:
         raise visits.NotPossible(why)
+    await connection.execute(sql("recordings.clear_consents"), consultation_id)
     await consultations.note_event(connection, consultation_id, "recording_asked", actor=actor, now=now)
     await _audit(connection, actor, "recording.ask", loaded)
+
+
+async def agree(
+    connection: Connection, consultation_id: int, participant_id: int, *, ask: int | None, now: datetime
+) -> None:
+    """Somebody agrees to the recording that everybody was asked for under this number (Standing.ask). NotPossible."""
+    await consultations.load(connection, consultation_id, hold=True)
+    asked = await _asked(connection, consultation_id)
+    if asked is None:
+        raise visits.NotPossible("Nobody asks to record this visit at the moment.")
+    if ask != asked:
+        raise visits.NotPossible("You have been asked anew since: answer the question that is on your screen now.")
+    await consultations.consent(connection, consultation_id, participant_id, given=True, ask=ask, now=now)
 
 
 async def refuse(connection: Connection, consultation_id: int, participant_id: int, *, now: datetime) -> None:
     """Somebody says no while everybody is asked: nobody is asked any more, and staff see who did. Else nothing."""
     loaded = await consultations.load(connection, consultation_id, hold=True)
     person = loaded.participant(participant_id)
-    asked = await connection.fetchval(sql("recordings.asked"), consultation_id)
+    asked = await _asked(connection, consultation_id)
     on = await connection.fetch(sql("recordings.open_of"), consultation_id)
-    if loaded.row.state in visits.OVER or person.state not in recordings.PRESENT or not asked or on:
+    if loaded.row.state in visits.OVER or person.state not in recordings.PRESENT or asked is None or on:
         return
     if person.consent_at is None:
         await consultations.note_event(
             connection, consultation_id, "consent_refused", participant_id=participant_id, actor=None, now=now
         )
         await _audit(connection, None, "visit.consent_refused", loaded, detail={"participant": participant_id})
+    else:
+        await consultations.consent(connection, consultation_id, participant_id, given=False, now=now)
     await _stop(connection, loaded, "refused", None, now)
 
 
@@ -190,11 +245,12 @@ async def settle(
     present = heard(loaded)
     on = bool(await connection.fetch(sql("recordings.open_of"), loaded.row.id))
     if on:
-        over = "ended" if loaded.row.state in visits.OVER else recordings.stop_needed(present)
+        against = await _against(connection, loaded.row.id)
+        over = "ended" if loaded.row.state in visits.OVER else recordings.stop_needed(present, against)
         if over is not None:
             await _stop(connection, loaded, over, None, now)
             return {}
-    elif not await connection.fetchval(sql("recordings.asked"), loaded.row.id):
+    elif await _asked(connection, loaded.row.id) is None:
         return {}
     ready = where is not None
     if loaded.row.state in visits.OVER:
@@ -218,8 +274,9 @@ async def _begin(
     for row in running:
         if open_ones.get(row["participant_id"]) is not row:
             await connection.execute(sql("recordings.finish"), row["id"], now)
+    ask = await _asked(connection, visit)
     consents = [
-        {"participant_id": p.participant, "consent_at": p.consent_at.isoformat()}
+        {"participant_id": p.participant, "consent_at": p.consent_at.isoformat(), "ask": ask}
         for p in present
         if p.presence in recordings.PRESENT and p.consent_at is not None
     ]
@@ -275,10 +332,14 @@ async def _note_begun(
 
 async def _stop(connection: Connection, loaded: Loaded, why: str, actor: Actor | None, now: datetime) -> bool:
     ended = await connection.fetch(sql("recordings.finish_all"), loaded.row.id, now)
-    asked = await connection.fetchval(sql("recordings.asked"), loaded.row.id)
-    if not ended and not asked:
+    asked = await _asked(connection, loaded.row.id)
+    if not ended and asked is None:
         return False
-    detail = {"why": why, "recordings": [str(row["id"]) for row in ended]}
+    # nobody's consent outlives the recording that it was given to
+    await connection.execute(sql("recordings.clear_consents"), loaded.row.id)
+    detail = {"why": why, "recordings": [str(row["id"]) for row in ended], "ask": asked}
+    if asked is not None and not ended and await connection.fetchval(sql("recordings.begun_since"), loaded.row.id, asked):
+        detail["began"] = True
     await consultations.note_event(connection, loaded.row.id, "recording_stopped", detail=detail, actor=actor, now=now)
     await _audit(connection, actor, "recording.stop", loaded, detail={"why": why})
     return bool(ended)
@@ -321,21 +382,25 @@ async def progress(connection: Connection, told: media.Recorded, *, now: datetim
     await connection.execute(sql("recordings.progress"), told.recording, told.chunks, told.size, told.head)
     if not told.over:
         return False
-    ended = await finish(connection, told.recording, now=now)
+    why = "cannot be written" if told.failed else "no longer written"
+    ended = await finish(connection, told.recording, why=why, now=now)
     if told.failed and ended:
         kept = await one(connection, told.recording)
         await stop(connection, kept.consultation_id, why="cannot be written", actor=None, now=now)
     return ended
 
 
-async def finish(connection: Connection, recording: UUID, *, now: datetime) -> bool:
+async def finish(
+    connection: Connection, recording: UUID, *, why: str = "no longer written", now: datetime
+) -> bool:
     """Nothing more is written to it; False if that is known. With a visit's last one people see that it ended."""
     row = await connection.fetchrow(sql("recordings.finish"), recording, now)
     if row is None:
         return False
     if await connection.fetch(sql("recordings.open_of"), row["consultation_id"]):
         return True
-    detail = {"why": "no longer written", "recordings": [str(recording)]}
+    await connection.execute(sql("recordings.clear_consents"), row["consultation_id"])
+    detail = {"why": why, "recordings": [str(recording)]}
     await consultations.note_event(
         connection, row["consultation_id"], "recording_stopped", detail=detail, actor=None, now=now
     )

@@ -89,9 +89,11 @@ async def _from_inside(
             case call_messages.Hand():
                 await consultations.raise_hand(connection, room.id, line.participant, up=asked.up, now=now)
             case call_messages.Consent():
-                if not asked.recording:
+                if asked.recording:
+                    await recordings.agree(connection, room.id, line.participant, ask=asked.ask, now=now)
+                else:
                     await recordings.refuse(connection, room.id, line.participant, now=now)
-                await consultations.consent(connection, room.id, line.participant, given=asked.recording, now=now)
+                    await consultations.consent(connection, room.id, line.participant, given=False, now=now)
 
 
 def _is_inside(room: Room, line: Line) -> bool:

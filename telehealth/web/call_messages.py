@@ -74,9 +74,10 @@ class Chat(_Asked, frozen=True, tag="chat"):
 
 
 class Consent(_Asked, frozen=True, tag="consent"):
-    """To being recorded; false withdraws it."""
+    """To being recorded; false withdraws it. ask: the question that is agreed to, as the state named it."""
 
     recording: bool
+    ask: Key | None = None
 
 
 class Stats(_Asked, frozen=True, tag="stats"):

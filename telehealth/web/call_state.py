@@ -56,7 +56,7 @@ def shown(loaded: Loaded, now: Now, viewer: int, ice_servers: list[Json]) -> tup
         "ice_servers": ice_servers,
     }
     if me.role == "staff":
-        return you, _whole(loaded, now)
+        return you, _whole(loaded, now, me)
     return you, _of_guest(loaded, now, me, inside)
 
 
@@ -73,23 +73,37 @@ def _may(loaded: Loaded, me: Participant, now: Now) -> list[str]:
     return may
 
 
-def _common(loaded: Loaded, now: Now) -> Json:
+def _common(loaded: Loaded, now: Now, me: Participant) -> Json:
     return {
         "id": loaded.row.id,
         "kind": loaded.row.kind,
         "state": loaded.row.state,
         "locked": loaded.row.locked,
         "room": None if now.epoch is None else {"epoch": now.epoch},
-        "recording": {"on": now.recording.on, "asked": now.recording.asked},
+        "recording": _recording(now.recording, me),
     }
 
 
-def _whole(loaded: Loaded, now: Now) -> Json:
+def _recording(standing: Standing, me: Participant) -> Json:
+    """stopped: only for who was there then."""
+    stopped = standing.stopped
+    known = stopped is not None and me.joined_at is not None and me.joined_at <= stopped.at
+    return {
+        "on": standing.on,
+        "asked": standing.asked,
+        "ask": standing.ask,
+        "stopped": {"why": stopped.why, "at": formats.iso(stopped.at), "began": stopped.began}
+        if stopped is not None and known and me.state in _INSIDE
+        else None,
+    }
+
+
+def _whole(loaded: Loaded, now: Now, me: Participant) -> Json:
     """For staff."""
     subjects = {subject.id: _subject(subject) for subject in loaded.subjects}
     current = loaded.row.subject_id
     return {
-        **_common(loaded, now),
+        **_common(loaded, now, me),
         "subject": None if current is None else subjects.get(current),
         "subjects": list(subjects.values()),
         "people": [_person(p, now) for p in loaded.people],
@@ -109,7 +123,7 @@ def _of_guest(loaded: Loaded, now: Now, me: Participant, inside: bool) -> Json:
     messages = [m for m in loaded.messages if _hears(loaded, me, m, inside)]
     known = {p.id for p in people} | {m.participant_id for m in messages}
     return {
-        **_common(loaded, now),
+        **_common(loaded, now, me),
         "subject": own[0] if mine else None,
         "subjects": own,
         "people": [_neighbour(p, me, now) for p in people],

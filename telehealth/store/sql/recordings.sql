@@ -9,10 +9,18 @@ INSERT INTO recording (id, organisation_id, consultation_id, participant_id, sta
 SELECT $1::uuid, c.organisation_id, c.id, $3::bigint, $4::timestamptz, $5::text, $6::bytea, $7::jsonb, $8::timestamptz, $9::integer
 FROM consultation c WHERE c.id = $2::bigint;
 
--- name: asked
--- Whether everybody is asked for consent: the last that was said of it.
-SELECT event = 'recording_asked' FROM consultation_event
+-- name: last
+-- The last that was said of it: whether everybody is asked for consent (and since for what is recorded), or why it stopped.
+SELECT id, event, detail, at FROM consultation_event
 WHERE consultation_id = $1::bigint AND event IN ('recording_asked', 'recording_stopped') ORDER BY id DESC LIMIT 1;
+
+-- name: clear_consents
+-- Nobody agrees to the next recording before they are asked for it.
+UPDATE participant SET consent_at = NULL WHERE consultation_id = $1::bigint AND consent_at IS NOT NULL;
+
+-- name: begun_since
+-- Whether anything was recorded since event $2 of a visit.
+SELECT EXISTS (SELECT FROM consultation_event WHERE consultation_id = $1::bigint AND event = 'recording_started' AND id > $2::bigint);
 
 -- name: against
 -- Who said no to being recorded, or took their consent back, and nothing since; of the last time that people were asked.

@@ -107,6 +107,14 @@ class Call:
         await self.presence("joined")
         return epoch
 
+    async def agrees(self) -> None:
+        """To the recording that everybody is asked for now."""
+        state = await self.shows(lambda state: state["visit"]["recording"]["asked"])
+        await self.say("consent", recording=True, ask=state["visit"]["recording"]["ask"])
+
+    async def recorded(self, on: bool) -> Json:
+        return await self.shows(lambda state: state["visit"]["recording"]["on"] is on)
+
     @property
     def me(self) -> int:
         found: int = self.state["you"]["participant"]

@@ -37,9 +37,10 @@ async def begun(clinic: Clinic, visit: int, *people: Call) -> None:
         await one.shows(lambda s: s["visit"]["recording"]["asked"])
     assert recorded(clinic, visit) == set()
     for one in people:
-        await one.say("consent", recording=True)
+        await one.agrees()
     for one in people:
-        await one.shows(lambda s: s["visit"]["recording"] == {"on": True, "asked": False})
+        state = await one.recorded(True)
+        assert not state["visit"]["recording"]["asked"]
     assert recorded(clinic, visit) == {one.me for one in people}
 
 
@@ -53,7 +54,13 @@ async def test_it_begins_with_the_last_consent_and_ends_with_the_first_withdrawa
     await begun(clinic, visit, nurse, guest, colleague)
     await guest.say("consent", recording=False)
     for one in (nurse, guest, colleague):
-        await one.shows(lambda s: not s["visit"]["recording"]["on"])
+        state = await one.recorded(False)
+        # why, in a word that screens make a sentence of
+        assert (state["visit"]["recording"]["stopped"]["why"], state["visit"]["recording"]["stopped"]["began"]) == (
+            "withdrawn",
+            True,
+        )
+        assert not any(person["consent"] for person in state["visit"]["people"])
     await nurse.until(lambda: recorded(clinic, visit) == set())
     events = await clinic.events(visit)
     assert (events.count("recording_started"), events.count("recording_stopped")) == (3, 1)
@@ -69,7 +76,7 @@ async def test_a_no_is_told_and_everybody_can_be_asked_again(clinic: Clinic) -> 
         return found
 
     await ask(clinic, visit)
-    await nurse.say("consent", recording=True)
+    await nurse.agrees()
     await guest.shows(lambda s: s["visit"]["recording"]["asked"])
     await guest.say("consent", recording=False)
     for one in (nurse, guest):
@@ -78,10 +85,40 @@ async def test_a_no_is_told_and_everybody_can_be_asked_again(clinic: Clinic) -> 
     await ask(clinic, visit)
     for one in (nurse, guest):
         await one.shows(lambda s: s["visit"]["recording"]["asked"] and of_guest(s) is None)
-    await guest.say("consent", recording=True)
-    await nurse.shows(lambda s: s["visit"]["recording"]["on"])
+    # who agreed to the question before has not agreed to this one
+    await guest.agrees()
+    await nurse.shows(lambda s: of_guest(s) is True)
+    assert recorded(clinic, visit) == set()
+    await nurse.agrees()
+    await nurse.recorded(True)
     await guest.say("consent", recording=False)
     await nurse.shows(lambda s: not s["visit"]["recording"]["on"] and of_guest(s) is False)
+
+
+async def test_a_yes_belongs_to_one_question(clinic: Clinic) -> None:
+    await allowed(clinic)
+    visit = await clinic.visit()
+    nurse, guest = await clinic.live(visit)
+    await guest.say("consent", recording=True)
+    assert "Nobody asks" in (await guest.heard("refused", about="consent"))["why"]
+    await ask(clinic, visit)
+    state = await guest.shows(lambda s: s["visit"]["recording"]["asked"])
+    first = state["visit"]["recording"]["ask"]
+    await guest.say("consent", recording=False)
+    await nurse.shows(lambda s: not s["visit"]["recording"]["asked"])
+    await ask(clinic, visit)
+    await guest.shows(lambda s: s["visit"]["recording"]["asked"])
+    # an answer to the first one, from a page that was slow
+    await guest.say("consent", recording=True, ask=first)
+    await guest.until(lambda: sum(m["t"] == "refused" and "asked anew" in m["why"] for m in guest.told))
+    assert "consent_given" not in await clinic.events(visit)
+    await guest.agrees()
+    await nurse.agrees()
+    await guest.recorded(True)
+    async with clinic.database.transaction(WEB, read_only=True) as connection:
+        (found, *_) = await connection.fetch("SELECT consents FROM recording WHERE consultation_id = $1", visit)
+    assert {one["ask"] for one in found["consents"]} == {guest.state["visit"]["recording"]["ask"]}
+    assert first < guest.state["visit"]["recording"]["ask"]
 
 
 async def test_a_yes_can_be_taken_back_before_it_begins(clinic: Clinic) -> None:
@@ -89,13 +126,13 @@ async def test_a_yes_can_be_taken_back_before_it_begins(clinic: Clinic) -> None:
     visit = await clinic.visit()
     nurse, guest = await clinic.live(visit)
     await ask(clinic, visit)
-    await guest.say("consent", recording=True)
+    await guest.agrees()
     await guest.shows(lambda s: any(p["consent"] for p in s["visit"]["people"]))
     await guest.say("consent", recording=False)
     await nurse.shows(lambda s: any(p["consent"] is False for p in s["visit"]["people"]))
     assert not nurse.state["visit"]["recording"]["asked"]
-    await nurse.say("consent", recording=True)
-    await nurse.shows(lambda s: any(p["consent"] for p in s["visit"]["people"]))
+    assert nurse.state["visit"]["recording"]["stopped"]["why"] == "refused"
+    assert not nurse.state["visit"]["recording"]["stopped"]["began"]
     assert recorded(clinic, visit) == set()
 
 
@@ -109,7 +146,8 @@ async def test_it_ends_before_somebody_who_did_not_consent_is_heard(clinic: Clin
     await other.joins()
     given = clinic.sfu.orders_given
     assert given.index(("record", ())) < given.index(("join", (other.me,)))
-    await nurse.shows(lambda s: not s["visit"]["recording"]["on"])
+    for one in (nurse, guest):
+        assert (await one.recorded(False))["visit"]["recording"]["stopped"]["why"] == "newcomer"
 
 
 async def test_a_disk_that_is_full_is_told(clinic: Clinic) -> None:
@@ -119,9 +157,12 @@ async def test_a_disk_that_is_full_is_told(clinic: Clinic) -> None:
     clinic.sfu.disk_full = True
     await ask(clinic, visit)
     for one in (nurse, guest):
-        await one.say("consent", recording=True)
+        await one.agrees()
     assert (await nurse.heard("refused", about="visit"))["why"] == NOT_RECORDED
-    await nurse.shows(lambda s: s["visit"]["recording"] == {"on": False, "asked": False})
+    for one in (nurse, guest):
+        state = await one.shows(lambda s: s["visit"]["recording"]["stopped"])
+        assert (state["visit"]["recording"]["on"], state["visit"]["recording"]["asked"]) == (False, False)
+        assert state["visit"]["recording"]["stopped"]["why"] == "not possible"
     assert recorded(clinic, visit) == set()
 
 
@@ -151,4 +192,4 @@ async def test_without_a_policy_nobody_is_asked(clinic: Clinic) -> None:
     visit = await clinic.visit()
     nurse, _guest = await clinic.live(visit)
     assert "record" not in nurse.state["you"]["may"]
-    assert nurse.state["visit"]["recording"] == {"on": False, "asked": False}
+    assert nurse.state["visit"]["recording"] == {"on": False, "asked": False, "ask": None, "stopped": None}

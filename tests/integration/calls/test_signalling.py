@@ -37,11 +37,10 @@ async def test_what_people_do_inside_is_seen_by_the_others(clinic: Clinic) -> No
     nurse, guest = await clinic.live(visit)
     await guest.say("media", audio=False, video=True, screen=False)
     await guest.say("hand", up=True)
-    await guest.say("consent", recording=True)
     await guest.say("chat", key=str(uuid4()), text="Good morning", to=None)
     shown = await nurse.shows(lambda s: s["visit"]["messages"])
     anna = next(p for p in shown["visit"]["people"] if p["id"] == guest.me)
-    assert (anna["audio"], anna["consent"], anna["hand_at"] is not None) == (False, True, True)
+    assert (anna["audio"], anna["consent"], anna["hand_at"] is not None) == (False, None, True)
     assert shown["visit"]["messages"][0]["text"] == "Good morning"
     async with clinic.database.transaction(clinic.actor) as connection:
         await consultations.mute(connection, visit, guest.me, True, actor=clinic.actor, now=NOW)

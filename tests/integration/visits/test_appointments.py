@@ -21,7 +21,7 @@ OPERATOR = db.operator("tests")
 
 async def keep(database: Database, minutes: float) -> dict[str, int]:
     at = T0 + timedelta(minutes=minutes)
-    return await upkeep.once(database, ClinicalClock(Step(at, at)), SENDER)
+    return await upkeep.Upkeep(database, ClinicalClock(Step(at, at)), SENDER).once()
 
 
 async def test_booking_warns_of_overlaps(database: Database) -> None:

@@ -115,7 +115,9 @@ async def test_it_begins_once_everybody_has_consented(database: Database, at: Sc
 async def test_it_stops_when_anybody_withdraws_and_does_not_begin_by_itself(
     database: Database, at: Scene, where: Place
 ) -> None:
-    visit, _, anna, _ = await recorded(database, at, where)
+    visit, nurse, anna, _ = await recorded(database, at, where)
+    with pytest.raises(visits.NotPossible, match="being recorded already"):
+        await ask(database, visit, where)
     await consent(database, visit, anna, given=False)
     assert await settle(database, visit, where) == {}
     assert all(row["ended_at"] == T0 for row in await rows(database, visit))
@@ -123,6 +125,9 @@ async def test_it_stops_when_anybody_withdraws_and_does_not_begin_by_itself(
     assert await settle(database, visit, where) == {}
     assert (await events(database, visit))[-1] == "recording_stopped"
     await ask(database, visit, where)
+    # everybody is asked afresh: what they agreed to was the recording before
+    assert await settle(database, visit, where) == {}
+    await consent(database, visit, nurse, anna)
     again = await settle(database, visit, where)
     assert len(again) == 2
     assert len(await rows(database, visit)) == 4
@@ -283,8 +288,9 @@ async def test_what_nobody_ended_ends_with_its_visit(database: Database, at: Sce
 def test_the_rule_is_about_who_is_in_the_room_or_let_in() -> None:
     yes, no = Heard(1, "joined", T0), Heard(2, "joined", None)
     assert recordings.stop_needed([yes]) is None
-    assert recordings.stop_needed([yes, no]) == "not consented"
-    assert recordings.stop_needed([yes, Heard(2, "admitted", None)]) == "not consented"
+    assert recordings.stop_needed([yes, no], against={2}) == "withdrawn"
+    assert recordings.stop_needed([yes, Heard(2, "admitted", None)]) == "newcomer"
+    assert recordings.stop_needed([yes, no], against={3}) == "newcomer"
     outside: list[visits.Presence] = ["checking", "waiting", "left", "removed"]
     for presence in outside:
         assert recordings.stop_needed([yes, Heard(2, presence, None)]) is None
