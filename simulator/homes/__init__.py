@@ -1,0 +1,1 @@
+"""Homes: kinds of devices, who shares them, and what goes wrong with them, in pure stages."""
