@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from simulator import clock, errors, physiology
+from simulator import clock, errors
+from simulator.bodies import physiology
 
 _UNITS = {"s": 1000, "m": 60_000, "h": physiology.HOUR, "d": physiology.DAY}
 _FAULT = re.compile(r"(?:(drift)?([+-]\d+)([smhd])|(unset))(?:@(\d+)([smhd]))?", re.ASCII)

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from simulator import clock, faults, native, noise, physiology, profile, scenario, schedule, world
+from simulator import clock, faults, native, noise, scenario, schedule, world
+from simulator.bodies import physiology, profile
 
 #: Observations that a person enters at a hub; the rest is measured.
 KEYED = ("consciousness", "on_oxygen", "resp_rate", "breathlessness")

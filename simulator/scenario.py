@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from simulator import clock, errors, physiology
+from simulator import clock, errors
+from simulator.bodies import physiology
 from simulator.noise import Floats, Integers
 
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulator import clock, physiology, profile, scenario
+from simulator import clock, scenario
+from simulator.bodies import physiology, profile
 
 START = clock.to_ms(datetime(2026, 11, 1, tzinfo=UTC))
 FORTNIGHT = START + np.arange(0, 14 * 24 * 60, 7, dtype=np.int64) * 60_000

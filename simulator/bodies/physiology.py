@@ -16,8 +16,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from simulator import clock, noise
+from simulator.bodies.profile import Profile
 from simulator.noise import Floats, Integers
-from simulator.profile import Profile
 
 HOUR = 3_600_000
 DAY = 24 * HOUR
