@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import timedelta
 
 from telehealth import clock as clocks
@@ -15,7 +16,7 @@ from telehealth import log
 from telehealth.clock import ClinicalClock
 from telehealth.config import Settings
 from telehealth.model import mails
-from telehealth.store import db, mail, series, visit_upkeep
+from telehealth.store import appointments, consultations, db, mail, series, visit_upkeep
 from telehealth.store.db import Connection, Database
 
 _log = log.get("consult")
@@ -24,6 +25,9 @@ ACTOR = db.service("consult")
 _EVERY_SECONDS = 30.0
 #: Of one kind of work in one go.
 _MOST = 500
+#: What failed is tried again after so long, then twice as long each time.
+_AGAIN_SECONDS = 60.0
+_LONGEST_SECONDS = 3600.0
 #: Some visits begin late: nobody has not attended before so long after the planned end.
 GRACE = timedelta(minutes=30)
 #: A visit that was begun at once, and into which nobody ever came.
@@ -32,59 +36,107 @@ UNUSED = timedelta(hours=24)
 
 async def run(*, database: Database, clock: ClinicalClock, settings: Settings) -> None:
     """Until cancelled; the database may go away and come back."""
-    sender = mails.Sender(settings.links, settings.mail_from)
+    upkeep = Upkeep(database, clock, mails.Sender(settings.links, settings.mail_from))
     while True:
-        await once(database, clock, sender)
+        await upkeep.once()
         await asyncio.sleep(_EVERY_SECONDS)
 
 
-async def once(database: Database, clock: ClinicalClock, sender: mails.Sender) -> dict[str, int]:
-    """Everything once; how many of each were done. What fails is left for the next time."""
-    now = clock.now()
+@dataclass(frozen=True)
+class _Work:
+    """find: the first after an id that needs it, held for this transaction. act: what is done about it."""
 
-    async def not_attended(connection: Connection, after: int) -> int | None:
-        return await visit_upkeep.mark_not_attended(connection, after, before=now - GRACE, actor=ACTOR, now=now)
-
-    async def unused(connection: Connection, after: int) -> int | None:
-        return await visit_upkeep.cancel_unused(connection, after, before=now - UNUSED, actor=ACTOR, now=now)
-
-    async def of_the_dead(connection: Connection, after: int) -> int | None:
-        return await visit_upkeep.cancel_of_the_dead(
-            connection, after, actor=ACTOR, now=now, real_now=clocks.real_now()
-        )
-
-    async def extended(connection: Connection, after: int) -> int | None:
-        return await series.extend_next(
-            connection, after, sender=sender, actor=ACTOR, now=now, real_now=clocks.real_now()
-        )
-
-    done = {
-        "did_not_attend": await _each(database, not_attended),
-        "unused": await _each(database, unused),
-        "of_the_dead": await _each(database, of_the_dead),
-        "series": await _each(database, extended),
-    }
-    try:
-        async with database.transaction(ACTOR) as connection:
-            await mail.scrub(connection)
-    except Exception as error:
-        _log.warning("ways in stay in mails for now", error=type(error).__name__)
-    if any(done.values()):
-        _log.info("visits were kept in order", **done)
-    return done
+    name: str
+    find: Callable[[Connection, int], Awaitable[int | None]]
+    act: Callable[[Connection, int], Awaitable[object]]
 
 
-async def _each(database: Database, step: Callable[[Connection, int], Awaitable[int | None]]) -> int:
-    """One after another, each in a transaction of its own; how many."""
-    after, count = 0, 0
-    for _ in range(_MOST):
+class Upkeep:
+    """What needs doing, one visit at a time. One that fails stops no other; it is tried again ever more rarely."""
+
+    def __init__(self, database: Database, clock: ClinicalClock, sender: mails.Sender) -> None:
+        self._database, self._clock, self._sender = database, clock, sender
+        #: By kind of work and id: how often it failed, and until when (monotonic) it is left alone.
+        self._failed: dict[tuple[str, int], tuple[int, float]] = {}
+
+    async def once(self) -> dict[str, int]:
+        """Everything once; how many of each were done. What fails is left for another time."""
+        done = {work.name: 0 for work in self._works()}
         try:
-            async with database.transaction(ACTOR) as connection:
-                found = await step(connection, after)
+            for work in self._works():
+                done[work.name] = await self._each(work)
+            async with self._database.transaction(ACTOR) as connection:
+                await mail.scrub(connection)
+        except db.AWAY as error:
+            _log.warning("the database is away: visits are left as they are", error=type(error).__name__)
         except Exception as error:
-            _log.warning("a visit is left as it is", error=type(error).__name__)
-            break
-        if found is None:
-            break
-        after, count = found, count + 1
-    return count
+            _log.error("visits cannot be kept in order", error=type(error).__name__, where=log.where(error))
+        if any(done.values()):
+            _log.info("visits were kept in order", **done)
+        return done
+
+    def _works(self) -> tuple[_Work, ...]:
+        now, real_now = self._clock.now(), clocks.real_now()
+
+        async def cancel_for_death(connection: Connection, found: int) -> None:
+            """Without a word to anybody."""
+            await appointments.cancel(
+                connection, found, reason="the resident has died", sender=mails.Sender(), actor=ACTOR, now=now,
+                real_now=real_now,
+            )  # fmt: skip
+
+        return (
+            _Work(
+                "did_not_attend",
+                lambda connection, after: visit_upkeep.not_attended(connection, after, before=now - GRACE),
+                lambda connection, found: consultations.did_not_attend(connection, found, actor=ACTOR, now=now),
+            ),
+            _Work(
+                "unused",
+                lambda connection, after: visit_upkeep.never_used(connection, after, before=now - UNUSED),
+                lambda connection, found: consultations.cancel(connection, found, actor=ACTOR, now=now),
+            ),
+            _Work("of_the_dead", visit_upkeep.of_the_dead, cancel_for_death),
+            _Work(
+                "series",
+                lambda connection, after: series.to_extend(connection, after, now=now),
+                lambda connection, found: series.extend(
+                    connection, found, sender=self._sender, actor=ACTOR, now=now, real_now=real_now
+                ),
+            ),
+        )
+
+    async def _each(self, work: _Work) -> int:
+        """One after another, each in a transaction of its own; how many. Raises when the database is away."""
+        after, count = 0, 0
+        while count < _MOST:
+            found: int | None = None
+            try:
+                async with self._database.transaction(ACTOR) as connection:
+                    found = await work.find(connection, after)
+                    if found is None:
+                        break
+                    left_alone = self._left_alone(work, found)
+                    if not left_alone:
+                        await work.act(connection, found)
+            except Exception as error:
+                if found is None or (isinstance(error, db.AWAY) and not isinstance(error, db.REFUSED_WORK)):
+                    raise
+                self._put_off(work, found, error)
+            else:
+                if not left_alone:
+                    self._failed.pop((work.name, found), None)
+                    count += 1
+            after = found
+        return count
+
+    def _left_alone(self, work: _Work, found: int) -> bool:
+        _, until = self._failed.get((work.name, found), (0, 0.0))
+        return clocks.monotonic() < until
+
+    def _put_off(self, work: _Work, found: int, error: Exception) -> None:
+        times, _ = self._failed.get((work.name, found), (0, 0.0))
+        wait = min(_AGAIN_SECONDS * 2.0**times, _LONGEST_SECONDS)
+        self._failed[work.name, found] = min(times + 1, 10), clocks.monotonic() + wait
+        tell = _log.warning if isinstance(error, db.REFUSED_WORK) else _log.error
+        tell("a visit is left as it is", work=work.name, id=found, error=type(error).__name__, where=log.where(error))

@@ -244,8 +244,9 @@ def did_not_attend(visit: Visit, *, planned_end: datetime, now: datetime) -> Vis
 
 
 def cancel(visit: Visit) -> Visit:
-    """The appointment is called off, before anybody is inside."""
-    if any(p.was_inside for p in _open(visit).people):
+    """Called off before it began. Staff who looked in and left did not begin it."""
+    begun = _open(visit).state in ("live", "interrupted")
+    if begun or any(p.presence == "joined" or (p.was_inside and not p.staff) for p in visit.people):
         raise NotPossible("This visit has begun: end it instead.")
     return _over(visit, "cancelled")
 

@@ -32,6 +32,8 @@ _FIRST = timedelta(seconds=30)
 _LONGEST = timedelta(hours=1)
 #: While the server as a whole takes nothing: what waits should follow soon when it is back.
 _LONGEST_AWAY = timedelta(minutes=5)
+#: After an error of our own, which trying again at once does not mend.
+_BROKEN_SECONDS = 60.0
 
 
 async def run(*, settings: Settings, database: Database, clock: ClinicalClock) -> None:
@@ -51,8 +53,11 @@ async def run(*, settings: Settings, database: Database, clock: ClinicalClock) -
             if reachable:
                 _log.warning("the mail server takes nothing now", error=error.why[:3])
             reachable = False
+        except db.AWAY as error:
+            _log.warning("the database is away: mails are left for later", error=type(error).__name__)
         except Exception as error:
-            _log.warning("mails are left for later", error=type(error).__name__)
+            _log.error("mails cannot be sent", error=type(error).__name__, where=log.where(error))
+            await asyncio.sleep(_BROKEN_SECONDS)
         if not sent:
             await asyncio.sleep(_EVERY_SECONDS)
 
@@ -74,9 +79,7 @@ async def once(server: Server, database: Database, clock: ClinicalClock, *, leas
     try:
         async with server.session() as client:
             while left and clocks.monotonic() - begun < lease.total_seconds() / 2:
-                one = left[0]
-                if await _still_wanted(database, one):
-                    sent += await _send(client, server, database, one)
+                sent += await _try(client, server, database, left[0])
                 left.pop(0)
     except smtp.NotNow as error:
         for one in left:
@@ -85,6 +88,20 @@ async def once(server: Server, database: Database, clock: ClinicalClock, *, leas
     for one in left:
         await _put_off(database, one, "there was no time left")
     return sent
+
+
+async def _try(client: aiosmtplib.SMTP, server: Server, database: Database, one: Mail) -> int:
+    """1 if the server has taken it. A mail that makes us fail waits and holds up no other; NotNow is raised."""
+    try:
+        return await _send(client, server, database, one) if await _still_wanted(database, one) else 0
+    except smtp.NotNow:
+        raise
+    except Exception as error:
+        if isinstance(error, db.AWAY):
+            raise
+        _log.error("a mail cannot be sent", mail=str(one.id), error=type(error).__name__, where=log.where(error))
+    await _put_off(database, one, "an error of the service: see its log")
+    return 0
 
 
 async def _send(client: aiosmtplib.SMTP, server: Server, database: Database, one: Mail) -> int:

@@ -114,15 +114,10 @@ async def extend(
     return made
 
 
-async def extend_next(
-    connection: Connection, after: int, *, sender: mails.Sender, actor: Actor, now: datetime, real_now: datetime
-) -> int | None:
-    """The same of the next series after one that needs it and that no other process is at; its id."""
-    until = (now + times.AHEAD).date()
-    series_id: int | None = await connection.fetchval(sql("series.to_extend"), until, after)
-    if series_id is not None:
-        await extend(connection, series_id, sender=sender, actor=actor, now=now, real_now=real_now)
-    return series_id
+async def to_extend(connection: Connection, after: int, *, now: datetime) -> int | None:
+    """The next series after one that needs more appointments and that no other process is at; it is held."""
+    found: int | None = await connection.fetchval(sql("series.to_extend"), (now + times.AHEAD).date(), after)
+    return found
 
 
 async def end(

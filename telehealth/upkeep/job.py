@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from datetime import date
 
 from telehealth import clock as clocks
@@ -58,15 +58,24 @@ async def once(
     database: Database, clock: ClinicalClock, keep: storage.Retention, where: recordings.Place | None = None
 ) -> bool:
     """Everything once; whether all of it was done, or another process is at it. where: recordings lie."""
+    made = await _done("partitions", partitions(database, clock))
+    forgotten = await _done("retention", _forget(database, clock, keep))
+    deleted = await _done("recordings", recorded.once(database, ACTOR, where, now=clock.now()))
+    return made and forgotten and deleted
+
+
+async def _done(work: str, doing: Awaitable[bool | int | None]) -> bool:
+    """Whether it did not fail, and did not say False. What fails stops nothing else and is tried again.
+
+    Meanwhile nothing is lost: without a partition a reading goes to DEFAULT.
+    """
     try:
-        made = await partitions(database, clock)
-        await _forget(database, clock, keep)
-        await recorded.once(database, ACTOR, where, now=clock.now())
+        return await doing is not False
+    except db.AWAY as error:
+        _log.warning("upkeep is left for later", work=work, error=type(error).__name__)
     except Exception as error:
-        # It is tried again, and meanwhile nothing is lost: without a partition a reading goes to DEFAULT.
-        _log.warning("upkeep is left for later", error=type(error).__name__)
-        return False
-    return made
+        _log.error("upkeep failed", work=work, error=type(error).__name__, where=log.where(error))
+    return False
 
 
 async def partitions(database: Database, clock: ClinicalClock) -> bool:

@@ -10,7 +10,8 @@ ORDER BY c.id LIMIT 1 FOR UPDATE OF c SKIP LOCKED;
 -- name: never_used
 -- Visits that were begun at once before $1 and into which no guest ever came, beginning after visit $2.
 SELECT c.id FROM consultation c
-WHERE c.ended_at IS NULL AND c.appointment_id IS NULL AND c.created_at < $1::timestamptz AND c.id > $2::bigint
+WHERE c.ended_at IS NULL AND c.state NOT IN ('live', 'interrupted') AND c.appointment_id IS NULL
+  AND c.created_at < $1::timestamptz AND c.id > $2::bigint
   AND NOT EXISTS (SELECT FROM participant p WHERE p.consultation_id = c.id
                   AND (p.state = 'joined' OR (p.role <> 'staff' AND p.joined_at IS NOT NULL)))
   AND NOT EXISTS (SELECT FROM consultation_note n WHERE n.consultation_id = c.id)

@@ -59,6 +59,23 @@ async def test_months_are_made_ahead_and_from_what_lies_in_default(database: Dat
     assert await job.once(database, CLOCK, KEEP), "a second time there is nothing to do"
 
 
+async def test_one_work_that_fails_stops_no_other(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is kept too long goes although no partition can be made; and all of it is tried again soon."""
+    ward = await world.ward(database)
+    device = await world.device(database, ward)
+    await take(database, sent(device.device_id, b"{"))
+    assert await entries(database)
+
+    async def fails(*_: object, **__: object) -> list[datetime]:
+        raise ValueError("a mistake")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(storage, "missing_months", fails)
+        later = ClinicalClock(Step(NOW + timedelta(days=900), NOW))
+        assert not await job.once(database, later, KEEP)
+    assert not await entries(database)
+
+
 async def test_a_month_made_later_has_the_indexes_and_no_grants(urls: Urls, database: Database) -> None:
     """As the months of the migration have: nothing is read past the policies of the parent."""
     await job.once(database, CLOCK, KEEP)

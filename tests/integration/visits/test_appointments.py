@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import date, time, timedelta
 
+import asyncpg
 import pytest
+import structlog
 
 from telehealth.clock import ClinicalClock, Step
 from telehealth.consult import upkeep
@@ -13,6 +15,7 @@ from telehealth.model import appointments as times
 from telehealth.model import visits
 from telehealth.store import appointments, consultations, contacts, db, links, series, visit_upkeep
 from telehealth.store.db import Database
+from tests.conftest import Urls
 from tests.integration.visits import scene as scenes
 from tests.integration.visits.scene import REAL, SENDER, T0, WEB
 
@@ -119,6 +122,46 @@ async def test_what_nobody_used_and_what_nobody_ended(database: Database) -> Non
     assert (await scenes.look(database, visit)).row.state == "interrupted"
     async with database.transaction(scene.actor, read_only=True) as connection:
         assert await visit_upkeep.unfinished(connection, scene.ward.id, before=T0 + timedelta(hours=1)) == [visit]
+
+
+async def test_a_visit_that_only_staff_looked_into_was_not_used(database: Database) -> None:
+    """Whoever was to come did not; nobody has anything to write down."""
+    scene = await scenes.build(database)
+    visit = await scenes.start(database, scene)
+    staff = await scenes.nurse(database, visit, scene.nurse)
+    assert (await keep(database, 25 * 60))["unused"] == 0, "somebody is in it"
+    async with database.transaction(WEB) as connection:
+        await consultations.left(connection, visit, staff, now=T0)
+    assert (await keep(database, 25 * 60))["unused"] == 1
+    assert (await scenes.look(database, visit)).row.state == "cancelled"
+    assert (await keep(database, 25 * 60))["unused"] == 0
+
+
+async def test_a_visit_that_fails_stops_no_other(urls: Urls, database: Database) -> None:
+    """It is left as it is and tried again later; what is logged of it is where it failed, as an error."""
+    scene = await scenes.build(database)
+    start = T0 + timedelta(minutes=10)
+    fails, other = [await scenes.book(database, scene, one, starts_at=start) for one in (scene.anna, scene.bert)]
+    late = T0 + timedelta(minutes=61)
+    work = upkeep.Upkeep(database, ClinicalClock(Step(late, late)), SENDER)
+    owner = await asyncpg.connect(urls.owner)
+    try:
+        await owner.execute(
+            "ALTER TABLE consultation ADD CONSTRAINT fails"
+            f" CHECK (id <> {fails.consultation_id} OR state = 'scheduled')"
+        )
+        with structlog.testing.capture_logs() as logged:
+            assert (await work.once())["did_not_attend"] == 1
+        errors = [(one["id"], one["error"]) for one in logged if one["log_level"] == "error"]
+        assert errors == [(fails.consultation_id, "CheckViolationError")]
+        assert "exc_info" not in str(logged)
+        states = [(await scenes.look(database, one.consultation_id)).row.state for one in (fails, other)]
+        assert states == ["scheduled", "did_not_attend"]
+        await owner.execute("ALTER TABLE consultation DROP CONSTRAINT fails")
+    finally:
+        await owner.close()
+    assert (await work.once())["did_not_attend"] == 0, "it is not tried again at once"
+    assert (await keep(database, 61))["did_not_attend"] == 1
 
 
 async def begin(database: Database, scene: scenes.Scene, **more: object) -> int:

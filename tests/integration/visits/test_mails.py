@@ -12,8 +12,10 @@ from email.message import EmailMessage
 from pathlib import Path
 from uuid import UUID
 
+import aiosmtplib
 import icalendar
 import pytest
+import structlog
 from pydantic import SecretStr
 
 from telehealth import clock as clocks
@@ -154,6 +156,31 @@ async def test_what_nobody_needs_is_dropped(database: Database) -> None:
         assert await service.once(server(sink), database, ClinicalClock(Step(late, late))) == 0
     assert not sink.taken
     assert {one.state for one in await mails(database)} == {"dropped"}
+
+
+async def test_a_mail_that_makes_us_fail_holds_up_no_other(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It waits, and an operator sees why: an error with its place, without what was in the mail."""
+    scene = await scenes.build(database)
+    await scenes.contact(database, scene, scene.anna, "anna@home.example")
+    await scenes.contact(database, scene, scene.anna, "son@home.example", "family")
+    await scenes.book(database, scene)
+    whole = smtp.send
+
+    async def send(client: aiosmtplib.SMTP, one: mail.Mail, mail_from: str) -> None:
+        if one.to_address.startswith("anna"):
+            raise KeyError(one.to_address)
+        await whole(client, one, mail_from)
+
+    monkeypatch.setattr(smtp, "send", send)
+    with structlog.testing.capture_logs() as logged:
+        async with smtp_sink.running(smtp_sink.Sink()) as sink:
+            assert await service.once(server(sink), database, CLOCK) == 1
+    assert [message["To"] for message in sink.taken] == ["son@home.example"]
+    assert [(one["log_level"], one["error"]) for one in logged] == [("error", "KeyError")]
+    assert "anna@" not in str(logged)
+    waits = [one for one in await mails(database) if one.about == "booked" and one.state == "waiting"]
+    assert [one.to_address for one in waits] == ["anna@home.example"]
+    assert waits[0].last_error == "an error of the service: see its log"
 
 
 async def test_grey_lists_are_tried_again_and_refusals_are_shown(database: Database) -> None:

@@ -121,7 +121,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule(chance=st.integers(0, 9))
     def cancel(self, chance: int) -> None:
-        begun = any(p.was_inside for p in self.visit.people)
+        begun = any(p.presence == "joined" or (p.was_inside and not p.staff) for p in self.visit.people)
         if chance == 0 and self._try(lambda: visits.cancel(self.visit)):
             assert not begun
 
