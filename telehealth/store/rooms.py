@@ -44,7 +44,8 @@ async def place(
     """The room of a visit, given to a worker where it has none, or where its worker was lost.
 
     lost_epoch: the epoch whose worker the caller found gone; None: the room is simply wanted. Of several who lost the
-    same one wins, the others get what it found. None: the visit is over, or no worker has room; ask again.
+    same one wins, the others get what it found. The lost worker takes no rooms until it has been seen again: it may be
+    well, and only its line have broken. None: the visit is over, or no worker has room; ask again.
     """
     held = await connection.fetchrow(sql("rooms.hold"), consultation_id)
     if held is None or held["ended_at"] is not None:
@@ -54,6 +55,8 @@ async def place(
         found = await connection.fetchrow(sql("rooms.current"), consultation_id)
         if found is not None and found["seen_at"] >= fresh:
             return _room(consultation_id, found, found["epoch"])
+    elif held["lost_epoch"] != lost_epoch:
+        await connection.execute(sql("rooms.doubt"), consultation_id, lost_epoch, held["worker_id"], real_now)
     best = await connection.fetchrow(sql("rooms.best"), fresh, held["worker_id"])
     if best is None:
         return None

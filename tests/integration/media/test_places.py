@@ -77,6 +77,22 @@ async def test_of_all_who_lost_a_worker_one_finds_another(database: Database) ->
     assert len({room.worker.id for room in found}) == 1
 
 
+async def test_a_lost_worker_gets_no_room_until_it_is_seen_again(database: Database) -> None:
+    consultation, another = await visit(database), await visit(database)
+    worker = await register(database)
+    lost = await place(database, consultation)
+    after = NOW + timedelta(seconds=1)
+    assert await place(database, consultation, lost.epoch, now=after) is None
+    assert await place(database, another, now=after) is None
+    async with database.transaction(ACTOR) as connection:
+        await rooms.beat(connection, worker, streams=0, real_now=NOW + timedelta(seconds=2))
+    # Asking again for the same loss is not another one.
+    later = NOW + timedelta(seconds=3)
+    found = await place(database, consultation, lost.epoch, now=later)
+    assert (found.worker.id, found.epoch) == (worker, 2)
+    assert (await place(database, another, now=later)).worker.id == worker
+
+
 async def test_rooms_of_workers_that_are_gone_are_found(database: Database) -> None:
     consultation = await visit(database)
     worker = await register(database)

@@ -63,7 +63,8 @@ export class Peer {
   private timer: number | undefined;
   private statsAt = 0;
   private statsBefore: stats.Look | null = null;
-  private startedAt = 0;
+  /** ms: when there was first a picture to come and a path for it; what comes after counts as waiting for it. */
+  private awaitedAt: number | null = null;
   private joinTime: number | null = null;
   private looking = false;
   private networkSort = network()?.type;
@@ -82,13 +83,13 @@ export class Peer {
     this.drop();
     this.epoch = epoch;
     this.restartedAt = null;
-    if (!this.startedAt) this.startedAt = performance.now();
     this.set(this.joinTime === null && this.rebuilds === 0 ? "connecting" : "reconnecting");
     const connection = new RTCPeerConnection({ iceServers: this.iceServers, bundlePolicy: "max-bundle", iceCandidatePoolSize: 0 });
     this.connection = connection;
     this.lay(connection);
     connection.onconnectionstatechange = () => {
       if (this.connection !== connection) return;
+      this.await();
       if (connection.connectionState === "failed") this.rebuildSoon();
       else void this.look();
     };
@@ -122,6 +123,7 @@ export class Peer {
       const line = this.lines.get(mid);
       if (line) line.movedAt = now;
     }
+    this.await();
     this.events.changed();
   }
 
@@ -307,12 +309,18 @@ export class Peer {
     }
     this.judge(connection, now);
     this.notice(seen, now);
-    if (this.joinTime === null && seen.totals.frames > 0) this.joinTime = (now - this.startedAt) / 1000;
+    if (this.joinTime === null && seen.totals.frames > 0) this.joinTime = (now - (this.awaitedAt ?? now)) / 1000;
     if (this.state === "up" && now - this.statsAt >= STATS_MS - LOOK_MS / 2) {
       this.statsAt = now;
       this.events.stats(stats.measured(seen, this.statsBefore, this.joinTime));
       this.statsBefore = seen;
     }
+  }
+
+  /** Waiting for the first picture begins when somebody is there to be seen and there is a path. */
+  private await(): void {
+    if (this.connection?.connectionState !== "connected") return;
+    if (Object.values(this.slots).some((slot) => slot !== null && slot.source !== "audio")) this.awaitedAt ??= performance.now();
   }
 
   private judge(connection: RTCPeerConnection, now: number): void {
