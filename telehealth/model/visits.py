@@ -11,7 +11,7 @@ from telehealth import errors
 Kind = Literal["one_to_one", "carer", "group", "ward_round", "case_conference"]
 State = Literal["scheduled", "waiting", "admitted", "live", "interrupted", "ended", "did_not_attend", "cancelled"]
 Presence = Literal["checking", "waiting", "admitted", "joined", "left", "removed"]
-Role = Literal["staff", "resident", "carer", "family", "interpreter", "guest_clinician"]
+Role = Literal["staff", "resident", "carer", "family", "interpreter", "captioner", "guest_clinician"]
 Identity = Literal["signed_in", "birth_date", "link_only", "not_checked"]
 
 #: Nothing happens to a consultation in one of these any more.

@@ -28,10 +28,27 @@ class Rang:
     at: datetime
 
 
-async def take(connection: Connection, participant_id: int, socket: UUID, *, real_now: datetime) -> int | None:
+async def take(
+    connection: Connection, participant_id: int, socket: UUID, *, real_now: datetime, tab: UUID | None = None
+) -> int | None:
     """This socket is the participant's from now on; the visit, or None if there is no such participant."""
-    found: int | None = await connection.fetchval(sql("call_sockets.take"), participant_id, socket, real_now)
+    found: int | None = await connection.fetchval(sql("call_sockets.take"), participant_id, socket, real_now, tab)
     return found
+
+
+async def held_by_other(connection: Connection, participant_id: int, tab: UUID, *, since: datetime) -> bool:
+    """Whether another page of theirs holds the socket now, and was heard of since."""
+    return bool(await connection.fetchval(sql("call_sockets.held_by_other"), participant_id, tab, since))
+
+
+async def closed(connection: Connection, staff_id: int, but: int | None) -> list[tuple[int, int]]:
+    """(visit, participant) of visits, other than one, whose page a member of staff has closed without leaving."""
+    return [tuple(row) for row in await connection.fetch(sql("call_sockets.closed"), staff_id, but)]
+
+
+async def still_closed(connection: Connection, participant_id: int) -> bool:
+    """The same of one, who stays as they are until the transaction ends."""
+    return await connection.fetchval(sql("call_sockets.still_closed"), participant_id) is not None
 
 
 async def keep(connection: Connection, mine: Mapping[int, UUID], *, real_now: datetime) -> set[int]:

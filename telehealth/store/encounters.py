@@ -160,7 +160,7 @@ async def _write_one(
         of_one.coding.strip() or None,
         _participants(held, resident_id, (started, ended), now),
         _readings(held, resident_id),
-        _messages(held, resident_id),
+        [*_messages(held, resident_id), *await _captions(connection, held, resident_id)],
         of_one.summary.strip(),
         actor,
         now,
@@ -243,6 +243,18 @@ def _messages(held: Loaded, resident_id: int) -> list[dict[str, Any]]:
         {"from": None if m.participant_id is None else people[m.participant_id].name, "text": m.text, "at": m.at}
         for m in held.messages
         if about(m) in (None, resident_id)
+    ]
+
+
+async def _captions(connection: Connection, held: Loaded, resident_id: int) -> list[dict[str, Any]]:
+    """What was written down of what was said in this resident's turn, where the ward keeps the chat."""
+    if not held.row.keep_chat:
+        return []
+    names = {person.id: person.name for person in held.people}
+    return [
+        {"from": names[row["participant_id"]], "text": row["text"], "at": row["at"], "caption": True}
+        for row in await connection.fetch(sql("messages.captions_of"), held.row.id)
+        if row["resident_id"] in (None, resident_id)
     ]
 
 

@@ -19,7 +19,7 @@ from telehealth.store.db import Actor, Connection, Record
 from telehealth.store.queries import sql
 
 Bound = Literal["bound", "same", "another", "over"]
-ROLES = ("resident", "carer", "family", "interpreter", "guest_clinician")
+ROLES = ("resident", "carer", "family", "interpreter", "captioner", "guest_clinician")
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,13 @@ from telehealth.store.queries import sql
 
 #: Of one visit.
 MOST = 2000
+#: Of one visit, where its ward keeps the chat: three hours of somebody who writes fast.
+MOST_CAPTIONS = 5000
+#: Elsewhere no more than these are there at any moment.
+UNKEPT_CAPTIONS = 20
+CAPTION_LENGTH = 300
+#: Who may write down what is said.
+CAPTIONERS: frozenset[visits.Role] = frozenset({"staff", "interpreter", "captioner"})
 
 
 async def say(
@@ -33,11 +40,7 @@ async def say(
     answer (kept as written to themselves: what is said with somebody who waits); others write to the room, from inside.
     Raises Invalid for the text, NotPossible, NotFound.
     """
-    text = text.strip()
-    if not 1 <= len(text) <= 2000:
-        raise Invalid("text", "must be 1 to 2,000 characters")
-    if any(unicodedata.category(one) == "Cc" and one not in "\n\t" for one in text):
-        raise Invalid("text", "contains a character that cannot be stored")
+    text = _checked(text, 2000)
     held = await consultations.load(connection, consultation_id, hold=True)
     if held.row.state in visits.OVER:
         raise visits.NotPossible("This visit is over.")
@@ -55,7 +58,7 @@ async def say(
     if to is not None and held.participant(to).state not in ("checking", "waiting", "admitted", "joined"):
         raise NotFound("there is no such person in this visit")
     written: int | None = await connection.fetchval(
-        sql("messages.say"), consultation_id, participant_id, to, key, text, now
+        sql("messages.say"), consultation_id, participant_id, to, key, text, now, False
     )
     if written is not None:
         await consultations.note_event(
@@ -63,3 +66,40 @@ async def say(
             detail={"message": written, "to": to}, actor=actor, now=now,
         )  # fmt: skip
     return written
+
+
+async def caption(
+    connection: Connection, consultation_id: int, participant_id: int, text: str, *, key: UUID, now: datetime
+) -> int | None:
+    """A line of what is being said, written down by somebody inside; its id, None if this key was written already.
+
+    Where the ward does not keep the chat, only the newest are there at all. Raises Invalid, NotPossible.
+    """
+    text = _checked(" ".join(text.split()), CAPTION_LENGTH)
+    held = await consultations.load(connection, consultation_id, hold=True)
+    if held.row.state in visits.OVER:
+        raise visits.NotPossible("This visit is over.")
+    author = held.participant(participant_id)
+    if author.role not in CAPTIONERS:
+        raise visits.NotPossible("Captions are written by staff, an interpreter or a captioner.")
+    if author.state != "joined":
+        raise visits.NotPossible("You are not in the visit.")
+    if await connection.fetchval(sql("messages.count_captions"), consultation_id) >= MOST_CAPTIONS:
+        raise visits.NotPossible("There are too many captions in this visit.")
+    written: int | None = await connection.fetchval(
+        sql("messages.say"), consultation_id, participant_id, None, key, text, now, True
+    )
+    if written is not None:
+        if not held.row.keep_chat:
+            await connection.execute(sql("messages.forget_captions"), consultation_id, UNKEPT_CAPTIONS)
+        await consultations.changed(connection, consultation_id, now=now)
+    return written
+
+
+def _checked(text: str, most: int) -> str:
+    text = text.strip()
+    if not 1 <= len(text) <= most:
+        raise Invalid("text", f"must be 1 to {most:,} characters")
+    if any(unicodedata.category(one) == "Cc" and one not in "\n\t" for one in text):
+        raise Invalid("text", "contains a character that cannot be stored")
+    return text

@@ -338,8 +338,8 @@ async def _stop(connection: Connection, loaded: Loaded, why: str, actor: Actor |
     # nobody's consent outlives the recording that it was given to
     await connection.execute(sql("recordings.clear_consents"), loaded.row.id)
     detail = {"why": why, "recordings": [str(row["id"]) for row in ended], "ask": asked}
-    if asked is not None and not ended and await connection.fetchval(sql("recordings.begun_since"), loaded.row.id, asked):
-        detail["began"] = True
+    if asked is not None and not ended:
+        detail["began"] = await connection.fetchval(sql("recordings.begun_since"), loaded.row.id, asked)
     await consultations.note_event(connection, loaded.row.id, "recording_stopped", detail=detail, actor=actor, now=now)
     await _audit(connection, actor, "recording.stop", loaded, detail={"why": why})
     return bool(ended)
@@ -390,9 +390,7 @@ async def progress(connection: Connection, told: media.Recorded, *, now: datetim
     return ended
 
 
-async def finish(
-    connection: Connection, recording: UUID, *, why: str = "no longer written", now: datetime
-) -> bool:
+async def finish(connection: Connection, recording: UUID, *, why: str = "no longer written", now: datetime) -> bool:
     """Nothing more is written to it; False if that is known. With a visit's last one people see that it ended."""
     row = await connection.fetchrow(sql("recordings.finish"), recording, now)
     if row is None:

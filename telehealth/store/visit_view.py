@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -14,6 +14,9 @@ from telehealth.errors import NotFound
 from telehealth.model import visits
 from telehealth.store.db import Connection
 from telehealth.store.queries import sql
+
+#: Lines of captions on a screen.
+CAPTIONS = 3
 
 
 @dataclass(frozen=True)
@@ -133,6 +136,8 @@ class Loaded:
     messages: list[Message]
     readings: list[VisitReading]
     policy: visits.Policy
+    #: The newest lines of what is being said, as somebody writes it down.
+    captions: list[Message] = field(default_factory=list)
 
     def participant(self, participant_id: int) -> Participant:
         """NotFound if they are not of this visit."""
@@ -182,6 +187,7 @@ async def load(connection: Connection, consultation_id: int, *, hold: bool = Fal
     people = [Participant(**dict(r)) for r in await connection.fetch(sql("consultations.people"), row.id)]
     subjects = [SubjectShown(**dict(r)) for r in await connection.fetch(sql("consultations.subjects"), row.id)]
     messages = [Message(**dict(r)) for r in await connection.fetch(sql("messages.of"), row.id)]
+    captions = [Message(**dict(r)) for r in await connection.fetch(sql("messages.newest_captions"), row.id, CAPTIONS)]
     readings = [_reading(r) for r in await connection.fetch(sql("visit_readings.of"), row.id)]
     policy = await connection.fetchrow(sql("consultations.policy"), row.id)
     return Loaded(
@@ -192,6 +198,7 @@ async def load(connection: Connection, consultation_id: int, *, hold: bool = Fal
         messages=messages,
         readings=readings,
         policy=policy_of(policy),
+        captions=captions,
     )
 
 

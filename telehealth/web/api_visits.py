@@ -13,11 +13,12 @@ from telehealth.model import visits
 from telehealth.store import alerts, board, consultations, encounters, participants, visit_desk
 from telehealth.store.db import Connection, Record
 from telehealth.store.visit_view import Loaded
-from telehealth.web import access, api_alerts, api_residents, boards, formats, keys, parse, replies, visits_json
+from telehealth.web import access, api_alerts, api_residents, auth, boards, formats, keys, parse, replies, visits_json
 from telehealth.web import visits_models as models
 from telehealth.web import visits_requests as wanted
 from telehealth.web.api_wards import reply
 from telehealth.web.operations import operation
+from telehealth.web.rooms import ROOMS
 
 Json = dict[str, Any]
 
@@ -60,13 +61,15 @@ async def ward_day(request: web.Request, view: access.Opened, ward_id: str, day:
     if not 1000 < shown.year < 9000:
         raise errors.Invalid("date", "is not a day that can be shown")
     since, until = (datetime.combine(one, time(), zone) for one in (shown, shown + _DAY))
-    entries = await consultations.diary(view.connection, ward["id"], since, until)
-    names = await visit_desk.names(view.connection, [one for entry in entries for one in entry.resident_ids])
+    entries = await visit_desk.diary(view.connection, ward["id"], since, until)
+    old = await visit_desk.unfinished(view.connection, ward["id"], before=since) if shown == today else []
+    names = await visit_desk.names(view.connection, [one for entry in (*old, *entries) for one in entry.resident_ids])
     left = await visit_desk.follow_ups_of_ward(view.connection, ward["id"])
     return {
         "ward": ward,
         "date": shown.isoformat(),
         "visits": [visits_json.diary(entry, names) for entry in entries],
+        "unfinished": [visits_json.diary(entry, names) for entry in old],
         "waiting": await waiting_people(view.connection, ward["id"], now),
         "follow_ups": [visits_json.follow_up(one, visits_json.name(one), today) for one in left],
     }
@@ -74,7 +77,7 @@ async def ward_day(request: web.Request, view: access.Opened, ward_id: str, day:
 
 async def waiting_people(connection: Connection, ward_id: int, now: datetime) -> list[Json]:
     """Who waits on a ward, longest first."""
-    found = await consultations.waiting_area(connection, ward_id, now=now)
+    found = await visit_desk.waiting(connection, ward_id, now=now)
     names = await visit_desk.names(connection, [one.resident_id for one in found if one.resident_id is not None])
     return [visits_json.waiting(one, names) for one in found]
 
@@ -105,6 +108,7 @@ async def start(request: web.Request, kind: visits.Kind) -> Json:
     """For page and API. NotFound, NotPossible."""
     resident_id = request.match_info["resident_id"]
     now = request.app[keys.CLOCK].now()
+    await request.app[ROOMS].let_go(request[auth.CALLER].member.id, None)
     async with access.opened(request, "visit.create", kind="resident", object_id=resident_id) as view:
         found = await api_residents.opened_resident(view, resident_id, now)
         return await _start(view, found, kind, None, now)
@@ -114,6 +118,7 @@ async def start_for_alert(request: web.Request) -> Json:
     """For page and API. NotFound, NotPossible."""
     alert_id = request.match_info["alert_id"]
     now = request.app[keys.CLOCK].now()
+    await request.app[ROOMS].let_go(request[auth.CALLER].member.id, None)
     async with access.opened(request, "visit.create", kind="alert", object_id=alert_id) as view:
         alert = (await alerts.get(view.connection, access.key(alert_id))).alert
         if alert.resident_id is None:

@@ -66,6 +66,11 @@ async def _act(room: Room, line: Line, asked: Asked) -> None:
             await leave(room, line)
         case call_messages.Chat():
             await _chat(room, line, asked)
+        case call_messages.Caption():
+            async with room.means.database.transaction(SERVICE) as connection:
+                await messages.caption(
+                    connection, room.id, line.participant, asked.text, key=asked.key, now=room.means.clock.now()
+                )
         case _:
             await _from_inside(room, line, asked)
 
@@ -184,6 +189,8 @@ def _not_answered(room: Room, line: Line, asked: call_messages.Offer, refused: m
 
 async def _may_offer(room: Room, line: Line) -> Participant:
     """Whoever was let in, as the database says now; staff let themselves in."""
+    if line.member is not None:
+        await room.let_go(line.member)
     async with room.means.database.transaction(SERVICE, read_only=True) as connection:
         loaded = await consultations.load(connection, room.id)
         elsewhere = await call_sockets.elsewhere(connection, line.participant) if line.staff else None

@@ -36,6 +36,7 @@ class Line:
     """participant: whose browser this is.
 
     credential: hash of the session or token of a member of staff, or of a guest's browser; member, link: whose it is.
+    tab: the page that it is of; takes: the person said on it that they go on there, wherever else it is open.
     epoch: of the room, as the browser was told last. shown: what it was shown last.
     """
 
@@ -45,6 +46,8 @@ class Line:
     credential: bytes
     member: int | None = None
     link: int | None = None
+    tab: uuid.UUID | None = None
+    takes: bool = False
     id: uuid.UUID = field(default_factory=uuid.uuid4)
     close_code: int | None = None
     epoch: int | None = None

@@ -73,6 +73,13 @@ class Chat(_Asked, frozen=True, tag="chat"):
     to: Key | None = None
 
 
+class Caption(_Asked, frozen=True, tag="caption"):
+    """A line of what is being said, by somebody who writes it down. key: makes a repeated send one line."""
+
+    key: UUID
+    text: Annotated[str, Meta(min_length=1, max_length=300)]
+
+
 class Consent(_Asked, frozen=True, tag="consent"):
     """To being recorded; false withdraws it. ask: the question that is agreed to, as the state named it."""
 
@@ -102,7 +109,7 @@ class Ping(_Asked, frozen=True, tag="ping"):
     n: Annotated[int, Meta(ge=0, lt=2**53)]
 
 
-Asked = Ready | Offer | Media | Hand | Chat | Consent | Stats | Leave | Ping
+Asked = Ready | Offer | Media | Hand | Chat | Caption | Consent | Stats | Leave | Ping
 
 _DECODER: msgspec.json.Decoder[Asked] = msgspec.json.Decoder(Asked)
 
@@ -115,7 +122,7 @@ class NotUnderstood(Exception):
         self.about = about
 
 
-_TAGS = frozenset({"ready", "offer", "media", "hand", "chat", "consent", "stats", "leave", "ping"})
+_TAGS = frozenset({"ready", "offer", "media", "hand", "chat", "caption", "consent", "stats", "leave", "ping"})
 
 
 class _Tagged(msgspec.Struct):
@@ -205,9 +212,12 @@ class Ring(_Told, frozen=True, tag="ring"):
 
 
 class Bye(_Told, frozen=True, tag="bye"):
-    """The last one. After "service" the browser reconnects by itself; after the others it does not."""
+    """The last one. After "service" the browser reconnects by itself; after the others it does not.
 
-    why: Literal["ended", "removed", "taken_over", "expired", "service"]
+    "elsewhere": another page of theirs has the visit; it takes the place only if they say so there.
+    """
+
+    why: Literal["ended", "removed", "taken_over", "elsewhere", "expired", "service"]
 
 
 Told = State | Answer | Slots | Speaking | Rebuild | Pong | Refused | Ring | Bye

@@ -7,6 +7,7 @@ what they change they change by functions that can be called twice.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -76,6 +77,8 @@ class Room:
     loaded: Loaded | None = None
     #: Readings of the current subject may have come in.
     gather: bool = True
+    #: Rooms.let_go: of visits whose page a member of staff has closed.
+    closed: Callable[[int, int], Awaitable[None]] | None = None
 
     def __post_init__(self) -> None:
         self.entering = asyncio.Lock()
@@ -105,18 +108,24 @@ class Room:
 
     # Sockets -----------------------------------------------------------------------------------
 
-    async def enter(self, line: Line) -> None:
-        """A socket of a participant, instead of whichever they had."""
+    async def enter(self, line: Line) -> bool:
+        """A socket of a participant, instead of whichever they had. False: another page of theirs has the place."""
         async with self.entering:
+            real_now = clock.real_now()
             async with self.means.database.transaction(SERVICE) as connection:
                 # the visit first, as in every step; other processes look at once whether the socket was theirs
                 await consultations.changed(connection, self.id, now=self.means.clock.now())
-                await call_sockets.take(connection, line.participant, line.id, real_now=clock.real_now())
+                if line.tab is not None and not line.takes:
+                    since = real_now - LOST
+                    if await call_sockets.held_by_other(connection, line.participant, line.tab, since=since):
+                        return False
+                await call_sockets.take(connection, line.participant, line.id, real_now=real_now, tab=line.tab)
             before = self.lines.get(line.participant)
             if before is not None:
                 before.bye(Bye("taken_over"))
             self.lines[line.participant] = line
         self.wake()
+        return True
 
     async def leave(self, line: Line) -> None:
         """The socket is gone. Whoever was inside stays so for a while: browsers come back."""
@@ -126,6 +135,11 @@ class Room:
         async with self.means.database.transaction(SERVICE) as connection:
             await consultations.changed(connection, self.id, now=self.means.clock.now())
             await call_sockets.drop(connection, line.participant, line.id)
+
+    async def let_go(self, staff_id: int) -> None:
+        """Of other visits, whose page they have closed: they are about to be in this one."""
+        if self.closed is not None:
+            await self.closed(staff_id, self.id)
 
     def goodbye(self, why: Bye) -> None:
         for line in self.lines.values():
@@ -421,6 +435,8 @@ class Room:
             epoch=None if self.studio is None else self.studio.epoch,
             words=words,
             lost=frozenset(away | silent),
+            # who never had a socket has a page without a script
+            away=frozenset(who for who in away if seen[who].at is not None),
             recording=standing or call_state.NOT_RECORDED,
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import uuid
 from typing import Final, Literal
 
 from aiohttp import WSMessage, WSMsgType, web
@@ -51,7 +52,10 @@ async def guest(request: web.Request) -> web.StreamResponse:
     if why is not None or participant is None:
         return await _farewell(request, why or "expired")
     browser = hashlib.sha256((join.browser_of(request) or "").encode()).digest()
-    line = Line(link.consultation_id, participant, clock.monotonic(), credential=browser, link=link.id)
+    tab, takes = _page(request)
+    line = Line(
+        link.consultation_id, participant, clock.monotonic(), credential=browser, link=link.id, tab=tab, takes=takes
+    )
     return await _serve(request, line)
 
 
@@ -73,16 +77,37 @@ async def staff(request: web.Request) -> web.StreamResponse:
         if not auth.is_socket(request):
             raise
         return await auth.refuse_socket(request, call_line.NOT_YOURS)
-    line = Line(visit_id, participant, clock.monotonic(), credential=caller.credential, member=caller.member.id)
+    tab, takes = _page(request)
+    line = Line(
+        visit_id,
+        participant,
+        clock.monotonic(),
+        credential=caller.credential,
+        member=caller.member.id,
+        tab=tab,
+        takes=takes,
+    )
     return await _serve(request, line)
 
 
 def _only_sockets(request: web.Request) -> None:
     if not auth.is_socket(request):
         raise errors.Problem(400, "This is a WebSocket.")
-    if request.query:
+    if not set(request.query) <= {"tab", "take"} or len(request.query) > 2:
         # who somebody is in a visit is not theirs to say
-        raise errors.Problem(400, "This address takes no parameters.")
+        raise errors.Problem(400, "This address takes no parameters but tab and take.")
+    _page(request)
+
+
+def _page(request: web.Request) -> tuple[uuid.UUID | None, bool]:
+    """Which of a browser's pages this is, and whether the person said on it that they go on here."""
+    tab = request.query.get("tab")
+    if request.query.get("take", "1") != "1":
+        raise errors.Problem(400, "take is 1, or not there.")
+    try:
+        return (None if tab is None else uuid.UUID(tab)), "take" in request.query
+    except ValueError:
+        raise errors.Problem(400, "tab is a UUID.") from None
 
 
 async def _farewell(request: web.Request, why: Literal["ended", "removed", "expired"]) -> web.StreamResponse:
@@ -102,10 +127,10 @@ async def _serve(request: web.Request, line: Line) -> web.StreamResponse:
         room = await served.enter(line)
     except AWAY as error:
         _log.warning("a socket cannot be taken", visit=line.consultation, error=type(error).__name__)
-        room = None
-    if room is None:
-        await ws.send_str(call_messages.text(Bye("service")))
-        await ws.close(code=call_line.GOING_AWAY)
+        room = Bye("service")
+    if isinstance(room, Bye):
+        await ws.send_str(call_messages.text(room))
+        await ws.close(code=call_line.GOING_AWAY if room.why == "service" else call_line.NORMAL)
         return ws
     try:
         async with asyncio.TaskGroup() as tasks:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from telehealth.model import visits
+from telehealth.store.messages import CAPTIONERS
 from telehealth.store.recordings import Standing
 from telehealth.store.visit_view import Loaded, Message, Participant, SubjectShown, VisitReading
 from telehealth.web import formats
@@ -34,12 +35,13 @@ NOT_RECORDED: Final = Standing(on=False, asked=False, possible=False)
 class Now:
     """What is the case beside the database. epoch: of the room, None: nowhere yet.
 
-    words: how good a connection is. lost: whose connection is interrupted.
+    words: how good a connection is. lost: whose connection is interrupted. away: whose page is closed, or cut off.
     """
 
     epoch: int | None = None
     words: Mapping[int, str] | None = None
     lost: frozenset[int] = frozenset()
+    away: frozenset[int] = frozenset()
     recording: Standing = NOT_RECORDED
 
 
@@ -64,6 +66,8 @@ def _may(loaded: Loaded, me: Participant, now: Now) -> list[str]:
     if loaded.row.state in visits.OVER or me.state == "removed":
         return []
     may = list(_INSIDE_MAY if me.state in _INSIDE else _OUTSIDE_MAY)
+    if me.role in CAPTIONERS and me.state == "joined":
+        may.append("caption")
     if me.role == "staff":
         may += _STAFF_MAY
         if len(loaded.subjects) > 1:
@@ -110,8 +114,14 @@ def _whole(loaded: Loaded, now: Now, me: Participant) -> Json:
         # never of a resident who is not the current one: the screen is about one at a time
         "messages": [_message(m) for m in loaded.messages_on_screen()],
         "readings": [_reading(r) for r in loaded.readings if r.resident_id == current],
+        "captions": [_message(c) for c in loaded.captions if _of_turn(loaded, c)],
         "names": {str(p.id): p.name for p in loaded.people},
     }
+
+
+def _of_turn(loaded: Loaded, line: Message) -> bool:
+    """Whether it was said in the turn of whom the visit is about now."""
+    return loaded.row.kind == "group" or line.resident_id in (None, loaded.row.subject_id)
 
 
 def _of_guest(loaded: Loaded, now: Now, me: Participant, inside: bool) -> Json:
@@ -121,13 +131,15 @@ def _of_guest(loaded: Loaded, now: Now, me: Participant, inside: bool) -> Json:
     measured = loaded.readings if mine and me.role == "resident" else ()
     people = [p for p in loaded.people if inside and (p.state == "joined" or p.id == me.id)]
     messages = [m for m in loaded.messages if _hears(loaded, me, m, inside)]
-    known = {p.id for p in people} | {m.participant_id for m in messages}
+    captions = [c for c in loaded.captions if _hears(loaded, me, c, inside)]
+    known = {p.id for p in people} | {m.participant_id for m in (*messages, *captions)}
     return {
         **_common(loaded, now, me),
         "subject": own[0] if mine else None,
         "subjects": own,
         "people": [_neighbour(p, me, now) for p in people],
         "messages": [_message(m) for m in messages],
+        "captions": [_message(c) for c in captions],
         # their own only, while it is their turn: "your reading arrived"
         "readings": [_reading(r) for r in measured if r.resident_id == current],
         "names": {str(p.id): p.name for p in loaded.people if p.id in known},
@@ -168,6 +180,8 @@ def _person(person: Participant, now: Now) -> Json:
         **_media(person),
         "consent": _consent(person, now),
         "quality": _quality(person, now),
+        # of who waits, or was inside: their page is not there at the moment
+        "away": person.id in now.away,
         "with_resident": person.resident_id,
         "ready": person.ready,
         "link": person.link_id,

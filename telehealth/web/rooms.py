@@ -7,6 +7,7 @@ up for. Who holds which socket is in the database too, so that several processes
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import msgspec
@@ -16,7 +17,7 @@ from telehealth import clock, log, metrics
 from telehealth.errors import TelehealthError
 from telehealth.model import media
 from telehealth.store import call_sockets, consultations, rooms, sessions
-from telehealth.store.db import AWAY
+from telehealth.store.db import AWAY, Connection
 from telehealth.web import call_line, call_room
 from telehealth.web.auth import SERVICE
 from telehealth.web.call_line import Line
@@ -66,17 +67,18 @@ class Rooms:
 
     # Sockets -----------------------------------------------------------------------------------
 
-    async def enter(self, line: Line) -> Room | None:
-        """A socket's room; None when the process is full or stops, or they come back too often."""
+    async def enter(self, line: Line) -> Room | Bye:
+        """A socket's room; or why not: the process is full or stops, they come back too often, or are elsewhere."""
         if self._stopping or self._group is None or len(self._lines()) >= MOST or self._too_often(line):
-            return None
+            return Bye("service")
         room = self._rooms.get(line.consultation)
         if room is None:
-            room = Room(line.consultation, self.means)
+            room = Room(line.consultation, self.means, closed=self.let_go)
             self._rooms[line.consultation] = room
             self._tasks[line.consultation] = self._group.create_task(room.run(), name=f"room {line.consultation}")
         self._empty_since.pop(line.consultation, None)
-        await room.enter(line)
+        if not await room.enter(line):
+            return Bye("elsewhere")
         self._count()
         return room
 
@@ -229,20 +231,40 @@ class Rooms:
             lost = await call_sockets.lost(connection, before)
         if clock.monotonic() - self._away_at < STEADY_SECONDS:
             return
+
+        async def still_lost(connection: Connection, participant_id: int) -> bool:
+            return await call_sockets.still_lost(connection, participant_id, before)
+
         for visit_id, participant_id in lost:
-            try:
-                async with self.means.database.transaction(SERVICE) as connection:
-                    # in the order of locks that every step in a visit has: the visit first
-                    await consultations.load(connection, visit_id, hold=True)
-                    if not await call_sockets.still_lost(connection, participant_id, before):
-                        continue
-                    now = self.means.clock.now()
-                    await consultations.left(connection, visit_id, participant_id, now=now, gone=True)
-                    room = await rooms.current(connection, visit_id)
-            except TelehealthError as error:
-                _log.warning("somebody who is gone cannot be noted as gone", error=type(error).__name__)
-                continue
-            await self._drop(visit_id, participant_id, room)
+            await self._put_out(visit_id, participant_id, still_lost)
+
+    async def let_go(self, staff_id: int, but: int | None) -> None:
+        """Whoever closed the page of a visit is not in it any more, once they want to be in another one.
+
+        Else a closed page counts as a broken connection for a while, in case it comes back. but: the visit they want.
+        """
+        async with self.means.database.transaction(SERVICE, read_only=True) as connection:
+            found = await call_sockets.closed(connection, staff_id, but)
+        for visit_id, participant_id in found:
+            await self._put_out(visit_id, participant_id, call_sockets.still_closed)
+
+    async def _put_out(
+        self, visit_id: int, participant_id: int, still: Callable[[Connection, int], Awaitable[bool]]
+    ) -> None:
+        """Their place in the room is free, and their media end; unless it is not so any more."""
+        try:
+            async with self.means.database.transaction(SERVICE) as connection:
+                # in the order of locks that every step in a visit has: the visit first
+                await consultations.load(connection, visit_id, hold=True)
+                if not await still(connection, participant_id):
+                    return
+                now = self.means.clock.now()
+                await consultations.left(connection, visit_id, participant_id, now=now, gone=True)
+                room = await rooms.current(connection, visit_id)
+        except TelehealthError as error:
+            _log.warning("somebody who is gone cannot be noted as gone", error=type(error).__name__)
+            return
+        await self._drop(visit_id, participant_id, room)
 
     async def _drop(self, visit_id: int, participant_id: int, found: media.Room | None) -> None:
         room = self._rooms.get(visit_id)

@@ -36,6 +36,7 @@ ROLES: Final[Mapping[str, str]] = {
     "carer": "carer",
     "family": "family",
     "interpreter": "interpreter",
+    "captioner": "captioner (speech-to-text reporter)",
     "guest_clinician": "guest clinician",
 }
 IDENTITIES: Final[Mapping[str, str]] = {

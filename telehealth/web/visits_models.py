@@ -9,7 +9,7 @@ from telehealth.web.visits_requests import GuestRole, Kind
 
 State = Literal["scheduled", "waiting", "admitted", "live", "interrupted", "ended", "did_not_attend", "cancelled"]
 Presence = Literal["checking", "waiting", "admitted", "joined", "left", "removed"]
-Role = Literal["staff", "resident", "carer", "family", "interpreter", "guest_clinician"]
+Role = Literal["staff", "resident", "carer", "family", "interpreter", "captioner", "guest_clinician"]
 Identity = Literal["signed_in", "birth_date", "link_only", "not_checked"]
 Json = dict[str, Any]
 
@@ -67,6 +67,7 @@ class WardVisits(Given):
     ward: Json
     date: str
     visits: list[DiaryVisit]
+    unfinished: list[DiaryVisit]
     waiting: list[WaitingPerson]
     follow_ups: list[FollowUp]
 

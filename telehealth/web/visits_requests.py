@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, Field
 from telehealth.web.requests import Asked, Key
 
 Kind = Literal["one_to_one", "carer", "group", "ward_round", "case_conference"]
-GuestRole = Literal["resident", "carer", "family", "interpreter", "guest_clinician"]
+GuestRole = Literal["resident", "carer", "family", "interpreter", "captioner", "guest_clinician"]
 Outcome = Literal[
     "completed",
     "advice",

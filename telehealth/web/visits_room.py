@@ -27,6 +27,7 @@ from telehealth.web import (
     visit_acts,
     visits_json,
 )
+from telehealth.web.rooms import ROOMS
 from telehealth.web.visits_ward import WORDS
 
 Json = dict[str, Any]
@@ -61,6 +62,7 @@ async def room_page(
     """The page, perhaps with what was wrong with a form, or with the link for somebody who was invited."""
     visit_id = request.match_info["visit_id"]
     now = request.app[keys.CLOCK].now()
+    await request.app[ROOMS].let_go(request[auth.CALLER].member.id, min(int(visit_id), 2**63 - 1))
     async with access.opened(request, "visit.open", kind="consultation", object_id=visit_id) as view:
         loaded = await api_visits.opened_visit(view, visit_id)
         other = await visit_desk.elsewhere(view.connection, view.caller.member.id, loaded.row.id)

@@ -1,7 +1,22 @@
 -- name: take
--- This socket is the participant's from now on; whoever had another one lost it.
-UPDATE participant SET socket = $2::uuid, seen_at = $3::timestamptz
+-- This socket, of page $4, is the participant's from now on; whoever had another one lost it.
+UPDATE participant SET socket = $2::uuid, seen_at = $3::timestamptz, tab = $4::uuid
 WHERE id = $1::bigint RETURNING consultation_id;
+
+-- name: held_by_other
+-- Whether another page than $2 holds the socket, and was heard of since $3. Held.
+SELECT socket IS NOT NULL AND tab IS NOT NULL AND tab <> $2::uuid AND seen_at >= $3::timestamptz FROM participant
+WHERE id = $1::bigint FOR UPDATE;
+
+-- name: closed
+-- Visits, other than $2, that a member of staff is still noted as in although they have closed its page.
+SELECT p.consultation_id, p.id FROM participant p JOIN consultation c ON c.id = p.consultation_id
+WHERE p.staff_id = $1::bigint AND p.state = 'joined' AND p.socket IS NULL AND p.seen_at IS NOT NULL AND c.ended_at IS NULL
+  AND c.id IS DISTINCT FROM $2::bigint;
+
+-- name: still_closed
+-- The same of one, held.
+SELECT id FROM participant WHERE id = $1::bigint AND state = 'joined' AND socket IS NULL FOR UPDATE;
 
 -- name: keep
 -- Which of these sockets are still their participants'; they were heard of now. Who is being changed is left for the next time.

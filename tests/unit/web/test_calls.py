@@ -20,7 +20,7 @@ T0 = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 RESIDENTS = (101, 102, 103)
 PRESENCES: tuple[visits.Presence, ...] = ("checking", "waiting", "admitted", "joined", "left", "removed")
 KINDS: tuple[visits.Kind, ...] = ("one_to_one", "carer", "group", "ward_round", "case_conference")
-GUESTS: tuple[visits.Role, ...] = ("resident", "carer", "family", "interpreter", "guest_clinician")
+GUESTS: tuple[visits.Role, ...] = ("resident", "carer", "family", "interpreter", "captioner", "guest_clinician")
 
 
 def participant(
