@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from simulator import call_command, errors, impair_command
+from simulator.scoring import command as score_command
 
 if TYPE_CHECKING:
     from simulator import world
@@ -212,6 +213,13 @@ def call(**options: Any) -> None:
 def impair(**options: Any) -> None:
     with _errors():
         impair_command.impair(**options)
+
+
+@app.command("score")
+@functools.wraps(score_command.score)
+def score(**options: Any) -> None:
+    with _errors():
+        score_command.score(**options)
 
 
 @app.command()
