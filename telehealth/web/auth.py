@@ -37,6 +37,8 @@ class Who(enum.Enum):
     STAFF = "staff"
     #: Staff who act on residents: clinicians and testers, not administrators.
     CARE = "care"
+    #: Testers, who steer the simulator.
+    TESTER = "tester"
     #: A device, by its own credentials, which the handler checks.
     DEVICE = "device"
     #: Whoever was sent a link to a visit: by the link, and then by their browser's cookie, which the handler checks.
@@ -121,7 +123,7 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         case Who.MONITOR:
             if not origin.is_loopback(request):
                 raise web.HTTPNotFound
-        case Who.STAFF | Who.CARE as who:
+        case Who.STAFF | Who.CARE | Who.TESTER as who:
             try:
                 await _check_staff(request, who)
             except errors.Problem as problem:
@@ -226,7 +228,7 @@ async def _check_staff(request: web.Request, who: Who) -> None:
     request[CALLER] = caller
     if caller.via == "session" and (request.method not in _SAFE or _of_sockets(request)):
         await _check_own_page(request)
-    if who is Who.CARE and not may_care(caller.member):
+    if not _may(caller.member, who):
         async with request.app[keys.DATABASE].transaction(caller.actor) as connection:
             await audit.write(
                 connection,
@@ -238,6 +240,12 @@ async def _check_staff(request: web.Request, who: Who) -> None:
                 organisation_id=caller.member.organisation_id,
             )
         raise errors.Problem(403, errors.TEXTS[403])
+
+
+def _may(member: Member, who: Who) -> bool:
+    if who is Who.TESTER:
+        return member.role == "tester"
+    return who is not Who.CARE or may_care(member)
 
 
 def may_care(member: Member) -> bool:

@@ -1,0 +1,216 @@
+"""The simulator's control API as this service asks it. It is another program: what it answers is checked here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, TypeVar
+
+import aiohttp
+import msgspec
+from aiohttp import web
+
+from telehealth import errors
+
+#: A page waits for so long; the simulator answers from memory.
+_SECONDS = 5.0
+_MOST_BYTES = 16 * 1024 * 1024
+
+Text = Annotated[str, msgspec.Meta(max_length=4000)]
+T = TypeVar("T")
+
+
+class Away(errors.Unavailable):
+    """No simulator runs beside this service, or it does not answer."""
+
+
+class Declined(errors.Refused):
+    """The simulator will not do this; the message is its own, about the request only."""
+
+
+@dataclass
+class Place:
+    """Where the simulator listens, once it has said so; token: lets its holder steer it."""
+
+    token: str
+    url: str | None = None
+
+
+PLACE = web.AppKey("simulator", Place)
+
+
+class Status(msgspec.Struct, frozen=True):
+    """What runs, and how time goes. now: what the devices' right clocks show."""
+
+    now: datetime
+    phase: Text
+    devices: int
+    connected: int
+    messages: int
+    readings: int
+    unsettled: int
+    refused: int
+    speed: float = 1.0
+    #: Whether the service's time can be stepped, so that another speed is possible.
+    steppable: bool = False
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """One that is switched on. target: a device, a resident or a home."""
+
+    id: Text
+    kind: Text
+    target: Text
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+class Course(msgspec.Struct, frozen=True):
+    """An illness of a resident."""
+
+    scenario: Text
+    title: Text
+    onset: datetime
+    peak: datetime
+    end: datetime | None = None
+    notice: list[Any] = []
+
+
+class Device(msgspec.Struct, frozen=True):
+    """A simulated device and what became of its messages."""
+
+    device_id: Text
+    kind: Text
+    codes: list[Text]
+    connected: bool
+    battery: float | None = None
+    firmware: Text | None = None
+    clock: Text | None = None
+    faults: list[Fault] = []
+    sent: int = 0
+    receipted: int = 0
+    unsettled: int = 0
+    refused: int = 0
+
+
+class Resident(msgspec.Struct, frozen=True):
+    """Somebody who is simulated; key: their NHS number here."""
+
+    key: Text
+    devices: list[Device]
+    courses: list[Course] = []
+    faults: list[Fault] = []
+
+
+class Home(msgspec.Struct, frozen=True):
+    """Where residents live together."""
+
+    id: Text
+    residents: list[Resident]
+    title: Text | None = None
+    faults: list[Fault] = []
+
+
+class Homes(msgspec.Struct, frozen=True):
+    homes: list[Home]
+
+
+class Scenario(msgspec.Struct, frozen=True):
+    name: Text
+    title: Text
+    description: Text
+
+
+class Kind(msgspec.Struct, frozen=True):
+    """A kind of fault. targets: what it can be switched on for."""
+
+    kind: Text
+    title: Text
+    description: Text
+    targets: list[Text]
+    expect: Text | None = None
+
+
+class Catalogue(msgspec.Struct, frozen=True):
+    scenarios: list[Scenario]
+    faults: list[Kind]
+    speeds: list[float] = []
+
+
+class Message(msgspec.Struct, frozen=True):
+    """One that a device has made lately."""
+
+    device_id: Text
+    seq: int
+    lane: Text
+    created_at: datetime
+    what: Text
+    deliveries: int
+    settled: bool
+    refused: list[Text] = []
+
+
+class Messages(msgspec.Struct, frozen=True):
+    messages: list[Message]
+
+
+class Traced(msgspec.Struct, frozen=True):
+    """Of one code: the truth on a grid of times, and what devices showed."""
+
+    at: list[datetime]
+    true: list[float | None]
+    measured_at: list[datetime]
+    measured: list[float | None]
+
+
+class Truth(msgspec.Struct, frozen=True):
+    codes: dict[str, Traced]
+    courses: list[Course] = []
+    faults: list[Fault] = []
+
+
+class Link:
+    """Asks the simulator. Every method raises Away or Declined."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+
+    async def get(self, path: str, answer: type[T], **query: str) -> T:
+        """What it answers, checked."""
+        return msgspec.json.decode(await self._ask("GET", path, query=query), type=answer)
+
+    async def post(self, path: str, body: Any) -> None:
+        """Asks it to do something."""
+        await self._ask("POST", path, body=body)
+
+    async def delete(self, path: str) -> None:
+        """Asks it to end something."""
+        await self._ask("DELETE", path)
+
+    async def _ask(self, method: str, path: str, *, body: Any = None, query: dict[str, str] | None = None) -> bytes:
+        if self._place.url is None:
+            raise Away("No simulator runs beside this service.")
+        headers = {"Authorization": f"Bearer {self._place.token}"}
+        timeout = aiohttp.ClientTimeout(_SECONDS)
+        try:
+            async with (
+                aiohttp.ClientSession(self._place.url, headers=headers, timeout=timeout) as session,
+                session.request(method, path, params=query, json=body) as response,
+            ):
+                found = await response.content.read(_MOST_BYTES)
+                if response.status >= 400:
+                    raise Declined(_words(found))
+                return found
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            raise Away("The simulator does not answer.") from None
+
+
+class _Wrong(msgspec.Struct, frozen=True):
+    error: Text
+
+
+def _words(found: bytes) -> str:
+    try:
+        return msgspec.json.decode(found, type=_Wrong).error
+    except msgspec.DecodeError:
+        return "The simulator refused this."
