@@ -68,9 +68,19 @@ def truth(units: Sequence[kit.Unit]) -> list[dict[str, Any]]:
     """One record per ill resident: scenario, onset, peak."""
     records: dict[str, dict[str, Any]] = {}
     for unit in units:
-        if unit.course is not None and unit.course.scenario.offsets:
+        if unit.course is not None and unit.course.scenario.eventful:
             key = unit.profile.key
-            record = records.setdefault(key, unit.course.truth(key, unit.profile.seed, []))
+            record = records.setdefault(
+                key,
+                {
+                    "resident": key,
+                    "scenario": unit.course.scenario.name,
+                    "seed": unit.profile.seed,
+                    "onset": clock.text(unit.course.onset),
+                    "peak": clock.text(unit.course.peak or unit.course.onset),
+                    "devices": [],
+                },
+            )
             record["devices"].append(unit.device_id)
     return list(records.values())
 

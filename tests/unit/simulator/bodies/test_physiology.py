@@ -86,18 +86,3 @@ def test_seeds_and_residents_differ() -> None:
         for seed in (1, 2)
     }
     assert len(pulses) == 4
-
-
-@pytest.mark.parametrize("name", scenario.names())
-def test_scenarios_load_and_start_from_nothing(name: str) -> None:
-    course = scenario.Course(scenario.load(name), clock.from_ms(START))
-    before = np.array([START - 1, START - 86_400_000], dtype=np.int64)
-    for code in physiology.VITALS:
-        assert course.offset(code, before).tolist() == [0, 0]
-    truth = course.truth("r", 1, ["d"])
-    assert truth["onset"] == "2026-11-01T00:00:00.000Z"
-    assert datetime.fromisoformat(truth["peak"]) >= datetime.fromisoformat(truth["onset"])
-
-
-def test_the_scenarios_of_the_first_version_are_there() -> None:
-    assert {"stable", "copd_exacerbation", "sepsis"} <= set(scenario.names())
