@@ -22,13 +22,13 @@ def listing(
     """A ward's visits around now, in order."""
 
     async def job() -> None:
-        from telehealth.store import consultations, wards
+        from telehealth.store import visit_desk, wards
 
         async with terminal.transaction(read_only=True) as connection:
             now = await terminal.clinical_now(connection)
             place = await wards.find(connection, ward)
             around = timedelta(days=days)
-            found = await consultations.diary(connection, place.id, now - around, now + around)
+            found = await visit_desk.diary(connection, place.id, now - around, now + around)
         columns = {
             "visit": "Visit",
             "starts_at": "Begins",

@@ -1,7 +1,7 @@
 """Keeps visits in order as time passes: who did not attend, what comes again, what nobody used.
 
 A visit that was live and that nobody has ended is never ended by itself, because what came of it is a person's to
-write: it stays interrupted, and the ward's diary lists it (store.visit_upkeep.unfinished).
+write: it stays interrupted, and the ward's diary lists it (store.visit_desk.unfinished).
 """
 
 from __future__ import annotations

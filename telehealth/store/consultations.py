@@ -8,7 +8,8 @@ who came and left, and what it was about leave an audit row too.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -17,11 +18,10 @@ import asyncpg
 from telehealth import clock
 from telehealth.errors import NotFound
 from telehealth.model import visits
-from telehealth.store import alerts, audit, encounters, visit_lists, visit_readings, visit_view
+from telehealth.store import alerts, audit, encounters, visit_readings, visit_view
 from telehealth.store.db import Actor, Connection
 from telehealth.store.encounters import Ending
 from telehealth.store.queries import sql
-from telehealth.store.visit_lists import DiaryEntry, Waiting
 from telehealth.store.visit_view import Loaded
 
 #: Events that screens of the ward show: its diary and waiting area are told to look again.
@@ -136,62 +136,54 @@ async def admit(
     connection: Connection, consultation_id: int, participant_id: int, *, actor: Actor, now: datetime
 ) -> None:
     """Staff let in somebody who waits."""
-    held = await load(connection, consultation_id, hold=True)
-    after = visits.admit(held.visit, participant_id)
-    await _person_moved(connection, held, after, participant_id, "admitted", actor, now)
+    await _move(connection, consultation_id, participant_id, visits.admit, "admitted", actor, now)
 
 
 async def back_to_waiting(
     connection: Connection, consultation_id: int, participant_id: int, *, actor: Actor, now: datetime
 ) -> None:
     """Staff send somebody back to the waiting area."""
-    held = await load(connection, consultation_id, hold=True)
-    after = visits.back_to_waiting(held.visit, participant_id)
-    await _person_moved(connection, held, after, participant_id, "returned", actor, now)
+    await _move(connection, consultation_id, participant_id, visits.back_to_waiting, "returned", actor, now)
 
 
 async def remove(
     connection: Connection, consultation_id: int, participant_id: int, *, actor: Actor, now: datetime
 ) -> None:
     """Staff take somebody out; only back_to_waiting opens the way again."""
-    held = await load(connection, consultation_id, hold=True)
-    after = visits.remove(held.visit, participant_id)
-    await _person_moved(connection, held, after, participant_id, "removed", actor, now)
+    await _move(connection, consultation_id, participant_id, visits.remove, "removed", actor, now)
 
 
 async def joined(connection: Connection, consultation_id: int, participant_id: int, *, now: datetime) -> None:
     """Media of somebody flow. NotPossible if nobody let them in, or, for staff, if they are in another visit."""
-    held = await load(connection, consultation_id, hold=True)
-    after = visits.join(held.visit, participant_id)
-    await _person_moved(connection, held, after, participant_id, "joined", None, now)
+    await _move(connection, consultation_id, participant_id, visits.join, "joined", None, now)
 
 
 async def left(
     connection: Connection, consultation_id: int, participant_id: int, *, now: datetime, gone: bool = False
 ) -> None:
     """Somebody left. gone: only their connection did; who had been let in may then come back by themselves."""
-    held = await load(connection, consultation_id, hold=True)
-    held.participant(participant_id)
-    after = visits.leave(held.visit, participant_id, gone=gone)
-    await _person_moved(
-        connection, held, after, participant_id, "left", None, now, detail={"gone": True} if gone else None
-    )
+    step = functools.partial(visits.leave, gone=gone)
+    detail = {"gone": True} if gone else None
+    await _move(connection, consultation_id, participant_id, step, "left", None, now, detail=detail)
 
 
-async def _person_moved(
+async def _move(
     connection: Connection,
-    held: Loaded,
-    after: visits.Visit,
+    consultation_id: int,
     participant_id: int,
+    step: Callable[[visits.Visit, int], visits.Visit],
     event: str,
     actor: Actor | None,
     now: datetime,
     *,
     detail: dict[str, Any] | None = None,
 ) -> None:
+    """A step of one person."""
+    held = await load(connection, consultation_id, hold=True)
+    person = held.participant(participant_id)
+    after = step(held.visit, participant_id)
     if after == held.visit:
         return
-    person = held.participant(participant_id)
     await _apply(connection, held, after, actor, now)
     await note_event(connection, held.row.id, event, participant_id=participant_id, detail=detail, actor=actor, now=now)
     await _audit(
@@ -397,19 +389,6 @@ async def decide_reading(
     await _audit(
         connection, f"visit.reading_{decision}", consultation_id, held.row.ward_id, resident_id, actor, {"key": key}
     )
-
-
-# Over a ward ---------------------------------------------------------------------------------------
-
-
-async def waiting_area(connection: Connection, ward_id: int, *, now: datetime) -> list[Waiting]:
-    """Who waits on a ward, longest first."""
-    return await visit_lists.waiting(connection, ward_id, now=now)
-
-
-async def diary(connection: Connection, ward_id: int, since: datetime, until: datetime) -> list[DiaryEntry]:
-    """Visits of a ward that begin, or were begun, in [since, until), in order; cancelled ones too."""
-    return await visit_lists.diary(connection, ward_id, since, until)
 
 
 # What all of it leaves ------------------------------------------------------------------------------

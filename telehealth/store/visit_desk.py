@@ -6,12 +6,71 @@ now is clinical time everywhere.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from telehealth.errors import NotFound
-from telehealth.model import people
+from telehealth.model import people, visits
 from telehealth.store.db import Connection, Record
 from telehealth.store.queries import sql
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Somebody who waits to be let in. starts_at: of the appointment, if there is one. Times are clinical."""
+
+    consultation_id: int
+    starts_at: datetime | None
+    participant_id: int
+    name: str
+    role: visits.Role
+    identity: visits.Identity
+    resident_id: int | None
+    waiting_since: datetime
+    #: Seconds.
+    waited: float
+    reason: str | None
+    ready: dict[str, Any] | None
+    wrong_births: int
+    refused_browsers: int
+
+
+@dataclass(frozen=True)
+class DiaryEntry:
+    """A visit of a ward. appointment_id None: started at once. starts_at: planned, or when it was made; clinical."""
+
+    consultation_id: int
+    appointment_id: int | None
+    series_id: int | None
+    kind: visits.Kind
+    state: visits.State
+    starts_at: datetime
+    minutes: int | None
+    reason: str
+    outcome: str | None
+    resident_ids: list[int]
+    waiting: int
+    inside: int
+
+
+async def waiting(connection: Connection, ward_id: int, *, now: datetime) -> list[Waiting]:
+    """Who waits on a ward, longest first; nobody for a ward that is not the actor's."""
+    rows = await connection.fetch(sql("visit_desk.waiting"), ward_id)
+    return [Waiting(**dict(row), waited=max((now - row["waiting_since"]).total_seconds(), 0.0)) for row in rows]
+
+
+async def diary(connection: Connection, ward_id: int, since: datetime, until: datetime) -> list[DiaryEntry]:
+    """Visits of a ward that begin, or were begun, in [since, until), in order; cancelled ones too."""
+    return [DiaryEntry(**dict(r)) for r in await connection.fetch(sql("visit_desk.diary"), ward_id, since, until, [])]
+
+
+async def unfinished(connection: Connection, ward_id: int, *, before: datetime) -> list[DiaryEntry]:
+    """Visits that a person has to end: empty since before a time, or somebody waited and nobody came."""
+    found = [row["id"] for row in await connection.fetch(sql("visit_desk.unfinished"), ward_id, before)]
+    if not found:
+        return []
+    return [DiaryEntry(**dict(r)) for r in await connection.fetch(sql("visit_desk.diary"), ward_id, None, None, found)]
 
 
 async def appointment(connection: Connection, appointment_id: int) -> Record:

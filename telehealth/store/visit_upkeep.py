@@ -27,8 +27,3 @@ async def of_the_dead(connection: Connection, after: int) -> int | None:
     """The next appointment after one whose residents have died."""
     found: int | None = await connection.fetchval(sql("visit_upkeep.of_the_dead"), after)
     return found
-
-
-async def unfinished(connection: Connection, ward_id: int, *, before: datetime) -> list[int]:
-    """Visits of a ward that a person has to end: empty since a time, or somebody waited and nobody came."""
-    return [row["id"] for row in await connection.fetch(sql("visit_upkeep.unfinished"), ward_id, before)]

@@ -53,7 +53,7 @@ async def ward_visits(request: web.Request) -> web.StreamResponse:
     now = request.app[keys.CLOCK].now()
     more = {
         **WORDS,
-        **{key: found[key] for key in ("ward", "visits", "follow_ups")},
+        **{key: found[key] for key in ("ward", "visits", "unfinished", "follow_ups")},
         "waiting_people": found["waiting"],
         "day": found["date"],
         "today": now.astimezone(formats.zone_of(found["ward"]["zone"])).date().isoformat(),

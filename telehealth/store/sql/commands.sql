@@ -9,11 +9,8 @@ CROSS JOIN LATERAL (
     SELECT a.device_pk, NULL::text AS subject FROM device_assignment a
     WHERE a.resident_id = w.resident_id AND a.during @> $5::timestamptz
     UNION
-    SELECT s.device_pk, s.label FROM device_seat s
-    WHERE s.resident_id = w.resident_id AND s.kind = 'subject' AND s.during @> $5::timestamptz
-    UNION
-    SELECT s.device_pk, NULL FROM device_seat s
-    WHERE s.resident_id = w.resident_id AND s.kind = 'slot' AND s.during @> $5::timestamptz
+    SELECT s.device_pk, CASE s.kind WHEN 'subject' THEN s.label END FROM device_seat s
+    WHERE s.resident_id = w.resident_id AND s.during @> $5::timestamptz
 ) AS h
 JOIN device d ON d.id = h.device_pk
 WHERE d.revoked_at IS NULL
@@ -61,11 +58,8 @@ CROSS JOIN LATERAL (
     SELECT a.device_pk, NULL::text AS subject FROM device_assignment a
     WHERE a.resident_id = v.resident_id AND a.during @> $5::timestamptz
     UNION
-    SELECT s.device_pk, s.label FROM device_seat s
-    WHERE s.resident_id = v.resident_id AND s.kind = 'subject' AND s.during @> $5::timestamptz
-    UNION
-    SELECT s.device_pk, NULL FROM device_seat s
-    WHERE s.resident_id = v.resident_id AND s.kind = 'slot' AND s.during @> $5::timestamptz
+    SELECT s.device_pk, CASE s.kind WHEN 'subject' THEN s.label END FROM device_seat s
+    WHERE s.resident_id = v.resident_id AND s.during @> $5::timestamptz
 ) AS h
 JOIN device d ON d.id = h.device_pk
 CROSS JOIN LATERAL (

@@ -1,3 +1,49 @@
+-- name: waiting
+-- Who waits to be let in on a ward, longest first.
+SELECT c.id AS consultation_id, a.starts_at, p.id AS participant_id, p.name, p.role, p.identity, p.resident_id, p.waiting_since,
+       p.reason, p.ready, coalesce(l.wrong_births, 0) AS wrong_births, coalesce(l.refused_browsers, 0) AS refused_browsers
+FROM consultation c
+JOIN participant p ON p.consultation_id = c.id AND p.state = 'waiting' AND p.role <> 'staff'
+LEFT JOIN join_link l ON l.id = p.link_id
+LEFT JOIN appointment a ON a.id = c.appointment_id
+WHERE c.ward_id = $1::bigint AND c.ended_at IS NULL AND p.waiting_since IS NOT NULL
+ORDER BY p.waiting_since, p.id
+LIMIT 500;
+
+-- name: waiting_count
+-- How many people wait for the staff of a ward.
+SELECT count(*) FROM participant p JOIN consultation c ON c.id = p.consultation_id
+WHERE c.ward_id = $1::bigint AND c.ended_at IS NULL AND p.state = 'waiting' AND p.role <> 'staff';
+
+-- name: diary
+-- Visits of a ward from $2 to $3, and those with numbers $4.
+SELECT c.id AS consultation_id, c.appointment_id, a.series_id, c.kind, c.state, coalesce(a.starts_at, c.created_at) AS starts_at,
+       a.minutes, coalesce(a.reason, '') AS reason, c.outcome, p.waiting, p.inside,
+       (SELECT coalesce(array_agg(s.resident_id ORDER BY s.position), '{}') FROM consultation_subject s
+        JOIN resident r ON r.id = s.resident_id WHERE s.consultation_id = c.id) AS resident_ids
+FROM consultation c
+LEFT JOIN appointment a ON a.id = c.appointment_id
+CROSS JOIN LATERAL (
+    SELECT (count(*) FILTER (WHERE p.state = 'waiting' AND p.role <> 'staff'))::integer AS waiting,
+           (count(*) FILTER (WHERE p.state = 'joined'))::integer AS inside
+    FROM participant p WHERE p.consultation_id = c.id
+) AS p
+WHERE c.ward_id = $1::bigint
+  AND ((a.starts_at >= $2::timestamptz AND a.starts_at < $3::timestamptz)
+       OR (a.id IS NULL AND c.created_at >= $2 AND c.created_at < $3) OR c.id = ANY ($4::bigint[]))
+ORDER BY coalesce(a.starts_at, c.created_at), c.id
+LIMIT 1000;
+
+-- name: unfinished
+-- Visits of a ward with nobody inside that a person has to end: live before $2, or somebody waited and it was to be over by $2.
+SELECT c.id FROM consultation c LEFT JOIN appointment a ON a.id = c.appointment_id
+WHERE c.ward_id = $1::bigint AND c.ended_at IS NULL
+  AND ((c.state = 'interrupted' AND c.changed_at <= $2::timestamptz)
+       OR (c.state IN ('waiting', 'admitted')
+           AND coalesce(a.starts_at + a.minutes * interval '1 minute', c.created_at) <= $2))
+  AND NOT EXISTS (SELECT FROM participant p WHERE p.consultation_id = c.id AND p.state = 'joined')
+ORDER BY c.id;
+
 -- name: appointment
 -- One appointment with its ward and the visit that belongs to it.
 SELECT a.id, a.organisation_id, a.ward_id, w.name AS ward, w.simulated, a.series_id, a.kind, a.starts_at, a.minutes,
@@ -135,11 +181,6 @@ ORDER BY f.due_on NULLS LAST, f.id LIMIT 200;
 -- One of them.
 SELECT f.id, f.encounter_id, f.resident_id, f.what, f.due_on, f.done_by, f.done_at, r.ward_id
 FROM follow_up f JOIN resident r ON r.id = f.resident_id WHERE f.id = $1::bigint;
-
--- name: waiting_count
--- How many people wait for the staff of a ward.
-SELECT count(*) FROM participant p JOIN consultation c ON c.id = p.consultation_id
-WHERE c.ward_id = $1::bigint AND c.ended_at IS NULL AND p.state = 'waiting' AND p.staff_id IS NULL;
 
 -- name: residents
 -- What residents are called and how they are told apart.

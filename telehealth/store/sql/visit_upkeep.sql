@@ -17,16 +17,6 @@ WHERE c.ended_at IS NULL AND c.state NOT IN ('live', 'interrupted') AND c.appoin
   AND NOT EXISTS (SELECT FROM consultation_note n WHERE n.consultation_id = c.id)
 ORDER BY c.id LIMIT 1 FOR UPDATE OF c SKIP LOCKED;
 
--- name: unfinished
--- Visits of a ward with nobody inside that a person has to end: live before $2, or somebody waited and it was to be over by $2.
-SELECT c.id FROM consultation c LEFT JOIN appointment a ON a.id = c.appointment_id
-WHERE c.ward_id = $1::bigint AND c.ended_at IS NULL
-  AND ((c.state = 'interrupted' AND c.changed_at <= $2::timestamptz)
-       OR (c.state IN ('waiting', 'admitted')
-           AND coalesce(a.starts_at + a.minutes * interval '1 minute', c.created_at) <= $2))
-  AND NOT EXISTS (SELECT FROM participant p WHERE p.consultation_id = c.id AND p.state = 'joined')
-ORDER BY c.id;
-
 -- name: of_the_dead
 -- Appointments to come after appointment $1 all of whose residents have died.
 SELECT a.id FROM appointment a JOIN consultation c ON c.appointment_id = a.id

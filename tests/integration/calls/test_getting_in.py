@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from telehealth.store import consultations, links
+from telehealth.store import consultations, links, visit_desk
 from tests.integration.calls.conftest import BORN, NOW, WRONG, Clinic, press
 from tests.integration.web.conftest import audited
 
@@ -188,7 +188,7 @@ async def test_without_javascript_one_still_gets_to_the_waiting_area(clinic: Cli
     async with press(browser, f"{path}/wait", reason="my knee") as response:
         assert response.status == 303
     async with clinic.database.transaction(clinic.actor) as connection:
-        waiting = await consultations.waiting_area(connection, clinic.ward.id, now=NOW)
+        waiting = await visit_desk.waiting(connection, clinic.ward.id, now=NOW)
     assert [(one.name, one.reason) for one in waiting] == [("Anna", "my knee")]
     async with browser.session.get(path) as response:
         assert "The ward knows that you are here" in await response.text()

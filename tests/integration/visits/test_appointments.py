@@ -13,7 +13,7 @@ from telehealth.consult import upkeep
 from telehealth.errors import Conflict, Invalid, NotFound
 from telehealth.model import appointments as times
 from telehealth.model import visits
-from telehealth.store import appointments, consultations, contacts, db, links, series, visit_upkeep
+from telehealth.store import appointments, consultations, contacts, db, links, series, visit_desk
 from telehealth.store.db import Database
 from tests.conftest import Urls
 from tests.integration.visits import scene as scenes
@@ -121,7 +121,10 @@ async def test_what_nobody_used_and_what_nobody_ended(database: Database) -> Non
     assert (await scenes.look(database, unused)).row.state == "cancelled"
     assert (await scenes.look(database, visit)).row.state == "interrupted"
     async with database.transaction(scene.actor, read_only=True) as connection:
-        assert await visit_upkeep.unfinished(connection, scene.ward.id, before=T0 + timedelta(hours=1)) == [visit]
+        found = await visit_desk.unfinished(connection, scene.ward.id, before=T0 + timedelta(hours=1))
+    assert [(one.consultation_id, one.state, one.resident_ids) for one in found] == [
+        (visit, "interrupted", [scene.anna.id])
+    ]
 
 
 async def test_a_visit_that_only_staff_looked_into_was_not_used(database: Database) -> None:

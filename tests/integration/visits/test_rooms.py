@@ -9,7 +9,7 @@ import pytest
 
 from telehealth.errors import NotFound
 from telehealth.model import visits
-from telehealth.store import audit, consultations, db, participants
+from telehealth.store import audit, consultations, db, participants, visit_desk
 from telehealth.store.db import Database
 from tests.integration.visits import scene as scenes
 from tests.integration.visits.scene import T0, WEB
@@ -175,8 +175,8 @@ async def test_waiting_area_and_diary(database: Database) -> None:
     visit = await scenes.start(database, scene, scene.bert)
     bert = await scenes.guest(database, scene, visit, scene.bert)
     async with database.transaction(scene.actor, read_only=True) as connection:
-        waiting = await consultations.waiting_area(connection, scene.ward.id, now=T0 + timedelta(minutes=2))
-        diary = await consultations.diary(connection, scene.ward.id, T0, T0 + timedelta(days=3))
+        waiting = await visit_desk.waiting(connection, scene.ward.id, now=T0 + timedelta(minutes=2))
+        diary = await visit_desk.diary(connection, scene.ward.id, T0, T0 + timedelta(days=3))
     assert [(w.participant_id, w.waited, w.role, w.resident_id) for w in waiting] == [
         (bert, 120.0, "resident", scene.bert.id)
     ]
@@ -184,7 +184,7 @@ async def test_waiting_area_and_diary(database: Database) -> None:
         (visit, None, 1), (booked.consultation_id, booked.appointment_id, 0)
     ]  # fmt: skip
     async with database.transaction(db.staff(scene.stranger), read_only=True) as connection:
-        assert await consultations.waiting_area(connection, scene.ward.id, now=T0) == []
-        assert await consultations.diary(connection, scene.ward.id, T0, T0 + timedelta(days=3)) == []
+        assert await visit_desk.waiting(connection, scene.ward.id, now=T0) == []
+        assert await visit_desk.diary(connection, scene.ward.id, T0, T0 + timedelta(days=3)) == []
         with pytest.raises(NotFound):
             await consultations.load(connection, visit)

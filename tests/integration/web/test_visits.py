@@ -221,6 +221,33 @@ async def test_the_waiting_area_tells_who_waits_and_why(server: Server, people: 
     assert await audited(server.database, action="visit.admitted", object_id=str(visit)) == 1
 
 
+async def test_what_nobody_ended_stays_in_view(server: Server, people: World) -> None:
+    """The ward's page of today tells of visits of days before that only a person can end; other days' do not."""
+    visit = await started(server, people)
+    participant, _ = await comes(server, visit, people.anna)
+    mine = await staff_joins(server, visit, "clara")
+    async with server.database.transaction(world.ACTOR) as connection:
+        clara = await connection.fetchval("SELECT id FROM staff WHERE username = 'clara'")
+        await consultations.admit(connection, visit, participant, actor=db.staff(clara), now=NOW)
+    await joins(server, visit, participant)
+    async with server.database.transaction(WEB) as connection:
+        for one in (participant, mine):
+            await consultations.left(connection, visit, one, now=NOW)
+        await connection.execute(
+            "UPDATE consultation SET created_at = $2, changed_at = $2 WHERE id = $1", visit, NOW - timedelta(days=2)
+        )
+    async with api(server) as session:
+        day = await get(session, f"/wards/{people.north.id}/visits")
+        visits_models.WardVisits.model_validate(day)
+        assert [(one["visit"], one["state"]) for one in day["unfinished"]] == [(visit, "interrupted")]
+        assert day["visits"] == []
+        assert (await get(session, f"/wards/{people.north.id}/visits?date=2026-01-01"))["unfinished"] == []
+    async with server.signed_in("clara") as browser:
+        page = await opened(browser, f"/wards/{people.north.id}/visits")
+    assert "Not ended yet" in page
+    assert f'href="/visits/{visit}"' in page
+
+
 # In the visit ---------------------------------------------------------------------------------------
 
 
