@@ -22,6 +22,16 @@ _CLOCK: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
 #: Hours a year, in either direction; sizes within what any vital sign could ever change by.
 _YEAR, _SIZE = 8784.0, 100_000.0
 MOST_ENTRIES = 100
+_PLAIN: Final[Mapping[str, str]] = {
+    "Cannot overwrite a value": "the same name is there twice",
+    "Invalid value": "there is no value that TOML knows after the =; texts need quotes",
+    "Invalid statement": "a line must be a name, = and a value, or a head such as [[vital]]",
+    "Expected '=' after a key in a key/value pair": "a name must be followed by = and a value",
+    "Expected newline or end of document after a statement": "something follows the value on the same line",
+    "Unclosed array": "a list is not closed with ]",
+    "Unterminated string": "a text is not closed with its quotes",
+    "Illegal character '\\n'": "a text is not closed with its quotes on the same line",
+}
 EVENTS: Final[Mapping[str, str]] = {
     "fall": "the resident falls; a fall detector says so",
     "button": "the resident presses the button of the pendant",
@@ -78,7 +88,7 @@ def _syntax(message: str, text: str) -> Problem:
     rows = text.split("\n")
     line = int(at[1]) if at and at[1] else len(rows)
     said = _AT.sub("", message)
-    said = said[:1].lower() + said[1:]
+    said = _PLAIN.get(said, said[:1].lower() + said[1:])
     shown = rows[line - 1].strip() if line <= len(rows) else ""
     near = f" in {shown[:60]!r}" if shown and shown.isprintable() else ""
     return Problem(line, f"this is not TOML: {said}{near}")

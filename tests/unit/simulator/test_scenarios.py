@@ -169,8 +169,9 @@ MISTAKES = [
     ("[[notice]]\nwhat = 'it'\nby_hours = 4\nsource = 's'\npriority = 'urgent'\n", 8, "low, medium, high"),
     ("[[quiet]]\nwhy = 'calm'\nfrom_hours = 4\nto_hours = 4\n", 7, "later than from_hours"),
     ("[adherence]\nhours = [0]\npart = [2]\n", 6, "from 0 to 1"),
-    ("title = 'again'\n", 4, "this is not TOML"),
-    ('description = """\n[[vital]]\ncode =\n"""\n', 4, "this is not TOML"),
+    ("title = 'again'\n", 4, "this is not TOML: the same name is there twice"),
+    ("sources = ['''\n[[vital]]\n''']\nvitals = 1\n", 7, "is vital meant"),
+    ("peak_hours = tomorrow\n", 4, "texts need quotes"),
     ("sources = [\n'one',\n'two'\n]\nvitals = 1\n", 8, "is vital meant"),
     ("peak_hours = 1\nfoo\n", 5, "this is not TOML"),
 ]
@@ -196,7 +197,7 @@ def test_a_file_of_ones_own(tmp_path: Path) -> None:
     assert scenario.load(str(own)).title == "Own"
     with pytest.raises(errors.BadInput, match="or give a file"):
         scenario.load("own")
-    with pytest.raises(errors.BadInput, match="cannot read none.toml"):
+    with pytest.raises(errors.BadInput, match=r"cannot read none\.toml"):
         scenario.load(str(tmp_path / "none.toml"))
     own.write_bytes(b"\xff\xfe")
     with pytest.raises(errors.BadInput, match="not UTF-8"):
@@ -209,5 +210,5 @@ def test_no_text_breaks_the_reader(text: str) -> None:
     for one in (text, HEAD + text, HEAD + "[[vital]]\n" + text):
         try:
             assert isinstance(scenario.parse(one), scenario_model.Scenario)
-        except errors.BadInput as error:
-            assert str(error)
+        except errors.BadInput:
+            continue
