@@ -118,6 +118,8 @@ def episode(resident: int, key: str, track: tracks.Track, zone: str) -> Episode:
     opened = track["open"]
     rule = {"key": key, **opened["rule"]}
     told: dict[str, Any] = {"clears_when": rule.pop("clears_when"), "rule": rule}
+    if "rose" in opened:
+        told["rose"] = [{"priority": priority, "at": instant(at)} for priority, at in opened["rose"]]
     if opened.get("ended_at") is not None:
         told["ended"] = {
             "at": instant(opened["ended_at"]),

@@ -313,10 +313,9 @@ class Walk:
         elif deadline.late:
             return  # what is missing already is not late
         elif track["open"].get("level_name") == "late":
-            opened = track["open"]
-            priority = _worse(opened["priority"], rule.priority)
             rules_now = reasons.silence_rule(self.rules, rule, deadline)
-            track = {**track, "open": {**opened, "priority": priority, "rule": rules_now, **told}}
+            risen = {**track["open"], **told}
+            track = {**track, "open": _risen(risen, {"rule": rules_now}, rule.priority)}
         counted = track.get("counted") == deadline.due
         self.tracks[key] = {
             **track,
@@ -367,7 +366,7 @@ class Walk:
             told = reasons.threshold_rule(self.rules, threshold, side, opened["trigger"][0], self.zone)
             name = _LEVELS[level]
             priority = threshold.red_priority if name == "red" else threshold.amber_priority
-        return {**opened, "rule": told, "level_name": name, "priority": _worse(opened.get("priority"), priority)}
+        return _risen(opened, {"rule": told, "level_name": name}, priority)
 
     def _done(self, key: str, track: tracks.Track) -> None:
         self.episodes.append(reasons.episode(self.resident, key, track, self.zone))
@@ -391,6 +390,16 @@ def asked(watch: rules.Watch, desk: book.Desk, low: float, high: float, *, watch
     if watch.by_day and not desk.turned(watch.codes):
         return False
     return watched or not (watch.calm_from <= low and high <= watch.calm_to)
+
+
+def _risen(opened: dict[str, Any], told: dict[str, Any], priority: Priority) -> dict[str, Any]:
+    """What is open, with a priority that never eases, and since when it has which where it rose."""
+    before = opened.get("priority")
+    now = _worse(before, priority)
+    if before is None or now == before:
+        return {**opened, **told, "priority": now}
+    first = opened.get("rose") or [[before, opened["started_at"]]]
+    return {**opened, **told, "priority": now, "rose": [*first, [now, opened["level_at"]]]}
 
 
 def _told(told: Told) -> dict[str, Any]:
