@@ -309,7 +309,8 @@ def _is_quiet(plan: _Plan, anything: bool) -> bool:
     stay = plan.line.monitored[plan.piece]
     if stay is None:
         return True
-    deadline = walk.next_deadline(stay, plan.line.sets[plan.piece], state.last if state is not None else {}, plan.start)
+    last, away = ({}, {}) if state is None else (state.last, state.away)
+    deadline = walk.next_deadline(stay, plan.line.sets[plan.piece], last, away, plan.start)
     return deadline is None or deadline.at > plan.end
 
 
@@ -327,6 +328,7 @@ def _quiet(plan: _Plan, rows: list[_Plain]) -> Result | None:
     through = plan.start if state is not None else plan.start - 1
     last = {} if state is None else dict(state.last)
     failed = {} if state is None else dict(state.failed)
+    away = {} if state is None else dict(state.away)
     daily = []
     midnight = None if state is None else (through // walk.DAY_US + 1) * walk.DAY_US
     rule_set, kept = plan.line.sets[plan.piece], plan.kept
@@ -342,12 +344,14 @@ def _quiet(plan: _Plan, rows: list[_Plain]) -> Result | None:
         if midnight is None or at >= midnight:
             today = at // walk.DAY_US * walk.DAY_US
             if midnight is not None:
-                daily.append(State(today - 1, dict(last), dict(failed), {}, kept, desk.pages()))
+                daily.append(State(today - 1, dict(last), dict(failed), {}, kept, desk.pages(), dict(away)))
             midnight = today + walk.DAY_US
         through = at
         if code in kept and not paused(at):
             desk.note(at, code, low, high, quality, False)
         if not live:
+            if low == low and paused(at):
+                away[code] = at
             continue
         if low == low:
             last[code] = [at, low, high, quality, 0]  # red is not quiet
@@ -360,8 +364,8 @@ def _quiet(plan: _Plan, rows: list[_Plain]) -> Result | None:
         return None
     stay, line = plan.line.monitored[plan.piece], plan.line
     cut = line.cuts[plan.piece] if plan.piece < len(line.cuts) else None
-    wake_at = walk.wake(stay, rule_set, last, cut, [], plan.end)
-    head = State(through, last, failed, {}, kept, desk.pages())
+    wake_at = walk.wake(stay, rule_set, last, away, cut, [], plan.end)
+    head = State(through, last, failed, {}, kept, desk.pages(), away)
     return Result(plan.subject.resident, (), head, tuple(daily), wake_at, len(rows))
 
 

@@ -27,6 +27,8 @@ class State:
     tracks: Mapping[str, Any] = field(default_factory=dict)  #: rule -> what is pending or open
     kept: Mapping[str, Keep] = field(default_factory=dict)  #: code -> how much of its history is kept
     pages: Mapping[str, book.Page] = field(default_factory=dict)  #: code -> its history
+    #: code -> when it was last measured before or in the last pause; for what is due after it
+    away: Mapping[str, int] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """JSON form, for the checkpoint table."""
@@ -38,6 +40,7 @@ class State:
             "tracks": dict(self.tracks),
             "kept": {code: list(keep) for code, keep in self.kept.items()},
             "book": book.to_json(self.pages),
+            **({"away": dict(self.away)} if self.away else {}),
         }
 
     @classmethod
@@ -52,4 +55,5 @@ class State:
             document["tracks"],
             {code: Keep(*keep) for code, keep in document["kept"].items()},
             book.from_json(document["book"]),
+            document.get("away", {}),
         )

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from telehealth.study.hospital_stays import Stay
 
 CARRIED_HOURS = 8
-LIMIT = 5
 
 #: code -> (greatest value of a band, points), ascending (RCP 2017, scale 1).
 _BANDS: dict[str, tuple[tuple[float, int], ...]] = {

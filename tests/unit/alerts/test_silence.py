@@ -144,3 +144,50 @@ def test_what_is_awaited(now: str, last: str | None, state: str, due: str) -> No
     seen = {} if last is None else {"spo2": at(last)}
     [awaited] = expected.awaited(plan, {"spo2": silence}, seen, at("07:00"), at(now))
     assert awaited == ("spo2", state, at(due), at(due) + 30 * 60_000_000, at(due) + 120 * 60_000_000)
+
+
+def after_a_pause(*readings: str, until: str = "07:30", now: str = "20:00") -> list[tuple[str, str]]:
+    """(since, level) of a resident whose saturation is due at 08:00 and 14:00, and who was away until then."""
+    document = {
+        "zone": "Europe/London",
+        "rules": [{"rules": [rule()]}],
+        "spells": [{"from": "2026-11-10T09:00:00Z"}],
+        "pauses": [{"from": "2026-11-12T09:00:00Z", "to": f"{DAY}{until}:00Z"}],
+        "schedule": {"spo2": {"times": ["08:00", "14:00"], "early_minutes": 120}},
+        "readings": [
+            {"code": "spo2", "value": 96, "at": at}
+            for at in ("2026-11-10T09:30:00Z", "2026-11-11T08:00:00Z", "2026-11-11T14:00:00Z", "2026-11-12T08:00:00Z")
+        ]
+        + [{"code": "spo2", "value": 96, "at": f"{DAY}{at}Z"} for at in readings],
+        "now": f"{DAY}{now}:00Z",
+    }
+    found = scenario.evaluate(json.dumps(document))["episodes"]
+    return [(e["started_at"][11:16], e["level"]) for e in found if e["started_at"] >= DAY]
+
+
+def test_measured_in_a_pause_for_what_is_due_after_it() -> None:
+    """Within the time that counts for a due time it meets it, though monitoring was paused; a value alerts nobody."""
+    assert after_a_pause("07:00", "13:30") == []
+    assert after_a_pause("05:59", "13:30") == [("10:00", "missing")]
+    assert after_a_pause("13:30") == [("10:00", "missing")]
+    assert after_a_pause("07:00") == [("16:00", "missing")]
+    assert after_a_pause("07:00", until="08:01") == [("16:00", "missing")]  # what was due in it is not asked for
+
+
+@pytest.mark.parametrize(("measured", "missing"), [("06:10", []), ("06:35", []), ("05:55", ["10:00"])])
+def test_measured_before_a_short_pause_for_what_is_due_after_it(measured: str, missing: list[str]) -> None:
+    """In a pause before it, or between the two: what counts for a due time does, whatever lies between."""
+    document = {
+        "zone": "Europe/London",
+        "rules": [{"rules": [rule()]}],
+        "spells": [{"from": "2026-11-10T09:00:00Z"}],
+        "pauses": [
+            {"from": "2026-11-12T09:00:00Z", "to": f"{DAY}06:30:00Z"},
+            {"from": f"{DAY}06:40:00Z", "to": f"{DAY}07:50:00Z"},
+        ],
+        "schedule": {"spo2": {"times": ["08:00"], "early_minutes": 120}},
+        "readings": [{"code": "spo2", "value": 96, "at": f"{DAY}{measured}:00Z"}],
+        "now": f"{DAY}11:00:00Z",
+    }
+    found = scenario.evaluate(json.dumps(document))["episodes"]
+    assert [e["started_at"][11:16] for e in found if e["started_at"] >= DAY] == missing

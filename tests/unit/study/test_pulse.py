@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from telehealth import errors
-from telehealth.study import pulse, pulse_baseline, pulse_logs
+from telehealth.study import models, pulse, pulse_baseline, pulse_cases, pulse_logs, pulse_methods
 from telehealth.study.pulse_logs import Person
 
 MARCH_2 = 19_784
@@ -68,54 +68,80 @@ def test_nobody(tmp_path: Path) -> None:
     with pytest.raises(errors.Invalid, match="has no resting pulse that can be used"):
         pulse_logs.read(tmp_path)
     with pytest.raises(errors.Invalid, match="nobody with 14 days of resting pulse"):
-        pulse.prepare([person("short", 10)])
+        pulse_cases.prepare([person("short", 10)])
+
+
+def called(daily: dict[int, float], limit: float) -> list[int]:
+    return pulse_baseline.alerts(pulse_baseline.deviations(daily), limit)
 
 
 def test_the_cusum_by_hand() -> None:
     """A flat month of 60: spread at its floor of 1, so that 62 adds 2 - 0.75 a day, and 80 no more than 4 - 0.75."""
     flat = dict.fromkeys(range(28), 60.0)
-    assert pulse_baseline.alerts({**flat, 28: 62.0, 29: 62.0, 30: 62.0}, 4.0) == []
-    assert pulse_baseline.alerts({**flat, 28: 62.0, 29: 62.0, 30: 62.0, 31: 62.0}, 4.0) == [31]
-    assert pulse_baseline.alerts({**flat, 28: 80.0}, 3.2) == [28]
-    assert pulse_baseline.alerts({**flat, 28: 80.0}, 3.3) == []
-    assert pulse_baseline.alerts({**flat, 28: 80.0, 37: 61.0}, 3.3) == []  # forgotten after a gap
-    assert pulse_baseline.alerts(dict.fromkeys(range(13), 60.0) | {13: 90.0}, 1.0) == []  # no baseline yet
+    assert called({**flat, 28: 62.0, 29: 62.0, 30: 62.0}, 4.0) == []
+    assert called({**flat, 28: 62.0, 29: 62.0, 30: 62.0, 31: 62.0}, 4.0) == [31]
+    assert called({**flat, 28: 80.0}, 3.2) == [28]
+    assert called({**flat, 28: 80.0}, 3.3) == []
+    assert called({**flat, 28: 80.0, 37: 61.0}, 3.3) == []  # forgotten after a gap
+    assert called(dict.fromkeys(range(13), 60.0) | {13: 90.0}, 1.0) == []  # no baseline yet
     week = {**flat, **{28 + day: 70.0 for day in range(8)}}
-    assert pulse_baseline.alerts(week, 3.2) == [28, 35]  # once in seven days
+    assert called(week, 3.2) == [28, 35]  # once in seven days
 
 
 def test_an_illness_is_found_and_healthy_days_are_counted() -> None:
     people = [person("ill", 100, onset=60, rise=9.0), person("well", 80)]
-    study = pulse.prepare(people)
+    study = pulse_cases.prepare(people)
     real = [case for case in study.cases if not case.added]
     assert [(study.people[case.person].name, case.onset) for case in real] == [("ill", 60)]
     assert not any(60 - 14 <= day <= 60 + 28 for day in study.healthy[0])
     assert study.healthy[1] == frozenset(range(14, 80))
-    for case in study.cases:
-        if case.added:
-            assert all(
-                abs(case.onset - other.onset) >= 30
-                for other in study.cases
-                if other.added and other != case and other.person == case.person
-            )
-    own = pulse.judge(study, "engine", pulse.engine_limit(), pulse._engine(pulse.engine_limit()))
+    added = [case.onset for case in study.cases if case.added and case.person == 1]
+    assert len(added) == len(set(added)) == pulse_cases.BOUTS
+    engine = pulse_methods.engine(study)
+    own = engine.outcome(pulse.engine_limit())
     assert own.found[0] is not None
     assert 0 <= own.found[0] <= 6
     assert sum(own.false) <= 2
-    tired = pulse.judge(study, "engine", 1000.0, pulse._engine(1000.0))
+    tired = engine.outcome(1000.0)
     assert set(tired.found) == {None}
     assert sum(tired.false) == 0
 
 
-def test_at_the_budget_is_the_lowest_limit_within_it() -> None:
-    study = pulse.prepare([person(f"p{number}", 150, seed=number) for number in range(3)])
-    outcomes = {limit: pulse.judge(study, "CUSUM", limit, pulse._cusum(limit)) for limit in (1.0, 2.0, 4.0, 9.0)}
-    chosen = pulse.within(study, outcomes)
-    assert chosen is not None
-    months = sum(study.months)
-    assert sum(chosen.false) <= 0.6 * months
-    assert all(sum(one.false) > 0.6 * months for limit, one in outcomes.items() if limit < chosen.limit)
+def method(study: pulse_cases.Study, calls: float) -> pulse_methods.Method:
+    """Of a method that calls on every healthy day of so many per unit of its limit; never on the ill."""
+
+    def alerts(limit: float) -> list[list[int]]:
+        return [sorted(days)[: int(calls * number / limit)] for number, days in enumerate(study.healthy, start=1)]
+
+    return pulse_methods.Method("so many", study, alerts, lambda _: [[] for case in study.cases if case.added])
+
+
+def test_at_the_budget_is_the_lowest_limit_within_it_by_tenths() -> None:
+    study = pulse_cases.prepare([person(f"p{number}", 150, seed=number) for number in range(3)])
+    chosen = method(study, 4.6).within(0.6)  # 13.4 months: 8 calls at most, of 4.6/limit + 9.2/limit + 13.8/limit
+    assert chosen == 2.8  # 1 + 3 + 4; at 2.7 it is 1 + 3 + 5, and 3.0 is the lowest of the coarse ones
+    assert method(study, 1000).within(0.6) is None
+
+
+def test_nobody_has_a_say_in_their_own_limit() -> None:
+    study = pulse_cases.prepare([person(f"p{number}", 150, seed=number) for number in range(3)])
+    asked = method(study, 4.6)
+    limits = [asked.within(0.6, without) for without in range(3)]
+    left = asked.left_out(0.6)
+    assert left is not None
+    assert left.false == tuple(asked.false(limit)[one] for one, limit in enumerate(limits) if limit is not None)
+    assert left.false[2] > asked.false(asked.within(0.6) or 0.0)[2]  # the others call less, so their limit is lower
+
+
+def test_every_set_of_assumptions_makes_people() -> None:
+    for name, kind in models.KINDS_OF_PULSE.items():
+        ill, well = models.pulses(2, kind=kind)
+        assert ill.onset is not None, name
+        assert well.onset is None, name
+        assert min(ill.daily) < ill.onset < max(ill.daily), name
 
 
 def test_an_onset_without_a_baseline_is_not_judged() -> None:
-    assert [case for case in pulse.prepare([person("a", 60, onset=8), person("b", 60)]).cases if not case.added] == []
+    assert [
+        case for case in pulse_cases.prepare([person("a", 60, onset=8), person("b", 60)]).cases if not case.added
+    ] == []
