@@ -1,98 +1,83 @@
 """Vital signs over time: a pure function of (profile, course of an illness, time).
 
-What is true in the body at a time: usual value + daily rhythm + variation between days and within a
-day + what an illness adds. Fever raises pulse and respiration, low oxygen raises both. What a device
-says: the true value + its error, in its resolution. Values in the catalogue's units.
+What is true in the body at a time: usual value + daily rhythm + what wanders over months to minutes (common to several
+vital signs in part) + meals + missed medicines + what an illness adds. Fever raises pulse and respiration, want of
+oxygen raises both; medicines blunt it. What a device says: the true value + its error, in its resolution. Values in
+the catalogue's units.
 """
 
 from __future__ import annotations
 
-import functools
-from dataclasses import dataclass
-from datetime import timedelta
-from typing import Protocol
-from zoneinfo import ZoneInfo
+from typing import Final, Protocol
 
 import numpy as np
 
-from simulator import clock, noise
+from simulator import noise
+from simulator.bodies import answers, medicines, rhythm, wander
 from simulator.bodies.profile import Profile
+from simulator.bodies.vitals import DAY as DAY
+from simulator.bodies.vitals import HOUR as HOUR
+from simulator.bodies.vitals import SCALES as SCALES
+from simulator.bodies.vitals import VITALS as VITALS
+from simulator.bodies.vitals import Vital
 from simulator.noise import Floats, Integers
 
-HOUR = 3_600_000
-DAY = 24 * HOUR
+STATES: Final = answers.STATES
 
 
 class Course(Protocol):
-    """An illness of one resident: what it adds to each vital sign."""
+    """An illness of one resident: what it does to each vital sign."""
 
     def offset(self, code: str, times_ms: Integers) -> Floats: ...
+
+    def pull(self, code: str, times_ms: Integers) -> tuple[Floats, Floats]: ...
+
+    def spread(self, code: str, times_ms: Integers) -> Floats: ...
 
     def state(self, code: str, at_ms: int) -> str | bool | int | None: ...
 
 
-@dataclass(frozen=True)
-class Vital:
-    """How one vital sign behaves and is measured. Sizes in its own unit."""
-
-    unit: str
-    resolution: float
-    #: Deviation between days, over hours, over half an hour, over minutes.
-    days: float
-    hours: float
-    half_hours: float
-    minutes: float
-    #: Half the height of the daily rhythm, and the local hour of its top.
-    rhythm: float
-    top_hour: float
-    #: Deviation of a measurement from what is true.
-    error: float
-    #: What a body or a device can show at all.
-    lowest: float
-    highest: float
-
-
-VITALS = {
-    "spo2": Vital("%", 1, 0.3, 0.3, 0.25, 0.2, 0.35, 15, 0.4, 50, 100),
-    "pulse": Vital("/min", 1, 2.2, 2.2, 2.5, 1.8, 4.0, 15, 1.0, 25, 230),
-    "resting_pulse": Vital("/min", 1, 2.0, 0.6, 0.0, 0.0, 0.0, 15, 0.6, 25, 200),
-    "resp_rate": Vital("/min", 1, 0.5, 0.6, 0.5, 0.3, 0.6, 16, 0.5, 4, 60),
-    "temperature": Vital("Cel", 0.1, 0.08, 0.08, 0.04, 0.0, 0.25, 18, 0.08, 30, 42.5),
-    "systolic": Vital("mm[Hg]", 1, 3.0, 3.0, 2.0, 1.2, 3.5, 11, 2.0, 50, 260),
-    "diastolic": Vital("mm[Hg]", 1, 1.8, 1.6, 1.2, 0.8, 2.0, 11, 1.6, 30, 150),
-    "weight": Vital("kg", 0.1, 0.3, 0.15, 0.0, 0.0, 0.3, 20, 0.05, 30, 200),
-    "glucose": Vital("mmol/L", 0.1, 0.4, 0.7, 0.3, 0.0, 0.5, 14, 0.2, 2.0, 30),
-    "peak_flow": Vital("L/min", 5, 8, 8, 4, 0, 12, 15, 6, 60, 800),
-    "steps": Vital("{steps}", 1, 350, 0, 0, 0, 0, 15, 0, 0, 40000),
-}
-
-#: Pulse and respiration per degree of fever and per percent of oxygen lost.
+#: Pulse and respiration per degree of fever and per percent of oxygen lost. Pulse 8 to 10 /min and breaths 2 to 4 /min
+#: per degree (Karjalainen 1986, Jensen 2015 [K]); per percent of oxygen: from the slope of hypoxic answers [S].
 PULSE_PER_DEGREE, PULSE_PER_PERCENT = 8.0, 1.2
 BREATHS_PER_DEGREE, BREATHS_PER_PERCENT = 1.6, 0.5
+#: One figure a day: the same whenever it is read.
+_DAILY: Final = ("resting_pulse", "steps")
+#: Height of a usual meal in deviations of glucose, so that meals are a fifth of its variance; and their mean.
+_MEAL, _MEAL_MEAN = 1.15, 0.215
+#: Sunday's steps are fewest; weight is highest early in the week (Orsama 2014). Monday first.
+_STEPS: Final = np.array([1.0, 1.02, 1.02, 1.02, 1.05, 1.04, 0.85])
+_WEIGHT: Final = np.array([0.12, 0.05, 0.0, -0.05, -0.08, -0.06, 0.02])
 
 
 def true_values(profile: Profile, course: Course | None, code: str, times_ms: Integers) -> Floats:
     """What is so in the body at each time, unrounded."""
-    value = _usual(profile, code, times_ms)
-    if course is not None:
-        value = value + course.offset(code, times_ms)
-        if code in ("pulse", "resting_pulse", "resp_rate"):
-            fever = np.maximum(course.offset("temperature", times_ms), 0.0)
-            want = np.maximum(-course.offset("spo2", times_ms), 0.0)
-            breathing = code == "resp_rate"
-            value = value + fever * (BREATHS_PER_DEGREE if breathing else PULSE_PER_DEGREE)
-            value = value + want * (BREATHS_PER_PERCENT if breathing else PULSE_PER_PERCENT)
+    if code == "mean_arterial":
+        upper, lower = (true_values(profile, course, one, times_ms) for one in ("systolic", "diastolic"))
+        return lower + (upper - lower) / 3.0
     vital = VITALS[code]
+    value = _usual(profile, course, code, times_ms)
+    if course is not None:
+        value = value + _change(profile, course, code, value, times_ms)
     return np.clip(value, vital.lowest, vital.highest)
 
 
 def measured(profile: Profile, course: Course | None, device_id: str, code: str, times_ms: Integers) -> Floats:
     """What a device shows at each time: error added, rounded half up to its resolution."""
     vital = VITALS[code]
-    error = noise.gaussian(noise.key(profile.source, device_id, code, "error"), times_ms) * vital.error
-    usual = _usual(profile, code, times_ms)
-    # A stable person stays in the profile's range with the error of measurement included; an illness leaves it.
-    shown = _clip(profile, code, usual + error) + (true_values(profile, course, code, times_ms) - usual)
+    if code == "mean_arterial":
+        upper, lower = (measured(profile, course, device_id, one, times_ms) for one in ("systolic", "diastolic"))
+        return np.floor(lower + (upper - lower) / 3.0 + 0.5)
+    usual = _usual(profile, course, code, times_ms)
+    at = _days(profile, times_ms) if code in _DAILY else times_ms
+    size = profile.spread(code) * float(np.sqrt(vital.error))
+    wrong = size * wander.error(noise.key(profile.source, device_id, code, "error"), at)
+    if code in _DAILY:
+        wrong = _daily(profile, code, wrong, times_ms)
+    # A calm person stays in the profile's range with the error of measurement included; an illness leaves it.
+    shown = _clip(profile, code, usual + wrong)
+    if course is not None:
+        shown = shown + _change(profile, course, code, usual, times_ms)
     steps = np.floor(np.clip(shown, vital.lowest, vital.highest) / vital.resolution + 0.5)
     if code == "diastolic":
         above = measured(profile, course, device_id, "systolic", times_ms)
@@ -101,19 +86,8 @@ def measured(profile: Profile, course: Course | None, device_id: str, code: str,
 
 
 def state(profile: Profile, course: Course | None, code: str, at_ms: int) -> str | bool | int:
-    """A coded or boolean observation: consciousness, on_oxygen, breathlessness (0 to 10)."""
-    said = course.state(code, at_ms) if course is not None else None
-    if said is not None:
-        return said
-    if code == "consciousness":
-        return "A"
-    if code == "breathlessness":
-        source = noise.key(profile.source, code)
-        return int(noise.uniform_one(source, at_ms // DAY) < 0.3) + (2 if profile.pathway == "copd" else 0)
-    return False
-
-
-STATES = ("consciousness", "on_oxygen", "breathlessness")
+    """A coded or boolean observation: consciousness, on_oxygen, chest_pain and other signs."""
+    return answers.state(profile, course, code, at_ms)
 
 
 def known(code: str) -> bool:
@@ -121,43 +95,83 @@ def known(code: str) -> bool:
     return code in VITALS or code in STATES
 
 
-def _usual(profile: Profile, code: str, times_ms: Integers) -> Floats:
+def _usual(profile: Profile, course: Course | None, code: str, times_ms: Integers) -> Floats:
+    """While nothing is wrong; of a course only that it makes values vary more."""
     vital = VITALS[code]
-    base = profile.baselines.get("pulse", 70.0) - 6.0 if code == "resting_pulse" else profile.baselines[code]
-    # Old people's pulse and pressure vary a little more; calm ones vary half as much.
-    size = 0.5 if profile.calm else 1.0 + max(0, profile.age - 75) * 0.01
-    varied = np.zeros(len(times_ms), dtype=np.float64)
-    for weight, period, name in (
-        (vital.days, DAY, "days"),
-        (vital.hours, 4 * HOUR, "hours"),
-        (vital.half_hours, HOUR // 2, "half hours"),
-        (vital.minutes, HOUR // 20, "minutes"),
-    ):
-        if weight:
-            varied += weight * noise.smooth(noise.key(profile.source, code, name), times_ms, period)
-    if code == "diastolic":
-        varied += 0.3 * (_usual(profile, "systolic", times_ms) - profile.baselines["systolic"])
-    rhythm = vital.rhythm * noise.wave(_day_part(profile.zone, times_ms) - vital.top_hour / 24 + 0.25)
-    return _clip(profile, code, base + size * (varied + rhythm))
+    varied = _varied(profile, code, vital, times_ms)
+    if course is not None:
+        varied = varied * course.spread(code, times_ms)
+    value = profile.baselines[code] + varied
+    if profile.medicines:
+        part = medicines.missed(profile.source, profile.takes, times_ms)
+        value = value + medicines.level(profile.medicines, code, part)
+    return _clip(profile, code, value)
+
+
+def _varied(profile: Profile, code: str, vital: Vital, times_ms: Integers) -> Floats:
+    """Deviation from the usual value: rhythm, wandering, meals, days of the week."""
+    size = profile.spread(code)
+    if not size:
+        return np.zeros(len(times_ms), dtype=np.float64)
+    at = _days(profile, times_ms) if code in _DAILY else times_ms
+    whole = sum(vital.shares.values())
+    wandered = wander.shaped(wander.wandering(profile.source, code, at), vital.skew, vital.tails)
+    varied = size * float(np.sqrt(whole)) * wandered
+    if code in _DAILY:
+        return _daily(profile, code, varied, times_ms)
+    local = rhythm.local_ms(profile.zone, times_ms)
+    if vital.rhythm:
+        later = profile.routine.wakes - 420.0
+        varied = varied + size * float(np.sqrt(2.0 * vital.rhythm)) * rhythm.wave(local, vital.top_hour, later)
+    if code == "glucose":
+        eaten = rhythm.meals(local, profile.routine.meals, profile.source)
+        varied = varied + size * _MEAL * (eaten - _MEAL_MEAN)
+    if code == "weight":
+        varied = varied + size * _WEIGHT[rhythm.weekday(local)]
+    return varied
+
+
+def _daily(profile: Profile, code: str, varied: Floats, times_ms: Integers) -> Floats:
+    if code != "steps":
+        return varied
+    # Days are few or many by a factor, never below nothing.
+    day = rhythm.weekday(_days(profile, times_ms))
+    base = profile.baselines["steps"]
+    return np.asarray(np.maximum(varied, -0.95 * base) + base * (_STEPS[day] - 1.0), dtype=np.float64)
+
+
+def _days(profile: Profile, times_ms: Integers) -> Integers:
+    """Noon of the local day that a daily figure is about: in the morning, the day before."""
+    local = rhythm.local_ms(profile.zone, times_ms)
+    return np.asarray(((local - DAY // 2) // DAY) * DAY + DAY // 2, dtype=np.int64)
+
+
+def _change(profile: Profile, course: Course, code: str, usual: Floats, times_ms: Integers) -> Floats:
+    """What an illness changes, blunted by medicines."""
+    part, level = course.pull(code, times_ms)
+    change = part * (level - usual) + course.offset(code, times_ms)
+    if code == "temperature":
+        return _blunted(change, medicines.answer(profile.medicines, code))
+    if code in ("pulse", "resting_pulse", "resp_rate"):
+        taken = medicines.answer(profile.medicines, "resp_rate" if code == "resp_rate" else "pulse")
+        fever, want = (
+            _change(profile, course, one, np.full(len(times_ms), profile.baselines[one]), times_ms)
+            for one in ("temperature", "spo2")
+        )
+        fever, want = np.maximum(fever, 0.0), np.maximum(-want, 0.0)
+        breathing = code == "resp_rate"
+        answer = fever * (BREATHS_PER_DEGREE if breathing else PULSE_PER_DEGREE)
+        answer = answer + want * (BREATHS_PER_PERCENT if breathing else PULSE_PER_PERCENT)
+        # The illness's own part is blunted by half as much as the answer to fever and want of oxygen.
+        return _blunted(change, 0.5 + 0.5 * taken) + answer * taken
+    return change
+
+
+def _blunted(change: Floats, left: float) -> Floats:
+    return np.where(change > 0, change * left, change)
 
 
 def _clip(profile: Profile, code: str, value: Floats) -> Floats:
     if code not in profile.ranges:
         return value
     return np.clip(value, *profile.ranges[code])
-
-
-def _day_part(zone: str, times_ms: Integers) -> Floats:
-    """Local time as a part of the day, 0 at midnight."""
-    quarters = times_ms // (HOUR // 4)
-    found, back = np.unique(quarters, return_inverse=True)
-    offsets = np.array([_offset_ms(zone, int(quarter)) for quarter in found], dtype=np.int64)
-    local = times_ms + offsets[back]
-    return (local % DAY).astype(np.float64) / DAY
-
-
-@functools.lru_cache(maxsize=100_000)
-def _offset_ms(zone: str, quarter: int) -> int:
-    # Zones change their offset on a quarter of an hour, so one look-up serves all times in it.
-    shift = clock.from_ms(quarter * (HOUR // 4)).astimezone(ZoneInfo(zone)).utcoffset() or timedelta()
-    return shift // timedelta(milliseconds=1)

@@ -1,0 +1,55 @@
+"""What varies within one body: slow and quick wandering, correlated between vital signs, with real tails.
+
+All pure functions of (source, time), of deviation 1 over a long time.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+
+from simulator import noise
+from simulator.bodies import vitals
+from simulator.noise import Floats, Integers
+
+#: One measurement in so many is done badly, and is so many times as wrong.
+_BAD, _WRONG = 0.03, 2.5
+_ERROR_SIZE = 1.0 / float(np.sqrt(1.0 - _BAD + _BAD * _WRONG * _WRONG))
+
+
+def wandering(source: int, name: str, times_ms: Integers) -> Floats:
+    """What wanders under a name (a vital sign's or a common one's): nearly normal, deviation 1."""
+    vital = vitals.VITALS.get(name)
+    shares = vital.shares if vital is not None else vitals.COMMON[name].shares
+    own = np.zeros(len(times_ms), dtype=np.float64)
+    for period, size in _sizes(name):
+        own += size * noise.smooth(noise.key(source, name, period), times_ms, vitals.PERIODS[period])
+    if vital is None or vital.along is None or not shares:
+        return own
+    leader, correlation = vital.along
+    rest = float(np.sqrt(1.0 - correlation * correlation))
+    return correlation * wandering(source, leader, times_ms) + rest * own
+
+
+def shaped(value: Floats, skew: float, tails: float) -> Floats:
+    """The same with skewness and tails: Hermite polynomials (after Fleishman 1978), mean 0 and deviation 1 kept."""
+    second, third = skew / 6.0, tails / 24.0
+    square = value * value
+    bent = value + second * (square - 1.0) + third * (square - 3.0) * value
+    return np.asarray(bent / float(np.sqrt(1.0 + 2.0 * second * second + 6.0 * third * third)), dtype=np.float64)
+
+
+def error(source: int, times_ms: Integers) -> Floats:
+    """Of one measurement each: deviation 1; a few are done badly."""
+    drawn = noise.gaussian(noise.key(source, "size"), times_ms)
+    badly = noise.uniform(noise.key(source, "badly"), times_ms) < _BAD
+    return np.asarray(drawn * np.where(badly, _WRONG, 1.0) * _ERROR_SIZE, dtype=np.float64)
+
+
+@functools.cache
+def _sizes(name: str) -> tuple[tuple[str, float], ...]:
+    vital = vitals.VITALS.get(name)
+    shares = vital.shares if vital is not None else vitals.COMMON[name].shares
+    whole = sum(shares.values()) or 1.0
+    return tuple((period, float(np.sqrt(share / whole))) for period, share in shares.items() if share > 0)
