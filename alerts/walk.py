@@ -51,6 +51,7 @@ class Walk:
         self.last: dict[str, Any] = {} if state is None else dict(state.last)
         self.failed: dict[str, int] = {} if state is None else dict(state.failed)
         self.tracks: dict[str, Any] = {} if state is None else dict(state.tracks)
+        self.away: dict[str, int] = {} if state is None else dict(state.away)
         self.episodes: list[Episode] = []
         self.daily: list[State] = []
         self.moment: tuple[int, bool, int] = (start - 1, True, _NEWS2_PERSISTENCE_US)
@@ -94,7 +95,7 @@ class Walk:
     def state(self, through: int | None = None) -> State:
         at = self.through if through is None else through
         pages = self.desk.pages()
-        return State(at, dict(self.last), dict(self.failed), dict(self.tracks), self.kept, pages)
+        return State(at, dict(self.last), dict(self.failed), dict(self.tracks), self.kept, pages, dict(self.away))
 
     # Time -----------------------------------------------------------------------------------------
 
@@ -111,13 +112,15 @@ class Walk:
 
     def _cross(self, at: int) -> None:
         before, old = self.monitored, self.rules
-        if self.last or self.failed or self.tracks:
+        if self.last or self.failed or self.tracks or self.away:
             new_stay = self.line.monitored[self.piece + 1]
             new_rules = self.line.sets[self.piece + 1]
             if new_stay is not before and before is not None:
                 self._touch(at)
                 for key in list(self.tracks):
                     self._stop(key, at, before.ends_in)
+                measured = {code: sample[0] for code, sample in self.last.items()}
+                self.away = {**self.away, **measured} if before.ends_in == "paused" else {}
                 self.last, self.failed, self.tracks = {}, {}, {}
             elif new_rules is not old and self.tracks:
                 self._touch(at)
@@ -167,9 +170,12 @@ class Walk:
             self._assess()
         self.advance(row.at, inclusive=False)
         self._touch(row.at)
-        if row.code in self.kept and not (self.line.pauses and self.line.paused(row.at)):
+        paused = bool(self.line.pauses) and self.line.paused(row.at)
+        if row.code in self.kept and not paused:
             self.desk.note(row.at, row.code, row.low, row.high, row.quality, self._is_open(row.code))
         if not row.live:
+            if paused and row.low == row.low:
+                self.away[row.code] = row.at
             return
         # What the device doubts is no history, and makes nobody look at one.
         if row.low == row.low and row.code in self.rules.assessed and not row.quality & timeline.POOR:
@@ -290,7 +296,7 @@ class Walk:
     def _due(self, stay: course.Monitored, deadline: schedule.Deadline) -> None:
         rule = self.rules.silences.get(deadline.code)
         sample = self.last.get(deadline.code)
-        if rule is None or deadline.due < stay.started_at or (sample is not None and sample[0] >= deadline.counts_from):
+        if rule is None or deadline.due < stay.started_at or _met(self.last, self.away, deadline):
             return
         self._touch(deadline.at)
         key = f"silence/{deadline.code}"
@@ -382,7 +388,7 @@ class Walk:
                 self._done(key, track)
         self.episodes.sort(key=lambda episode: (episode.started_at, episode.rule))
         timers = [track["timer"] for track in self.tracks.values() if track.get("timer") is not None]
-        return tuple(self.episodes), wake(self.monitored, self.rules, self.last, self.cut, timers, end)
+        return tuple(self.episodes), wake(self.monitored, self.rules, self.last, self.away, self.cut, timers, end)
 
 
 def asked(watch: rules.Watch, desk: book.Desk, low: float, high: float, *, watched: bool) -> bool:
@@ -410,6 +416,7 @@ def wake(
     stay: course.Monitored | None,
     rule_set: rules.RuleSet,
     last: Mapping[str, Any],
+    away: Mapping[str, int],
     cut: int | None,
     timers: list[int],
     end: int,
@@ -419,27 +426,30 @@ def wake(
     if cut is not None:
         times.append(cut)
     if stay is not None:
-        deadline = next_deadline(stay, rule_set, last, end)
+        deadline = next_deadline(stay, rule_set, last, away, end)
         if deadline is not None:
             times.append(deadline.at)
     return min(times, default=None)
 
 
 def next_deadline(
-    stay: course.Monitored, rule_set: rules.RuleSet, last: Mapping[str, Any], after: int
+    stay: course.Monitored, rule_set: rules.RuleSet, last: Mapping[str, Any], away: Mapping[str, int], after: int
 ) -> schedule.Deadline | None:
     """The first deadline after a time that no reading has met yet."""
     deadline = stay.schedule.after(after, rule_set.graces)
     for _ in range(100):
-        if deadline is None or (deadline.due >= stay.started_at and not _met(last, deadline)):
+        if deadline is None or (deadline.due >= stay.started_at and not _met(last, away, deadline)):
             return deadline
         deadline = stay.schedule.following(deadline, rule_set.graces)
     return deadline
 
 
-def _met(last: Mapping[str, Any], deadline: schedule.Deadline) -> bool:
+def _met(last: Mapping[str, Any], away: Mapping[str, int], deadline: schedule.Deadline) -> bool:
+    """Whether it was measured in time for what was due then, be it in a pause that was over before or before one."""
     sample = last.get(deadline.code)
-    return sample is not None and bool(sample[0] >= deadline.counts_from)
+    if sample is not None and sample[0] >= deadline.counts_from:
+        return True
+    return away.get(deadline.code, deadline.counts_from - 1) >= deadline.counts_from
 
 
 def _has(rule_set: rules.RuleSet, key: str) -> bool:
