@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from alerts import burden, engine, news2, rules, schedule, timeline
+from alerts import about, burden, engine, news2, rules, schedule, timeline
 from alerts.episodes import Episode, Priority
 
 MINUTE_US = 60_000_000
@@ -57,6 +57,8 @@ class Alert:
     episodes: int
     provisional: bool
     reason: str
+    codes: tuple[str, ...] = ()  #: what it is about
+    priorities: tuple[tuple[Priority, int], ...] = ()  #: since when it had which, rising
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +218,8 @@ def _alert(person: int, seen: burden.Seen) -> Alert:
         len(seen.episodes),
         all(episode.provisional for episode in seen.episodes),
         first.reason,
+        tuple(dict.fromkeys(code for one in seen.episodes for code in about.codes(seen.rule, one.evidence))),
+        about.priorities(seen.episodes),
     )
 
 

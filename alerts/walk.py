@@ -398,7 +398,7 @@ def asked(watch: rules.Watch, desk: book.Desk, low: float, high: float, *, watch
     return watched or not (watch.calm_from <= low and high <= watch.calm_to)
 
 
-def _risen(opened: dict[str, Any], told: dict[str, Any], priority: Priority) -> dict[str, Any]:
+def _risen(opened: dict[str, Any], told: dict[str, Any], priority: Priority | None) -> dict[str, Any]:
     """What is open, with a priority that never eases, and since when it has which where it rose."""
     before = opened.get("priority")
     now = _worse(before, priority)

@@ -25,6 +25,9 @@ Readings = Annotated[
 ]
 Truth = Annotated[Path | None, typer.Option("--truth", help="CSV: person,onset,kind of what really happened.")]
 Html = Annotated[Path | None, typer.Option("--html", help="Write a page with pictures to this file.")]
+Alerts = Annotated[
+    Path | None, typer.Option("--alerts", help="Write the alerts to this file, as `telehealth-sim score` reads them.")
+]
 Zone = Annotated[
     str | None, typer.Option("--zone", help="Of times without an offset, and of local days (else Europe/London).")
 ]
@@ -61,6 +64,7 @@ def backtest(
         Path | None, typer.Option("--rules", help="Changes of it or a rule set (.json), or a pathway file (.toml).")
     ] = None,
     truth: Truth = None,
+    alerts: Alerts = None,
     html: Html = None,
     zone: Zone = None,
     scale: Scale = 1,
@@ -85,9 +89,23 @@ def backtest(
             )
             judged = _judged(asked, chosen, tell, "Replaying", workers)
             document = report.backtested(asked, chosen, judged)
+        if alerts is not None:
+            _list(alerts, asked, chosen, judged)
         _answer(document, html, page.backtest, backtest_shown.backtest, as_json=json)
 
     _run(job)
+
+
+def _list(file: Path, asked: report.Asked, chosen: rulefile.Chosen, judged: Judged) -> None:
+    import msgspec
+
+    from telehealth.backtest import alert_list
+
+    listed = alert_list.document(asked.loaded.history.people, judged.replay, chosen.rule_set.pathway or None)
+    try:
+        file.write_bytes(msgspec.json.encode(listed))
+    except OSError as error:
+        raise errors.Invalid("--alerts", f"cannot be written: {error.strerror or type(error).__name__}") from None
 
 
 def compare(
