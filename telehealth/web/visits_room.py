@@ -115,6 +115,7 @@ async def _content(request: web.Request, view: access.Opened, loaded: Loaded, no
         "measures": await api_visits.measurable(view.connection, loaded, now),
         "keep_chat": loaded.row.keep_chat,
         "recording": loaded.policy.recording,
+        "recording_days": loaded.policy.keep_recording_days,
         "simulated": ward["simulated"],
         **await _record(view, loaded, now),
     }

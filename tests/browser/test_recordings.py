@@ -112,7 +112,7 @@ def test_a_visit_is_recorded_across_the_death_of_its_worker(
     resident.page.get_by_role("button", name="No, do not record").click()
     expect(desk.page.get_by_text("said no.")).to_be_visible()
     ask.click()
-    desk.page.get_by_role("button", name="I agree to be recorded").click()
+    desk.page.get_by_role("button", name="Yes, you may record").click()
     resident.page.get_by_role("button", name="Yes, you may record").click()
     for page in (desk.page, resident.page):
         expect(page.locator(".th-recording")).to_be_visible()

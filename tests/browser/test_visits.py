@@ -106,7 +106,8 @@ def test_a_visit_from_the_link_to_the_end(watched: Watched, calls: Service, desk
 
     # recorded only while everybody agrees, and everybody sees it
     desk.page.get_by_role("button", name="Ask to record").click()
-    desk.page.get_by_role("button", name="I agree to be recorded").click()
+    expect(desk.page.get_by_role("dialog", name="May we record this visit?")).to_contain_text("locked, for 30 days")
+    desk.page.get_by_role("button", name="Yes, you may record").click()
     third.page.get_by_role("button", name="Yes, you may record").click()
     expect(third.page.get_by_text("You have agreed to be recorded")).to_be_visible()
     expect(desk.page.locator(".th-notice").filter(has_text="Not recording yet")).to_contain_text(person.name)
@@ -116,6 +117,12 @@ def test_a_visit_from_the_link_to_the_end(watched: Watched, calls: Service, desk
     third.page.get_by_role("button", name="Stop recording me").click()
     for page in (desk.page, third.page, resident.page):
         expect(page.locator(".th-recording")).to_have_count(0)
+        expect(page.get_by_text("because somebody does not agree any more. Nothing is recorded now.")).to_be_visible()
+    # asked again, everybody is asked: whoever agreed before has not agreed to this
+    desk.page.get_by_role("button", name="Ask to record").click()
+    expect(desk.page.locator(".th-notice").filter(has_text="Not recording yet")).to_contain_text(" you and ")
+    resident.page.get_by_role("button", name="No, do not record").click()
+    expect(desk.page.get_by_text("This visit is not recorded, because somebody said no.")).to_be_visible()
 
     notes = desk.page.get_by_label(f"Notes on {person.name}")
     notes.fill("Feels better. Ankles less swollen.")
@@ -138,6 +145,59 @@ def test_a_visit_from_the_link_to_the_end(watched: Watched, calls: Service, desk
     expect(desk.page.get_by_role("status").filter(has_text="The visit is over.")).to_be_visible()
     resident.page.reload()
     expect(resident.page.get_by_role("heading", name="Your visit is over")).to_be_visible()
+
+
+def test_a_second_tab_asks_and_captions_are_read_by_all(watched: Watched, calls: Service, desk: Desk) -> None:
+    person = calls.people[3]
+    visit = visits.start(calls, person)
+    resident = guest(watched, calls)
+    resident.enter(visits.link(calls, visit, person), born=1943)
+    resident.check()
+    desk.open(visit)
+    desk.join()
+    desk.admit(person.name)
+    resident.in_room()
+    sees(desk.page, person.name)
+
+    # what is said is written down, by staff and by a captioner
+    writer = guest(watched, calls)
+    writer.enter(visits.link(calls, visit, person, "captioner", "Kim, captions"))
+    writer.check()
+    desk.admit("Kim, captions")
+    writer.in_room()
+    field = writer.page.get_by_label("Write captions")
+    field.fill("How are you today?")
+    field.press("Enter")
+    for page in (desk.page, resident.page, writer.page):
+        expect(page.get_by_role("log", name="Captions")).to_contain_text("Kim, captions: How are you today?")
+    desk.page.keyboard.press("Alt+Shift+KeyT")
+    desk.page.keyboard.type("And your knee?")
+    desk.page.keyboard.press("Enter")
+    expect(resident.page.get_by_role("log", name="Captions")).to_contain_text("And your knee?")
+
+    # another tab of staff, another of the resident: the visit stays where it is until they say so
+    second = desk.page.context.new_page()
+    second.goto(f"/visits/{visit}")
+    expect(second.get_by_text("You have this visit open in another window")).to_be_visible()
+    sees(desk.page, person.name)
+    second.get_by_role("button", name="Go on here").click()
+    expect(desk.page.get_by_text("You go on with this visit in another window")).to_be_visible()
+    Desk(second).join()
+    sees(second, person.name)
+    other = resident.page.context.new_page()
+    other.goto(resident.page.url)
+    expect(other.get_by_role("heading", name="This visit is open already")).to_be_visible()
+    other.get_by_role("button", name="Go on here").click()
+    Guest(other).in_room()
+    expect(resident.page.get_by_role("heading", name="The visit goes on elsewhere")).to_be_visible()
+    sees(other, "Nurse Jones")
+    # loaded again it is the same page, which asks nothing
+    other.reload()
+    Guest(other).in_room()
+    # closed: shown as lost at once
+    other.close()
+    people = second.locator(".th-consultation__people")
+    expect(people.get_by_text("Connection lost").first).to_be_visible()
 
 
 def test_a_round_on_a_worker_that_dies(watched: Watched, calls: Service, desk: Desk) -> None:

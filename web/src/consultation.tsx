@@ -5,12 +5,13 @@ import { Acts } from "./call/acts";
 import { Call } from "./call/call";
 import { Chat } from "./call/chat";
 import { Invite } from "./call/invite";
-import type { Person, StateMessage, Subject } from "./call/messages";
+import type { ByeWhy, Person, StateMessage, Subject } from "./call/messages";
 import { Notes } from "./call/notes";
 import type { Saved } from "./call/notes";
 import { People } from "./call/people";
 import { MeasureNow, NotesBox, Readings, TrendsPane, Vitals } from "./call/record";
 import type { Measure } from "./call/record";
+import { goOnHere } from "./call/socket";
 import { StaffPane } from "./call/staffpane";
 import { Banner, Round } from "./call/subject";
 import * as tones from "./call/tones";
@@ -19,6 +20,7 @@ import { Live } from "./live";
 import { LiveBar } from "./livebar";
 
 const SAID_MS = 12_000;
+const AGES_MS = 15_000;
 
 interface Page {
   visit: { id: number; kind: string; starts_at: string | null; minutes: number | null; reason: string | null; ws: string };
@@ -28,6 +30,7 @@ interface Page {
   measures: Measure[];
   keep_chat: boolean;
   recording: boolean;
+  recording_days: number;
   csrf: string;
   now: string;
   live: FirstLive;
@@ -64,6 +67,8 @@ class ConsultationIsland extends Component<Page, State> {
     this.live.start(this.props.now);
     this.call.start();
     addEventListener("keydown", this.key);
+    // How long somebody has waited goes on while nothing else happens.
+    window.setInterval(() => this.changed(), AGES_MS);
   }
 
   private changed(): void {
@@ -82,12 +87,15 @@ class ConsultationIsland extends Component<Page, State> {
     const subject = now.visit.subject;
     if (subject && !this.measures.has(subject.id)) void this.loadMeasures(subject.id);
     if (!before) return;
+    // What could not be done may be possible now, and what was said of it stays no longer than that.
+    if (this.state.failed && standing(now) !== standing(before)) this.setState({ failed: "" });
     const old = new Map(before.visit.people.map((person) => [person.id, person]));
     const news: string[] = [];
     for (const person of now.visit.people) {
       if (person.id === now.you.participant) continue;
       const was = old.get(person.id)?.presence;
-      if (person.presence !== was) news.push(...this.moved(person));
+      if (person.presence !== was) news.push(...this.moved(person, was));
+      if (person.away && !old.get(person.id)?.away && person.presence !== "left") news.push(`${person.name}: connection lost.`);
       if (person.hand_at && !old.get(person.id)?.hand_at) news.push(`${person.name} has raised a hand.`);
     }
     const newest = Math.max(0, ...before.visit.messages.map((message) => message.id));
@@ -101,7 +109,7 @@ class ConsultationIsland extends Component<Page, State> {
     if (news.length) this.say(news.join(" "));
   }
 
-  private moved(person: Person): string[] {
+  private moved(person: Person, was: Person["presence"] | undefined): string[] {
     switch (person.presence) {
       case "waiting":
         if (person.role === "staff") return []; // staff let themselves in
@@ -109,6 +117,8 @@ class ConsultationIsland extends Component<Page, State> {
         return [`${person.name} waits to be let in.`];
       case "joined":
         return [`${person.name} has come in.`];
+      case "admitted":
+        return was === "joined" && !person.away ? [`${person.name}: connection lost.`] : [];
       case "left":
         return [`${person.name} has left.`];
       case "removed":
@@ -149,6 +159,7 @@ class ConsultationIsland extends Component<Page, State> {
       KeyH: () => this.call.hand(!this.call.me?.hand_at),
       KeyN: () => subject && document.getElementById(`notes-${subject.id}`)?.focus(),
       KeyP: () => document.getElementById("people-heading")?.focus(),
+      KeyT: () => document.getElementById("staff-caption")?.focus(),
       KeyC: () => document.getElementById("staff-chat")?.focus(),
     };
     const act = doing[event.code];
@@ -207,6 +218,8 @@ class ConsultationIsland extends Component<Page, State> {
                 call={call}
                 subject={subject}
                 said={this.state.said}
+                zone={ward.zone}
+                recordingDays={this.props.recording_days}
                 end={`/visits/${this.props.visit.id}/end`}
                 may={(action) => this.may(action)}
                 act={this.act}
@@ -218,7 +231,7 @@ class ConsultationIsland extends Component<Page, State> {
               <h2 class="th-h2" id="people-heading" tabIndex={-1}>
                 People
               </h2>
-              {visit ? <People call={call} acts={this.acts} zone={ward.zone} now={this.live.now()} onSaid={this.say} onFailed={this.fail} /> : <p role="status">Connecting…</p>}
+              {visit ? <People call={call} acts={this.acts} subjects={visit.subjects.map((one) => this.named(one))} kind={visit.kind} current={subject?.id ?? null} zone={ward.zone} now={this.live.now()} onSaid={this.say} onFailed={this.fail} /> : <p role="status">Connecting…</p>}
               {visit && this.desk(subject)}
             </section>
             <section class="th-card th-consultation__chat" aria-labelledby="chat-heading">
@@ -240,7 +253,7 @@ class ConsultationIsland extends Component<Page, State> {
     const { call } = this;
     const visit = call.state?.visit;
     if (!visit) return null;
-    const inside = new Set(visit.people.filter((person) => person.presence === "joined" || person.presence === "admitted").map((person) => person.with_resident));
+    const inside = new Set(visit.people.filter((person) => (person.presence === "joined" || person.presence === "admitted") && !person.away).map((person) => (person.role === "resident" ? person.with_resident : null)));
     return (
       <div class="th-desk">
         <p class="th-buttons">
@@ -316,6 +329,7 @@ function Shortcuts() {
           ["N", "to the notes"],
           ["P", "to the people"],
           ["C", "to the messages"],
+          ["T", "to the captions, while they are shown"],
         ].map(([key, text]) => (
           <>
             <dt>
@@ -329,13 +343,32 @@ function Shortcuts() {
   );
 }
 
-function Over({ page, why, notes }: { page: Page; why: string; notes: Notes }) {
+const ELSEWHERE = {
+  taken_over: "You go on with this visit in another window. Go on there, or here.",
+  elsewhere: "You have this visit open in another window. Go on there; if you go on here, the picture and the sound stop there.",
+};
+
+/** What decides whether something can be done: who is where, whom it is about, whether it is locked. */
+function standing(state: StateMessage): string {
+  const { visit } = state;
+  return JSON.stringify([visit.locked, visit.state, visit.subject?.id, visit.people.map((person) => [person.id, person.presence])]);
+}
+
+function Over({ page, why, notes }: { page: Page; why: ByeWhy; notes: Notes }) {
   const unsaved = page.subjects.filter((subject) => notes.of(subject.id).state.is !== "saved" && notes.of(subject.id).text);
-  const text = why === "taken_over" ? "You have opened this visit in another window. Go on there." : why === "removed" ? "You are no longer part of this visit." : "The visit is over.";
+  const elsewhere = why === "taken_over" || why === "elsewhere";
+  const text = elsewhere ? ELSEWHERE[why] : why === "removed" ? "You are no longer part of this visit." : "The visit is over.";
   return (
     <div class="th-wrap th-main">
       <h1 class="th-h1">Video visit</h1>
       <p role="status">{text}</p>
+      {elsewhere && (
+        <p>
+          <button type="button" class="th-big-button" onClick={goOnHere}>
+            Go on here
+          </button>
+        </p>
+      )}
       {unsaved.map((subject) => (
         <section key={subject.id} class="th-card" role="alert">
           <h2 class="th-h3">Notes on {subject.name} that are not saved yet</h2>

@@ -20,7 +20,8 @@ interface Page {
 
 interface State {
   version: number;
-  rung: boolean;
+  /** When the ward rang, clinical ms. */
+  rung: number | null;
   left: boolean;
 }
 
@@ -33,7 +34,7 @@ function clock(now: string): () => number {
 }
 
 class VisitIsland extends Component<Page, State> {
-  override state: State = { version: 0, rung: false, left: false };
+  override state: State = { version: 0, rung: null, left: false };
   private now = clock(this.props.now);
   private told: string | null = null;
   private call = new Call(
@@ -44,15 +45,15 @@ class VisitIsland extends Component<Page, State> {
         const inside = now.you.presence === "admitted" || now.you.presence === "joined";
         const was = before?.you.presence === "admitted" || before?.you.presence === "joined";
         if (before && inside && !was) tones.ring();
-        if (before?.you.presence !== now.you.presence) this.setState({ rung: false });
+        if (before?.you.presence !== now.you.presence) this.setState({ rung: null });
         // Away for so long that the place was given up: back to the waiting room, without the check again.
         if (now.you.presence === "left" && !this.state.left) this.call.readyAgain();
       },
       ring: () => {
         tones.ring();
-        this.setState({ rung: true });
+        this.setState({ rung: this.now() });
       },
-      bye: () => this.setState({ rung: false }),
+      bye: () => this.setState({ rung: null }),
     },
     () => location.reload(),
     true,

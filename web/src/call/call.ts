@@ -33,7 +33,6 @@ export class Call {
   bye: ByeWhy | null = null;
   refused: { about: string; why: string } | null = null;
   speaking: number | null = null;
-  caption: { participant: number | null; text: string } | null = null;
   pending: Pending[] = [];
   peer: Peer | null = null;
   /** What the person has switched on; a device may still be missing. */
@@ -127,7 +126,16 @@ export class Call {
   }
 
   consent(recording: boolean): void {
-    this.socket.send({ t: "consent", recording });
+    this.socket.send({ t: "consent", recording, ask: this.state?.visit.recording.ask ?? null });
+  }
+
+  /** A line of captions; false: it could not be sent now, and stays where it was typed. */
+  write(text: string): boolean {
+    return this.socket.send({ t: "caption", key: crypto.randomUUID(), text });
+  }
+
+  may(action: string): boolean {
+    return this.state?.you.may.includes(action) ?? false;
   }
 
   /** Kept until the server has it, and sent again after a break. */
@@ -184,9 +192,6 @@ export class Call {
         break;
       case "speaking":
         this.speaking = message.participant;
-        break;
-      case "caption":
-        this.caption = { participant: message.participant, text: message.text };
         break;
       case "ring":
         this.events.ring?.();

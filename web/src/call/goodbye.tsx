@@ -1,5 +1,6 @@
 // The last pages of a visit.
 import type { ByeWhy, Kind } from "./messages";
+import { goOnHere } from "./socket";
 
 const SEVERAL: Kind[] = ["ward_round", "group", "case_conference"];
 
@@ -18,7 +19,9 @@ function words(why: ByeWhy, kind: Kind | null): Words {
     case "removed":
       return { title: "You are no longer in the visit", text: "Your part of the visit is over, or the ward has closed it for you. If you think that this is a mistake, telephone the ward." };
     case "taken_over":
-      return { title: "The visit goes on elsewhere", text: "You have opened this visit in another window or on another device. Go on there." };
+      return { title: "The visit goes on elsewhere", text: "You have opened this visit in another window. Go on there, or here." };
+    case "elsewhere":
+      return { title: "This visit is open already", text: "You have this visit open in another window. You can go on there. If you go on here, it closes there." };
     case "expired":
       return { title: "This link has run out", text: "Telephone the ward if you still need to talk to somebody." };
     default:
@@ -34,6 +37,13 @@ export function Goodbye({ why, ward, kind }: { why: ByeWhy; ward: string; kind: 
         {title}
       </h1>
       <p>{text}</p>
+      {(why === "taken_over" || why === "elsewhere") && (
+        <p>
+          <button type="button" class="th-big-button" onClick={goOnHere}>
+            Go on here
+          </button>
+        </p>
+      )}
       <p>Your camera and microphone are off.</p>
       <p class="th-quiet">{ward}</p>
     </>

@@ -3,6 +3,8 @@ import { Component } from "preact";
 import type { ComponentChildren } from "preact";
 
 import type { Call } from "./call";
+import { CaptionField, Captions } from "./captions";
+import { Consent, Stopped } from "./consent";
 import { Own, Tile, Voices } from "./media";
 import type { Message, Person, Reading, Role } from "./messages";
 import * as words from "./words";
@@ -24,15 +26,17 @@ interface Props {
 interface State {
   more: boolean;
   chat: boolean;
-  captions: boolean;
+  /** null: whenever somebody writes them. */
+  captions: boolean | null;
   cameras: number;
   leaving: boolean;
-  answered: boolean;
+  /** An interpreter writes captions. */
+  writing: boolean;
   size: (typeof SIZES)[number];
 }
 
 export class GuestRoom extends Component<Props, State> {
-  override state: State = { more: false, chat: false, captions: false, cameras: 0, leaving: false, answered: false, size: "normal" };
+  override state: State = { more: false, chat: false, captions: null, cameras: 0, leaving: false, writing: false, size: "normal" };
   private seenMessages = new Set<number>();
   private shown: { id: number; since: number } | null = null;
   private known: Set<string> | null = null;
@@ -47,11 +51,6 @@ export class GuestRoom extends Component<Props, State> {
     } catch {
       // Then it is normal.
     }
-  }
-
-  override componentDidUpdate(): void {
-    // Asked again, they may answer again.
-    if (this.state.answered && !this.props.call.state?.visit.recording.asked) this.setState({ answered: false });
   }
 
   private messages(): Message[] {
@@ -93,9 +92,10 @@ export class GuestRoom extends Component<Props, State> {
 
   override render() {
     const { call, chat, role } = this.props;
-    const { more, captions } = this.state;
+    const { more } = this.state;
     const state = call.state;
     if (!state) return null;
+    const captions = this.state.captions ?? (role === "captioner" || state.visit.captions.length > 0);
     const { others, peer } = call;
     const big = this.big(others);
     const pinned = others.filter((person) => person.pinned && person !== big);
@@ -118,7 +118,8 @@ export class GuestRoom extends Component<Props, State> {
             </button>
           </p>
         )}
-        <Consent asked={state.visit.recording.asked} on={state.visit.recording.on} given={me?.consent ?? null} days={this.props.recordingDays} answered={this.state.answered} onAnswer={(yes) => (this.setState({ answered: true }), call.consent(yes))} />
+        <Stopped call={call} zone={this.props.zone} />
+        <Consent call={call} days={this.props.recordingDays} />
         <Connection down={down} first={peer === null || peer.state === "connecting"} connected={call.connected} />
         {call.refused && (
           <p class="th-plain-note" role="alert">
@@ -163,11 +164,8 @@ export class GuestRoom extends Component<Props, State> {
             ))}
           </div>
         )}
-        {captions && (
-          <p class="th-captions" aria-live="polite">
-            {call.caption ? call.caption.text : "Nobody writes captions at the moment. Ask the ward."}
-          </p>
-        )}
+        {captions && <Captions call={call} none="Nobody writes captions at the moment. Ask the ward." />}
+        {call.may("caption") && role === "captioner" && <CaptionField call={call} id="caption" />}
         <div role="status">
           {reading && (
             <p class="th-arrived">
@@ -233,12 +231,18 @@ export class GuestRoom extends Component<Props, State> {
                   Use the other camera
                 </button>
               )}
+              {role === "interpreter" && call.may("caption") && (
+                <button type="button" class="th-choice" aria-expanded={this.state.writing} onClick={() => this.setState({ writing: !this.state.writing })}>
+                  {this.state.writing ? "Stop writing captions" : "Write captions"}
+                </button>
+              )}
               {role === "guest_clinician" && "getDisplayMedia" in navigator.mediaDevices && (
                 <button type="button" class="th-choice" aria-pressed={call.devices.screen !== null} onClick={() => void call.setScreen(call.devices.screen === null)}>
                   {call.devices.screen ? "Stop showing your screen" : "Show your screen"}
                 </button>
               )}
             </p>
+            {this.state.writing && call.may("caption") && <CaptionField call={call} id="caption" />}
             {this.state.chat && chat}
           </div>
         )}
@@ -261,52 +265,6 @@ function focus(element: HTMLElement | null): void {
 function spoken(reading: Reading): string {
   const title = reading.title.charAt(0).toLowerCase() + reading.title.slice(1);
   return `${title} ${String(reading.value ?? "not measured")}${reading.unit ? `\u00a0${reading.unit}` : ""}`;
-}
-
-interface ConsentProps {
-  asked: boolean;
-  on: boolean;
-  given: boolean | null;
-  /** How long a recording is kept. */
-  days: number;
-  answered: boolean;
-  onAnswer: (yes: boolean) => void;
-}
-
-function Consent({ asked, on, given, days, answered, onAnswer }: ConsentProps) {
-  if (!asked || on) return null;
-  if (given) {
-    return (
-      <p class="th-plain-note">
-        You have agreed to be recorded. Recording begins when everybody has agreed.{" "}
-        <button type="button" class="th-choice th-choice--small" onClick={() => onAnswer(false)}>
-          Do not record me
-        </button>
-      </p>
-    );
-  }
-  if (given !== null || answered) return null;
-  return (
-    <section class="th-consent" aria-labelledby="consent">
-      <p class="nhsuk-u-visually-hidden" role="alert">
-        The ward asks whether it may record this visit.
-      </p>
-      <h2 class="th-plain-h2" id="consent">
-        May we record this visit?
-      </h2>
-      <p id="consent-text">
-        The ward would like to keep the picture and the sound of this visit. Our computer passes them on and can see and hear them while it does, also when nothing is recorded. If you say yes, what you say and show, and what you share of your screen, is kept there, locked, for {days === 1 ? "one day" : `${days} days`}. Staff who watch it must say why. You can say no: nothing changes in your care. You can stop it at any time.
-      </p>
-      <p class="th-choices">
-        <button type="button" class="th-choice" onClick={() => onAnswer(true)}>
-          Yes, you may record
-        </button>
-        <button type="button" class="th-choice" onClick={() => onAnswer(false)}>
-          No, do not record
-        </button>
-      </p>
-    </section>
-  );
 }
 
 /** Honest about both directions: what does not arrive here does not arrive there. */

@@ -5,7 +5,7 @@ import type { Acts } from "./acts";
 import type { Role } from "./messages";
 import * as words from "./words";
 
-const GUESTS: Role[] = ["interpreter", "carer", "family", "guest_clinician", "resident"];
+const GUESTS: Role[] = ["interpreter", "captioner", "carer", "family", "guest_clinician", "resident"];
 
 interface State {
   role: Role;

@@ -1,13 +1,13 @@
 // What the sockets of a visit carry. The server has the same as msgspec structs in telehealth/web/call_messages.py.
 
-export type Role = "staff" | "resident" | "carer" | "family" | "interpreter" | "guest_clinician";
+export type Role = "staff" | "resident" | "carer" | "family" | "interpreter" | "captioner" | "guest_clinician";
 export type Presence = "checking" | "waiting" | "admitted" | "joined" | "left" | "removed";
 export type Identity = "signed_in" | "birth_date" | "link_only" | "not_checked";
 export type Quality = "good" | "fair" | "poor" | "lost";
 export type Kind = "one_to_one" | "carer" | "group" | "ward_round" | "case_conference";
 export type VisitState = "scheduled" | "waiting" | "admitted" | "live" | "interrupted" | "ended" | "did_not_attend" | "cancelled";
 export type Source = "audio" | "video" | "screen";
-export type ByeWhy = "ended" | "removed" | "taken_over" | "expired" | "service";
+export type ByeWhy = "ended" | "removed" | "taken_over" | "elsewhere" | "expired" | "service";
 
 export interface Slot {
   participant: number;
@@ -46,7 +46,9 @@ export type ToServer =
   | { t: "media"; audio: boolean; video: boolean; screen: boolean }
   | { t: "hand"; up: boolean }
   | { t: "chat"; key: string; text: string; to: number | null }
-  | { t: "consent"; recording: boolean }
+  | { t: "caption"; key: string; text: string }
+  /** ask: which question is agreed to, as the state numbers it. */
+  | { t: "consent"; recording: boolean; ask: number | null }
   | ({ t: "stats" } & Measured)
   | { t: "leave" }
   | { t: "ping"; n: number };
@@ -89,7 +91,8 @@ export interface Person {
   quality: Quality | null;
   with_resident: number | null;
   ready: Partial<Check> | null;
-  // Staff only: about the link that they came by.
+  // Staff only. away: their page is closed, or cut off; the others are about the link that they came by.
+  away?: boolean;
   refused_browsers?: number;
   allow_another?: boolean;
   wrong_births?: number;
@@ -121,11 +124,20 @@ export interface Visit {
   state: VisitState;
   locked: boolean;
   room: { epoch: number } | null;
-  recording: { on: boolean; asked: boolean };
+  recording: {
+    on: boolean;
+    asked: boolean;
+    /** Which question the answers belong to, while asked or on. */
+    ask: number | null;
+    /** Why it stopped last, for who was there then. began: something had been recorded. */
+    stopped: { why: string; at: string; began: boolean } | null;
+  };
   subject: Subject | null;
   subjects: Subject[];
   people: Person[];
   messages: Message[];
+  /** The newest lines of what is being said, written down by somebody in the visit. */
+  captions: Message[];
   readings: Reading[];
   /** Of people who are not among people any more, too. */
   names?: Record<string, string>;
@@ -147,7 +159,5 @@ export type FromServer =
   | { t: "pong"; n: number }
   /** The ward rings: on a page that waits, with sound where the page may. */
   | { t: "ring" }
-  /** What is being said, by a person or a service that writes it down; never kept. */
-  | { t: "caption"; participant: number | null; text: string }
   | { t: "refused"; about: string; why: string }
   | { t: "bye"; why: ByeWhy };

@@ -3,13 +3,17 @@ import { Component } from "preact";
 
 import type { Acts } from "./acts";
 import type { Call } from "./call";
-import type { Check, Person } from "./messages";
+import type { Check, Kind, Person, Subject } from "./messages";
 import * as words from "./words";
 import * as times from "../times";
 
 interface Props {
   call: Call;
   acts: Acts;
+  kind: Kind;
+  subjects: Subject[];
+  /** The resident whom the visit is about now. */
+  current: number | null;
   zone: string;
   /** Clinical now, ms. */
   now: number;
@@ -76,7 +80,9 @@ export class People extends Component<Props, State> {
     const of = (...presences: Person["presence"][]) => people.filter((person) => presences.includes(person.presence) && person.id !== me);
     const waiting = of("waiting");
     const checking = of("checking");
-    const inside = of("joined", "admitted");
+    // Whose page is closed is not in the visit, though they need nobody's leave to come back.
+    const lost = of("admitted").filter((person) => person.away);
+    const inside = of("joined", "admitted").filter((person) => !lost.includes(person));
     const away = of("left", "removed");
     return (
       <>
@@ -89,6 +95,8 @@ export class People extends Component<Props, State> {
         <h3 class="th-h3">In the visit ({inside.length + (call.mayBeIn ? 1 : 0)})</h3>
         {inside.length === 0 && <p class="th-quiet">{call.mayBeIn ? "Only you." : "Nobody yet."}</p>}
         <ul class="th-people">{inside.map((person) => this.person(person))}</ul>
+        {lost.length > 0 && <h3 class="th-h3">Connection lost ({lost.length})</h3>}
+        <ul class="th-people">{lost.map((person) => this.person(person))}</ul>
         {away.length > 0 && (
           <details class="th-act">
             <summary class="th-plain-button">{away.length} who left</summary>
@@ -99,17 +107,34 @@ export class People extends Component<Props, State> {
     );
   }
 
+  /** "family of JONES, Anna (Ms)", where several residents could be meant. */
+  private whose(person: Person): string {
+    const { subjects } = this.props;
+    const of = subjects.find((subject) => subject.id === person.with_resident);
+    const role = words.role(person.role);
+    if (!of || subjects.length < 2) return role;
+    if (person.role === "resident") return `${role}, ${of.name}`;
+    return person.role === "carer" || person.role === "family" ? `${role} of ${of.name}` : `${role} for ${of.name}`;
+  }
+
+  /** Whose turn has to come before somebody can be let in; null: nobody's. */
+  private later(person: Person): string | null {
+    const { subjects, kind, current } = this.props;
+    if (kind === "group" || person.role === "staff" || person.with_resident === current) return null;
+    return subjects.find((subject) => subject.id === person.with_resident)?.name ?? null;
+  }
+
   private person(person: Person) {
     const { zone, now } = this.props;
     const waits = person.presence === "waiting";
-    const inside = person.presence === "joined" || person.presence === "admitted";
+    const inside = person.presence === "joined" || (person.presence === "admitted" && !person.away);
     const trouble = troubles(person);
     const since = person.waiting_since ? times.ms(person.waiting_since) : null;
     const unsure = person.identity === "not_checked";
     return (
       <li key={person.id} class={`th-person is-${person.presence}`} data-participant={person.id}>
         <p class="th-person__who" id={`person-${person.id}`} tabIndex={-1}>
-          <strong>{person.name}</strong> <span class="th-quiet">{words.role(person.role)}</span>
+          <strong>{person.name}</strong> <span class="th-quiet">{this.whose(person)}</span>
           {person.hand_at && <span class="th-chip th-chip--medium">hand up</span>}
           {person.muted_by_host && <span class="th-chip th-chip--quiet">muted</span>}
           {inside && person.quality && <Quality person={person} />}
@@ -122,7 +147,9 @@ export class People extends Component<Props, State> {
               waits since {times.time(since, zone)} ({times.age(since, now)})
             </span>
           )}
-          {person.presence === "admitted" && <span> let in, connecting</span>}
+          {person.presence === "admitted" && <span>{person.away ? " connection lost; may come back without being let in again" : " let in, connecting"}</span>}
+          {(waits || person.presence === "checking") && person.away && <span> connection lost: the page is closed, or cut off</span>}
+          {waits && this.later(person) && <span> for their turn: first go on to {this.later(person)}</span>}
           {person.presence === "removed" && <span> removed</span>}
         </p>
         {waits && person.reason && <p class="th-person__reason">“{person.reason}”</p>}
@@ -163,7 +190,7 @@ export class People extends Component<Props, State> {
     const staff = person.role === "staff";
     return (
       <p class="th-buttons">
-        {waits && !staff && this.may("admit") && <Button label="Let in" strong of={person} onClick={() => void this.act("admit", person, {}, `${person.name} is let in.`)} />}
+        {waits && !staff && this.may("admit") && !this.later(person) && <Button label="Let in" strong of={person} onClick={() => void this.act("admit", person, {}, `${person.name} is let in.`)} />}
         {(waits || person.presence === "checking") && !staff && (
           <Button label="Write" of={person} expanded={this.state.writingTo === person.id} onClick={() => this.setState({ writingTo: this.state.writingTo === person.id ? null : person.id, text: "" })} />
         )}

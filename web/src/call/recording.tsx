@@ -1,15 +1,19 @@
 // Recording as staff see it: asked for, agreed to by everybody in the visit, running, stopped.
 import type { Call } from "./call";
+import { Consent, Stopped } from "./consent";
 import * as words from "./words";
 
 interface Props {
   call: Call;
   /** Whether it may be asked for on this ward. */
   possible: boolean;
+  /** How long it would be kept. */
+  days: number;
+  zone: string;
   act: (action: string, body: object, said: string) => Promise<boolean>;
 }
 
-export function Recording({ call, possible, act }: Props) {
+export function Recording({ call, possible, days, zone, act }: Props) {
   const visit = call.state?.visit;
   if (!visit) return null;
   const { on, asked } = visit.recording;
@@ -28,33 +32,34 @@ export function Recording({ call, possible, act }: Props) {
     );
   }
   if (!asked) {
-    if (!possible || !call.peer) return null;
+    if (!possible || !call.peer) return <Stopped call={call} zone={zone} staff />;
     return (
-      <p class="th-recording-ask">
-        <button type="button" class="th-plain-button" onClick={() => void act("record", { on: true }, "Everybody in the visit is asked whether it may be recorded.")}>
-          Ask to record
-        </button>{" "}
-        <span class="th-quiet">
-          Not recording. {against.length ? `${words.list(against.map((person) => (person.id === me?.id ? "You" : person.name)))} said no. ` : ""}It begins only when everybody in the visit has agreed.
-        </span>
-      </p>
+      <>
+        <Stopped call={call} zone={zone} staff />
+        <p class="th-recording-ask">
+          <button type="button" class="th-plain-button" onClick={() => void act("record", { on: true }, "Everybody in the visit is asked whether it may be recorded.")}>
+            Ask to record
+          </button>{" "}
+          <span class="th-quiet">
+            Not recording. {against.length ? `${words.list(against.map((person) => (person.id === me?.id ? "You" : person.name)))} said no. ` : ""}It begins only when everybody in the visit has agreed.
+          </span>
+        </p>
+      </>
     );
   }
   return (
-    <div class="th-notice">
-      <p>
-        <strong>Not recording yet.</strong> {open.length ? `Waiting for: ${words.list(open.map((person) => (person.id === me?.id ? "you" : `${person.name} (${words.consented(person)})`)))}.` : "Everybody has agreed; starting."}
-      </p>
-      <p class="th-buttons">
-        {me?.presence === "joined" && me.consent !== true && (
-          <button type="button" class="th-plain-button" onClick={() => call.consent(true)}>
-            I agree to be recorded
+    <>
+      <Consent call={call} days={days} />
+      <div class="th-notice">
+        <p>
+          <strong>Not recording yet.</strong> {open.length ? `Waiting for: ${words.list(open.map((person) => (person.id === me?.id ? "you" : `${person.name} (${words.consented(person)})`)))}.` : "Everybody has agreed; starting."}
+        </p>
+        <p class="th-buttons">
+          <button type="button" class="th-plain-button" onClick={() => void act("record", { on: false }, "Nobody is asked any more.")}>
+            Ask nobody any more
           </button>
-        )}
-        <button type="button" class="th-plain-button" onClick={() => void act("record", { on: false }, "Nobody is asked any more.")}>
-          Do not record
-        </button>
-      </p>
-    </div>
+        </p>
+      </div>
+    </>
   );
 }

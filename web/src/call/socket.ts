@@ -7,6 +7,29 @@ const PING_MS = 5_000;
 const SILENCE_MS = 8_000;
 const RETRY_FIRST_MS = 400;
 const RETRY_LAST_MS = 8_000;
+const TAB_KEY = "telehealth.visit.tab";
+const HERE = "#here";
+
+/** Loads the page anew, and takes the place of whichever other page of this person has the visit. */
+export function goOnHere(): void {
+  location.hash = HERE;
+  location.reload();
+}
+
+/** Names this page to the server; a page that is loaded again, or gone back to, is the same one. */
+function tab(): string {
+  const [entry] = performance.getEntriesByType("navigation") as PerformanceNavigationTiming[];
+  const again = entry?.type === "reload" || entry?.type === "back_forward";
+  try {
+    const known = sessionStorage.getItem(TAB_KEY);
+    if (known && again) return known;
+    const made = crypto.randomUUID();
+    sessionStorage.setItem(TAB_KEY, made);
+    return made;
+  } catch {
+    return crypto.randomUUID();
+  }
+}
 
 export class CallSocket {
   private socket: WebSocket | null = null;
@@ -29,6 +52,11 @@ export class CallSocket {
   ) {
     this.url = new URL(path, location.href);
     this.url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
+    this.url.searchParams.set("tab", tab());
+    if (location.hash === HERE) {
+      this.url.searchParams.set("take", "1");
+      history.replaceState(history.state, "", location.pathname + location.search);
+    }
   }
 
   get open(): boolean {
@@ -103,6 +131,8 @@ export class CallSocket {
     }
     this.askedAt = null;
     this.failures = 0;
+    // Said once: after a break it is this page's place, or somebody went on elsewhere meanwhile.
+    if (message.t === "state") this.url.searchParams.delete("take");
     if (message.t !== "pong") this.onMessage(message);
   }
 

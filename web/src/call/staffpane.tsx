@@ -2,6 +2,7 @@
 import { Component } from "preact";
 
 import type { Call } from "./call";
+import { CaptionField, Captions } from "./captions";
 import { Switch } from "./guestroom";
 import type { Subject } from "./messages";
 import { Recording } from "./recording";
@@ -15,14 +16,21 @@ interface Props {
   /** What was said last, if it is new. */
   said: string;
   end: string;
+  zone: string;
+  recordingDays: number;
   may: (action: string) => boolean;
   act: (action: string, body: object, said: string) => Promise<boolean>;
   onLeave: () => void;
   onEnd: () => void;
 }
 
-export class StaffPane extends Component<Props, { captions: boolean }> {
-  override state = { captions: false };
+/** captions: whether they are shown; null: whenever somebody writes them. */
+export class StaffPane extends Component<Props, { captions: boolean | null }> {
+  override state: { captions: boolean | null } = { captions: null };
+
+  private get captions(): boolean {
+    return this.state.captions ?? (this.props.call.state?.visit.captions.length ?? 0) > 0;
+  }
 
   private entrance() {
     const { call, subject } = this.props;
@@ -63,7 +71,7 @@ export class StaffPane extends Component<Props, { captions: boolean }> {
             </button>
           </>
         )}
-        <button type="button" class="th-plain-button" aria-pressed={this.state.captions} onClick={() => this.setState({ captions: !this.state.captions })}>
+        <button type="button" class="th-plain-button" aria-pressed={this.captions} onClick={() => this.setState({ captions: !this.captions })}>
           Captions
         </button>
         {peer && (
@@ -80,24 +88,21 @@ export class StaffPane extends Component<Props, { captions: boolean }> {
   }
 
   override render() {
-    const { call, said, may, act } = this.props;
+    const { call, said, zone, recordingDays, may, act } = this.props;
     return (
       <section class="th-video-pane" aria-label="Video">
         <p class="th-said" aria-hidden="true">
           {said || standing(call)}
         </p>
-        {call.state && <Recording call={call} possible={may("record")} act={act} />}
+        {call.state && <Recording call={call} possible={may("record")} days={recordingDays} zone={zone} act={act} />}
         {call.refused && (
           <p class="th-notice th-notice--failed" role="alert">
             {call.refused.why}
           </p>
         )}
         {call.peer ? <Stage call={call} shortest={may("admit")} /> : this.entrance()}
-        {this.state.captions && (
-          <p class="th-captions" aria-live="polite">
-            {call.caption ? call.caption.text : "No captions come in."}
-          </p>
-        )}
+        {this.captions && <Captions call={call} none="Nobody writes captions at the moment." />}
+        {this.captions && may("caption") && <CaptionField call={call} id="staff-caption" />}
         {this.controls()}
       </section>
     );

@@ -11,8 +11,11 @@ interface Props {
   visit: { ward: string; starts_at: string | null; zone: string };
   /** Clinical, ms. */
   now: number;
-  rung: boolean;
+  /** When the ward rang, on the same clock; null: not yet. */
+  rung: number | null;
 }
+
+const CALLING_MS = 60_000;
 
 function when(now: number, startsAt: string | null, zone: string): string {
   const clock = `It is ${words.plainTime(now, zone)}`;
@@ -42,9 +45,9 @@ export class Waiting extends Component<Props, { mayRing: boolean }> {
         <h1 class="th-plain-h1" tabIndex={-1}>
           You are in the waiting room
         </h1>
-        {rung && (
+        {rung !== null && (
           <p class="th-calling" role="alert">
-            The ward is calling. Please stay here: somebody is about to let you in.
+            {now - rung < CALLING_MS ? "The ward is calling. Please stay here: somebody is about to let you in." : `The ward called at ${words.plainTime(rung, visit.zone)}. Please stay here.`}
           </p>
         )}
         <p class="th-plain-big">Somebody from {visit.ward} will let you in. You do not have to do anything.</p>

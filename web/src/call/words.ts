@@ -7,6 +7,7 @@ const ROLES: Record<Role, string> = {
   carer: "carer",
   family: "family or friend",
   interpreter: "interpreter",
+  captioner: "captioner (speech-to-text reporter)",
   guest_clinician: "clinician from elsewhere",
 };
 
@@ -26,7 +27,7 @@ const PRESENCES: Record<Presence, string> = {
   removed: "removed",
 };
 
-const QUALITIES: Record<Quality, string> = { good: "Good", fair: "Fair", poor: "Poor", lost: "Lost" };
+const QUALITIES: Record<Quality, string> = { good: "Good", fair: "Fair", poor: "Poor", lost: "Connection lost" };
 
 export function role(of: Role): string {
   return ROLES[of] ?? of;
