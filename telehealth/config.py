@@ -97,6 +97,10 @@ class Settings(BaseSettings):
     #: Who mails come from.
     mail_from: str | None = Field(default=None, pattern=r"^[^@\s<>]+@[^@\s<>]+$", max_length=254)
 
+    #: The control API of a telehealth-sim serve on this computer, for the testers' page; and its token.
+    simulator_url: str | None = Field(default=None, pattern=r"^http://(127\.0\.0\.1|localhost|\[::1\]):[0-9]{1,5}$")
+    simulator_token: SecretStr | None = None
+
     #: For chaos tests only: see telehealth.failpoints.
     failpoints: str | None = None
 

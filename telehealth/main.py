@@ -25,6 +25,7 @@ from telehealth.errors import SettingError, TelehealthError, Unavailable
 from telehealth.ingest import address, elsewhere
 from telehealth.ingest import service as ingest
 from telehealth.model.health import Health
+from telehealth.model.simulator import Simulator
 from telehealth.notify import service as notify
 from telehealth.notify import smtp
 from telehealth.store import clock as clock_row
@@ -53,6 +54,8 @@ class Parts:
     health: Health
     #: With it the simulator that this process started may move a virtual clock.
     control_token: str | None = None
+    #: The simulator that this process started, for its testers' page.
+    simulator: Simulator | None = None
 
 
 def roles(settings: Settings) -> frozenset[str]:
@@ -71,6 +74,7 @@ async def opened(
     if settings.failpoints is not None:
         _log.warning("failpoints are armed: this process stops where a watcher wants it to, which is for tests only")
     failpoints.arm(settings.failpoints)
+    simulator = _simulator(settings, control_token)
     async with Database.open(
         settings.needed("database_url"),
         size=settings.database_connections,
@@ -81,7 +85,16 @@ async def opened(
             step = await clock_row.read(connection)
         if step is not None and not virtual:
             raise SettingError("DATABASE_URL", "is a demo's or a test's database: its clock is virtual")
-        yield Parts(settings, database, ClinicalClock(step), health, control_token)
+        yield Parts(settings, database, ClinicalClock(step), health, control_token, simulator)
+
+
+def _simulator(settings: Settings, control_token: str | None) -> Simulator | None:
+    if control_token is not None:
+        # It says where it listens once it does.
+        return Simulator(None, control_token)
+    if settings.simulator_url is None:
+        return None
+    return Simulator(settings.simulator_url, settings.needed("simulator_token"))
 
 
 async def run(
@@ -167,6 +180,7 @@ async def _web(parts: Parts, listening: Callable[[int], None] | None) -> None:
             clock=parts.clock,
             health=parts.health,
             control_token=parts.control_token,
+            simulator=parts.simulator,
             media=media,
         )
         runner = server.Runner(application, shutdown_timeout=1.0)

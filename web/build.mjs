@@ -13,7 +13,7 @@ import * as sass from "sass";
 const here = path.dirname(fileURLToPath(import.meta.url));
 const target = path.resolve(here, "../telehealth/web/static/dist");
 const work = `${target}.new-${process.pid}`;
-const entries = ["board", "queue", "resident", "page", "visit", "consultation", "waiting"];
+const entries = ["board", "queue", "resident", "page", "visit", "consultation", "waiting", "simulator"];
 const stamp = process.argv.find((part) => part.startsWith("--stamp="))?.slice("--stamp=".length) ?? "";
 
 async function scripts() {

@@ -131,6 +131,8 @@ class _Demo:
         def noted(event: dict[str, Any]) -> None:
             if event.get("event") == "history_done":
                 self._history_done.set()
+            if event.get("event") == "listening" and self._parts.simulator is not None:
+                self._parts.simulator.url = str(event.get("url"))
             heard(event)
 
         async with asyncio.TaskGroup() as group:

@@ -8,6 +8,7 @@ from telehealth.clock import ClinicalClock
 from telehealth.config import Settings
 from telehealth.model.health import Health
 from telehealth.model.media import MediaBackend
+from telehealth.model.simulator import Simulator
 from telehealth.store import recordings as kept
 from telehealth.store.db import Database
 from telehealth.web import (
@@ -23,6 +24,7 @@ from telehealth.web import (
     replies,
     rooms,
     routes,
+    simulator_link,
     throttle,
 )
 from telehealth.web.admission import ADMISSION, Admission
@@ -43,11 +45,13 @@ def build(
     clock: ClinicalClock,
     health: Health,
     control_token: str | None = None,
+    simulator: Simulator | None = None,
     media: MediaBackend | None = None,
 ) -> web.Application:
     """An application for server.Runner; its hub runs from start-up to clean-up.
 
     control_token: lets the simulator that this service started move virtual time; None: nobody may.
+    simulator: where its control API listens; None: none that this service knows of.
     media: forwards the media of video visits; None: visits are without.
     """
     headers.keep_requests_out_of_logs()
@@ -68,6 +72,7 @@ def build(
     app[recordings.FILMS] = recordings.Films()
     if control_token is not None:
         app[keys.CONTROL_TOKEN] = control_token
+    app[simulator_link.LINK] = simulator_link.Link(simulator or Simulator(None, ""))
     render.set_up(app, built)
     app[auth.DOORKEEPER] = Doorkeeper(routes.add(app))
     app.on_response_prepare.append(headers.on_prepare)

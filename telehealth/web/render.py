@@ -47,6 +47,11 @@ NOTICES = {
     "booked": "The visit is booked.",
     "moved_visit": "The visit is moved.",
     "cancelled": "The visit is cancelled.",
+    "broken": "The fault is switched on.",
+    "mended": "The fault is over.",
+    "measured": "The device takes a reading now.",
+    "begun": "It has begun.",
+    "well": "The resident is well again.",
 }
 
 

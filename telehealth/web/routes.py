@@ -36,6 +36,7 @@ from telehealth.web import (
     recordings,
     rules_trial,
     sign_in,
+    simulator_pages,
     visit_acts,
     visits_booking,
     visits_end,
@@ -193,6 +194,15 @@ CALLS = (
 )
 
 VISITS = (
+    Route("GET", "/simulator", simulator_pages.home, Who.TESTER),
+    Route("POST", "/simulator/speed", simulator_pages.speed, Who.TESTER),
+    Route("GET", "/simulator/faults/new", simulator_pages.fault, Who.TESTER),
+    Route("POST", "/simulator/faults", simulator_pages.start_fault, Who.TESTER),
+    Route("POST", "/simulator/faults/end", simulator_pages.end_fault, Who.TESTER),
+    Route("POST", f"/simulator/devices/{_DEVICE}/measure", simulator_pages.measure, Who.TESTER),
+    Route("GET", f"/simulator/residents/{_RESIDENT}", simulator_pages.resident, Who.TESTER),
+    Route("POST", f"/simulator/residents/{_RESIDENT}/scenario", simulator_pages.start_scenario, Who.TESTER),
+    Route("POST", f"/simulator/residents/{_RESIDENT}/recover", simulator_pages.recover, Who.TESTER),
     Route("GET", f"/wards/{_WARD}/visits", visits_ward.ward_visits, Who.STAFF),
     Route("GET", f"/wards/{_WARD}/visits/new", visits_booking.new, Who.STAFF),
     Route("POST", f"/wards/{_WARD}/visits/new", visits_booking.book, Who.CARE),

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import aiohttp
 import msgspec
 from aiohttp import web
 
 from telehealth import errors
+from telehealth.model.simulator import Simulator
 
 #: A page waits for so long; the simulator answers from memory.
 _SECONDS = 5.0
@@ -26,17 +26,6 @@ class Away(errors.Unavailable):
 
 class Declined(errors.Refused):
     """The simulator will not do this; the message is its own, about the request only."""
-
-
-@dataclass
-class Place:
-    """Where the simulator listens, once it has said so; token: lets its holder steer it."""
-
-    token: str
-    url: str | None = None
-
-
-PLACE = web.AppKey("simulator", Place)
 
 
 class Status(msgspec.Struct, frozen=True):
@@ -56,13 +45,21 @@ class Status(msgspec.Struct, frozen=True):
 
 
 class Fault(msgspec.Struct, frozen=True):
-    """One that is switched on. target: a device, a resident or a home."""
+    """One that is switched on. target: device:ID, resident:KEY or home:ID."""
 
     id: Text
     kind: Text
     target: Text
-    since: datetime | None = None
-    until: datetime | None = None
+    since: datetime = msgspec.field(name="from")
+    until: datetime | None = msgspec.field(name="to", default=None)
+
+
+class Notice(msgspec.Struct, frozen=True):
+    """What somebody should have noticed by when, and how urgent at least."""
+
+    what: Text
+    priority: Text
+    by: datetime
 
 
 class Course(msgspec.Struct, frozen=True):
@@ -73,7 +70,7 @@ class Course(msgspec.Struct, frozen=True):
     onset: datetime
     peak: datetime
     end: datetime | None = None
-    notice: list[Any] = []
+    notice: list[Notice] = []
 
 
 class Device(msgspec.Struct, frozen=True):
@@ -121,14 +118,31 @@ class Scenario(msgspec.Struct, frozen=True):
     description: Text
 
 
-class Kind(msgspec.Struct, frozen=True):
-    """A kind of fault. targets: what it can be switched on for."""
+class Parameter(msgspec.Struct, frozen=True):
+    """One setting of a fault; a number lies within lowest and highest, in its unit."""
 
-    kind: Text
+    name: Text
+    title: Text
+    type: Literal["number", "boolean", "text"]
+    default: float | bool | str
+    unit: Text = ""
+    lowest: float = 0.0
+    highest: float = 0.0
+    choices: list[Text] = []
+
+
+class Kind(msgspec.Struct, frozen=True):
+    """A kind of fault. targets: what it can befall; minutes: how long is suggested (None: until it is mended)."""
+
+    name: Text
     title: Text
     description: Text
-    targets: list[Text]
-    expect: Text | None = None
+    sees: Text
+    targets: list[Literal["device", "resident", "home"]]
+    parameters: list[Parameter] = []
+    #: What it can touch; empty: everything.
+    codes: list[Text] = []
+    minutes: int | None = None
 
 
 class Catalogue(msgspec.Struct, frozen=True):
@@ -172,8 +186,8 @@ class Truth(msgspec.Struct, frozen=True):
 class Link:
     """Asks the simulator. Every method raises Away or Declined."""
 
-    def __init__(self, place: Place) -> None:
-        self._place = place
+    def __init__(self, simulator: Simulator) -> None:
+        self._simulator = simulator
 
     async def get(self, path: str, answer: type[T], **query: str) -> T:
         """What it answers, checked."""
@@ -188,13 +202,13 @@ class Link:
         await self._ask("DELETE", path)
 
     async def _ask(self, method: str, path: str, *, body: Any = None, query: dict[str, str] | None = None) -> bytes:
-        if self._place.url is None:
+        if self._simulator.url is None:
             raise Away("No simulator runs beside this service.")
-        headers = {"Authorization": f"Bearer {self._place.token}"}
+        headers = {"Authorization": f"Bearer {self._simulator.token}"}
         timeout = aiohttp.ClientTimeout(_SECONDS)
         try:
             async with (
-                aiohttp.ClientSession(self._place.url, headers=headers, timeout=timeout) as session,
+                aiohttp.ClientSession(self._simulator.url, headers=headers, timeout=timeout) as session,
                 session.request(method, path, params=query, json=body) as response,
             ):
                 found = await response.content.read(_MOST_BYTES)
@@ -214,3 +228,6 @@ def _words(found: bytes) -> str:
         return msgspec.json.decode(found, type=_Wrong).error
     except msgspec.DecodeError:
         return "The simulator refused this."
+
+
+LINK = web.AppKey("simulator", Link)
