@@ -16,7 +16,6 @@ from alerts.pairing import Pairs
 
 #: Histories that rules look back at: the fold begins so long before the weeks that are looked at.
 WARM_UP_US = 62 * DAY_US
-MOST_WEEKS = 26
 
 #: An alert of any rule so long before something has warned of it, and so long after it has at least noticed it.
 _BEFORE_US, _AFTER_US = 48 * HOUR_US, 24 * HOUR_US

@@ -16,7 +16,6 @@ PREFIX = "telehealth/v1"
 #: A reading older than this when sent goes by the backlog lane.
 LIVE_MS = 15 * 60 * 1000
 #: Most readings in one message, and bytes: bounds of the contract.
-READINGS = 1000
 BYTES = 256 * 1024
 #: Room kept for the envelope around the readings.
 ENVELOPE_BYTES = 1024

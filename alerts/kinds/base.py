@@ -21,7 +21,6 @@ _NAME = re.compile(r"[a-z0-9_]{1,40}")
 _TINY = 1e-9
 #: Marks a field that a rule set works out and nobody writes.
 WORKED_OUT = {"worked_out": True}
-LEVELS = ("", "amber", "red")
 
 
 #: On which side of a rule a value is the more dangerous.

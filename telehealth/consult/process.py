@@ -12,12 +12,9 @@ from collections.abc import AsyncIterator
 
 import msgspec
 
-from telehealth import log
 from telehealth.errors import Unavailable
 from telehealth.media import protocol
 from telehealth.model.media import Worker
-
-_log = log.get("consult")
 
 _START_SECONDS = 20.0
 #: A worker that says nothing for so long stands still: it is ended, and another started.

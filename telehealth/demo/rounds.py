@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from telehealth.demo import seed
-from telehealth.store import alerts, db, staff, wards
+from telehealth.demo import nurses
+from telehealth.store import alerts, db
 from telehealth.store.db import Database
 
 #: What cleared more recently is left for whoever tries the demo.
@@ -19,17 +19,11 @@ _SEEN_AFTER = timedelta(minutes=25)
 async def walk(database: Database, now: datetime) -> int:
     """Resolve what has been over for half a day, each as a nurse of the ward; returns how many alerts."""
     resolved = 0
-    for login in seed.LOGINS:
-        if login.role != "clinician":
-            continue
-        async with database.transaction(db.service("demo"), read_only=True) as connection:
-            known = await staff.by_username(connection, login.username)
-        if known is None:
-            continue
-        actor = db.staff(known.staff.id)
+    for staff_id, ward_ids in await nurses.on_wards(database, now):
+        actor = db.staff(staff_id)
         async with database.transaction(actor) as connection:
-            for ward, _ in await wards.listing(connection, now=now):
-                for alert in await alerts.open_of_ward(connection, ward.id):
+            for ward_id in ward_ids:
+                for alert in await alerts.open_of_ward(connection, ward_id):
                     if alert.condition != "cleared" or alert.changed_at > now - _LEFT:
                         continue
                     outcome = "no_action_needed" if alert.rule.startswith("silence/") else "action_taken"

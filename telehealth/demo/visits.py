@@ -9,7 +9,7 @@ import zoneinfo
 from datetime import datetime, time, timedelta
 
 from telehealth import clock
-from telehealth.demo import cast, seed
+from telehealth.demo import cast, nurses
 from telehealth.model import appointments as times
 from telehealth.model import mails
 from telehealth.model import visits as policies
@@ -22,10 +22,8 @@ from telehealth.store import (
     notes,
     participants,
     series,
-    staff,
     visit_desk,
     visit_policy,
-    wards,
 )
 from telehealth.store.db import Actor, Connection, Database
 
@@ -44,24 +42,16 @@ _ON_ROUND = 4
 async def plan(database: Database, now: datetime) -> int:
     """Book as a nurse of each ward, and write down yesterday's visit; how many visits. now: clinical."""
     count = 0
-    for login in seed.LOGINS:
-        if login.role != "clinician":
-            continue
-        async with database.transaction(db.service("demo"), read_only=True) as connection:
-            known = await staff.by_username(connection, login.username)
-        if known is None:
-            continue
-        actor = db.staff(known.staff.id)
+    for staff_id, ward_ids in await nurses.on_wards(database, now):
+        actor = db.staff(staff_id)
+        await _allow_recording(database, ward_ids, now)
         async with database.transaction(actor) as connection:
-            found = [ward.id for ward, _ in await wards.listing(connection, now=now)]
-        await _allow_recording(database, found, now)
-        async with database.transaction(actor) as connection:
-            for ward_id in found:
+            for ward_id in ward_ids:
                 residents = [one["id"] for one in await visit_desk.choosable(connection, ward_id, now=now)]
                 if residents:
                     count += await _book(connection, ward_id, residents, actor, now)
-        for ward_id in found:
-            count += await _yesterday(database, ward_id, known.staff.id, now)
+        for ward_id in ward_ids:
+            count += await _yesterday(database, ward_id, staff_id, now)
     return count
 
 

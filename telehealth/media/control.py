@@ -22,7 +22,6 @@ _log = log.get("media")
 _MOST_CONNECTIONS = 64
 #: Whoever does not read loses the connection, and asks anew for what it missed.
 _MOST_UNREAD = 2000
-_FIRST_SECONDS = 10.0
 
 
 class _Connection:

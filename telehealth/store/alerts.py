@@ -96,15 +96,6 @@ class Detail:
     episodes: list[Episode]
 
 
-@dataclass(frozen=True)
-class OpenCount:
-    """Open alerts of a ward; new: those that nobody has handled; high: those of high priority."""
-
-    open: int
-    new: int
-    high: int
-
-
 async def open_of_ward(connection: Connection, ward_id: int, *, limit: int = 500) -> list[Alert]:
     """Open alerts of a ward, high priority first, then newest."""
     return _alerts(await connection.fetch(sql("alerts.open_of_ward"), ward_id, limit))
@@ -196,12 +187,6 @@ async def resolve(
         raise Conflict("this alert is resolved already")
     await _handled(connection, held, "resolved", actor, now, note, outcome)
     return True
-
-
-async def open_counts(connection: Connection) -> dict[int, OpenCount]:
-    """Open alerts by ward id, of the wards that the actor may see; wards without any are left out."""
-    rows = await connection.fetch(sql("alerts.open_counts"))
-    return {row["ward_id"]: OpenCount(row["open"], row["new"], row["high"]) for row in rows}
 
 
 async def open_by_nhs_number(connection: Connection) -> dict[str, int]:

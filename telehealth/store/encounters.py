@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Final
 
@@ -40,58 +40,6 @@ class Ending:
 
     outcome: str
     by_subject: Mapping[int, SubjectEnding] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Note:
-    """What a member of staff wrote of a resident in a visit."""
-
-    staff_id: int
-    author: str
-    text: str
-    written_at: datetime
-
-
-@dataclass(frozen=True)
-class FollowUp:
-    """A task. done_at: null while it is to be done."""
-
-    id: int
-    resident_id: int
-    encounter_id: int
-    what: str
-    due_on: date | None
-    created_by: str
-    created_at: datetime
-    done_by: str | None
-    done_at: datetime | None
-
-
-@dataclass(frozen=True)
-class Encounter:
-    """A visit in a resident's record; times are clinical.
-
-    participants: [{role, name, staff_id, identity, joined_at, left_at, quality}], readings: [{code, value, unit,
-    effective_at, state}], messages: [{from, text, at}].
-    """
-
-    id: int
-    resident_id: int
-    ward_id: int
-    consultation_id: int
-    kind: visits.Kind
-    started_at: datetime
-    ended_at: datetime
-    outcome: str
-    coding: str | None
-    participants: list[dict[str, Any]]
-    readings: list[dict[str, Any]]
-    messages: list[dict[str, Any]]
-    summary: str
-    written_by: str
-    written_at: datetime
-    notes: list[Note] = field(default_factory=list)
-    follow_ups: list[FollowUp] = field(default_factory=list)
 
 
 def checked(ending: Ending, subjects: frozenset[int]) -> Ending:
@@ -256,36 +204,6 @@ async def _captions(connection: Connection, held: Loaded, resident_id: int) -> l
         for row in await connection.fetch(sql("messages.captions_of"), held.row.id)
         if row["resident_id"] in (None, resident_id)
     ]
-
-
-async def of_resident(connection: Connection, resident_id: int, *, limit: int = 50) -> list[Encounter]:
-    """A resident's encounters with notes and follow-ups, newest first."""
-    rows = await connection.fetch(sql("encounters.of_resident"), resident_id, limit)
-    return [await _filled(connection, Encounter(**dict(row))) for row in rows]
-
-
-async def get(connection: Connection, encounter_id: int) -> Encounter:
-    """One of the actor's, or NotFound."""
-    row = await connection.fetchrow(sql("encounters.one"), encounter_id)
-    if row is None:
-        raise NotFound("there is no such encounter")
-    return await _filled(connection, Encounter(**dict(row)))
-
-
-async def _filled(connection: Connection, encounter: Encounter) -> Encounter:
-    notes = [Note(**dict(row)) for row in await connection.fetch(sql("encounters.notes"), encounter.id)]
-    tasks = [FollowUp(**dict(row)) for row in await connection.fetch(sql("encounters.follow_ups"), encounter.id)]
-    return replace(encounter, notes=notes, follow_ups=tasks)
-
-
-async def open_follow_ups(connection: Connection, resident_id: int) -> list[FollowUp]:
-    """What is still to be done for a resident, soonest first."""
-    return [FollowUp(**dict(row)) for row in await connection.fetch(sql("encounters.open_follow_ups"), resident_id)]
-
-
-async def follow_ups_of_ward(connection: Connection, ward_id: int) -> list[FollowUp]:
-    """What is still to be done on a ward, soonest first."""
-    return [FollowUp(**dict(row)) for row in await connection.fetch(sql("encounters.follow_ups_of_ward"), ward_id)]
 
 
 async def finish_follow_up(connection: Connection, follow_up_id: int, *, actor: Actor, now: datetime) -> None:

@@ -32,9 +32,6 @@ BEGINNING_US = (BEGINNING - _EPOCH) // _MICROSECOND
 #: Readings of a resident after which a state is kept for those that come late.
 RECENT_READINGS = 256
 
-#: Unsigned halves of a 128-bit identity.
-_LOW_HALF = 2**64 - 1
-
 
 def micros(moment: datetime) -> int:
     """Microseconds since the epoch, as the engine counts."""

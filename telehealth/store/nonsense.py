@@ -21,7 +21,6 @@ from telehealth.store import evaluation
 from telehealth.store.db import Actor, Connection, Record
 from telehealth.store.queries import sql
 
-RULE = "nonsense"
 #: Refused in a row.
 MESSAGES = 20
 #: And nothing taken in for so long: a hub with one broken sensor is not a broken hub.

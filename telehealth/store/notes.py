@@ -30,18 +30,6 @@ class Newer:
     saved_at: datetime
 
 
-@dataclass(frozen=True)
-class Note:
-    """A note of a visit that is not over."""
-
-    resident_id: int
-    staff_id: int
-    author: str
-    text: str
-    version: int
-    saved_at: datetime
-
-
 async def save(
     connection: Connection,
     consultation_id: int,
@@ -74,8 +62,3 @@ async def save(
     if there["text"] == text:
         return Saved(there["version"], there["saved_at"])
     return Newer(there["version"], there["text"], there["saved_at"])
-
-
-async def of_visit(connection: Connection, consultation_id: int) -> list[Note]:
-    """All notes of a visit of the actor's."""
-    return [Note(**dict(row)) for row in await connection.fetch(sql("notes.of_visit"), consultation_id)]

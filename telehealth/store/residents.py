@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -177,12 +176,6 @@ async def end_spell(
     await _changed(connection, resident.id, at, kind, now)
     await _audit(connection, actor, f"resident.{kind}", resident.id, resident.ward_id)
     return [int(row["device_pk"]) for row in returned]
-
-
-async def recompute_latest(connection: Connection, residents: Sequence[int]) -> None:
-    """After re-attribution or a strike: the newest readings, from the readings themselves."""
-    await connection.execute(sql("residents.clear_latest"), list(residents))
-    await connection.execute(sql("residents.recompute_latest"), list(residents))
 
 
 async def refold(connection: Connection, resident_id: int, earliest: datetime, cause: str, now: datetime) -> None:

@@ -71,11 +71,5 @@ async def current(connection: Connection, consultation_id: int) -> Room | None:
     return None if found is None else _room(consultation_id, found, found["epoch"])
 
 
-async def stale(connection: Connection, *, real_now: datetime) -> list[tuple[int, int]]:
-    """Visits whose worker is gone, with the epoch that was lost: for place()."""
-    rows = await connection.fetch(sql("rooms.stale"), real_now - STALE)
-    return [(row["id"], row["epoch"]) for row in rows]
-
-
 def _room(consultation_id: int, row: Record, epoch: int) -> Room:
     return Room(consultation_id, epoch, Worker(row["id"], row["host"], row["port"], row["token"]))

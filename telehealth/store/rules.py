@@ -104,11 +104,6 @@ async def keep_pathway(connection: Connection, own: Pathway, *, actor: Actor, no
         )
 
 
-async def kept_pathways(connection: Connection) -> list[asyncpg.Record]:
-    """name, version, created_by, created_at of those that are kept."""
-    return await connection.fetch(sql("rules.pathways"))
-
-
 # Changing -----------------------------------------------------------------------------------------
 
 

@@ -96,12 +96,6 @@ async def listing(connection: Connection, device: Device) -> list[asyncpg.Record
     return await connection.fetch(sql("seats.listing"), device.id)
 
 
-async def is_shared(connection: Connection, device: Device, *, at: datetime) -> bool:
-    """Whether the device is a shared kit at a moment."""
-    row = await connection.fetchrow(sql("seats.place"), device.id, at)
-    return row is not None and bool(row["shared"])
-
-
 async def _record(
     connection: Connection,
     kind: str,

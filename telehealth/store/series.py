@@ -47,12 +47,6 @@ async def get(connection: Connection, series_id: int, *, now: datetime) -> Serie
     return Series(**dict(row))
 
 
-async def of_ward(connection: Connection, ward_id: int, *, now: datetime) -> list[Series]:
-    """Series of a ward that have not ended."""
-    ids = [row["id"] for row in await connection.fetch(sql("series.of_ward"), ward_id)]
-    return [await get(connection, series_id, now=now) for series_id in ids]
-
-
 async def begin(
     connection: Connection,
     new: times.NewSeries,

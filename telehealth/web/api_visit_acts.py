@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from aiohttp import web
 
 from telehealth.web import api_visits, keys, parse, replies, visit_acts
@@ -11,8 +9,6 @@ from telehealth.web import visits_models as models
 from telehealth.web import visits_requests as wanted
 from telehealth.web.api_wards import reply
 from telehealth.web.operations import operation
-
-Json = dict[str, Any]
 
 
 @operation(models.Done, body=wanted.OfParticipant, refusals=(409,), repeatable=True, tag="visits")

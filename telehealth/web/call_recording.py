@@ -10,7 +10,7 @@ import contextlib
 from typing import Final
 from uuid import UUID
 
-from telehealth import clock, log
+from telehealth import clock
 from telehealth.clock import ClinicalClock
 from telehealth.model import media
 from telehealth.store import recordings
@@ -19,8 +19,6 @@ from telehealth.store.recordings import Place, Standing
 from telehealth.store.visit_view import Loaded
 from telehealth.web.auth import SERVICE
 from telehealth.web.call_media import Studio
-
-_log = log.get("rooms")
 
 #: How files stand is noted so often, and at their end.
 _NOTE_SECONDS: Final = 5.0

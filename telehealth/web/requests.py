@@ -10,8 +10,6 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validato
 
 from alerts import lifecycle
 
-Priority = Literal["high", "medium", "low"]
-Kind = Literal["physiological", "technical"]
 Condition = Literal["active", "cleared", "withdrawn"]
 Handling = Literal["new", "acknowledged", "snoozed", "escalated", "resolved", "automatic"]
 #: Checked by the store, which owns the list.

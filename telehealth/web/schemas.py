@@ -6,19 +6,14 @@ What it takes is in requests.py.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-
-from alerts import lifecycle
+from pydantic import BaseModel, ConfigDict
 
 Priority = Literal["high", "medium", "low"]
 Kind = Literal["physiological", "technical"]
 Condition = Literal["active", "cleared", "withdrawn"]
 Handling = Literal["new", "acknowledged", "snoozed", "escalated", "resolved", "automatic"]
-#: Checked by the store, which owns the list.
-Outcome = Annotated[str, Field(max_length=40, json_schema_extra={"enum": list(lifecycle.OUTCOMES)})]
-Key = Annotated[int, Field(ge=1, lt=2**63)]
 Json = dict[str, Any]
 
 

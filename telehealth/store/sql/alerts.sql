@@ -117,12 +117,6 @@ WHERE alert_id = $1::bigint AND event = 'resolved' ORDER BY id DESC LIMIT 1;
 -- Tell whoever shows alerts.
 SELECT pg_notify('changes', $1::text);
 
--- name: open_counts
--- Open alerts by ward, with those that nobody has handled and the worst priority.
-SELECT ward_id, count(*)::integer AS open, (count(*) FILTER (WHERE handling = 'new'))::integer AS new,
-       (count(*) FILTER (WHERE priority = 'high'))::integer AS high
-FROM alert WHERE open GROUP BY ward_id ORDER BY ward_id;
-
 -- name: open_by_priority
 -- Open alerts by kind and priority, for the metrics.
 SELECT kind, priority, count(*)::integer AS open FROM alert WHERE open GROUP BY kind, priority;

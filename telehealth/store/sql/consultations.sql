@@ -151,7 +151,3 @@ UPDATE join_link SET revoked_at = $2::timestamptz WHERE consultation_id = $1::bi
 -- name: drop_messages
 -- The chat of a ward that does not keep it.
 DELETE FROM consultation_message WHERE consultation_id = $1::bigint;
-
--- name: open_of_staff
--- In which visit a member of staff is now.
-SELECT consultation_id FROM participant WHERE staff_id = $1::bigint AND state = 'joined';

@@ -15,10 +15,6 @@ WHERE resident_id = $1::bigint AND removed_at IS NULL ORDER BY id;
 UPDATE contact SET removed_at = $2::timestamptz WHERE id = $1::bigint AND removed_at IS NULL
 RETURNING resident_id;
 
--- name: count
--- How many contacts a resident has.
-SELECT count(*) FROM contact WHERE resident_id = $1::bigint AND removed_at IS NULL;
-
 -- name: revoke_links
 -- Ways in that a contact was sent.
 UPDATE join_link SET revoked_at = $2::timestamptz

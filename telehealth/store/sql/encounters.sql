@@ -28,39 +28,6 @@ INSERT INTO follow_up (organisation_id, resident_id, encounter_id, what, due_on,
 SELECT e.organisation_id, e.resident_id, e.id, $2::text, $3::date, $4::text, $5::timestamptz
 FROM encounter e WHERE e.id = $1::bigint;
 
--- name: of_resident
--- A resident's encounters, newest first.
-SELECT id, resident_id, ward_id, consultation_id, kind, started_at, ended_at, outcome, coding, participants, readings, messages,
-       summary, written_by, written_at
-FROM encounter WHERE resident_id = $1::bigint ORDER BY started_at DESC, id DESC LIMIT $2::integer;
-
--- name: one
--- An encounter.
-SELECT id, resident_id, ward_id, consultation_id, kind, started_at, ended_at, outcome, coding, participants, readings, messages,
-       summary, written_by, written_at
-FROM encounter WHERE id = $1::bigint;
-
--- name: notes
--- What was written of an encounter, with who wrote it.
-SELECT n.staff_id, coalesce(s.display_name, 'staff ' || n.staff_id) AS author, n.text, n.written_at
-FROM encounter_note n LEFT JOIN staff s ON s.id = n.staff_id WHERE n.encounter_id = $1::bigint ORDER BY n.id;
-
--- name: follow_ups
--- Tasks of an encounter.
-SELECT id, resident_id, encounter_id, what, due_on, created_by, created_at, done_by, done_at
-FROM follow_up WHERE encounter_id = $1::bigint ORDER BY id;
-
--- name: open_follow_ups
--- What is still to be done for a resident, soonest first.
-SELECT id, resident_id, encounter_id, what, due_on, created_by, created_at, done_by, done_at
-FROM follow_up WHERE resident_id = $1::bigint AND done_at IS NULL ORDER BY due_on NULLS LAST, id;
-
--- name: follow_ups_of_ward
--- What is still to be done on a ward, soonest first.
-SELECT f.id, f.resident_id, f.encounter_id, f.what, f.due_on, f.created_by, f.created_at, f.done_by, f.done_at
-FROM follow_up f JOIN encounter e ON e.id = f.encounter_id
-WHERE e.ward_id = $1::bigint AND f.done_at IS NULL ORDER BY f.due_on NULLS LAST, f.id LIMIT 500;
-
 -- name: hold_follow_up
 -- A task that is about to be done.
 SELECT resident_id, done_at FROM follow_up WHERE id = $1::bigint FOR UPDATE;

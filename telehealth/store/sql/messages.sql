@@ -31,7 +31,3 @@ SELECT c.organisation_id, c.id, $2::bigint, $3::bigint, c.subject_id, $4::uuid, 
 FROM consultation c WHERE c.id = $1::bigint
 ON CONFLICT (consultation_id, client_key) DO NOTHING
 RETURNING id;
-
--- name: count
--- How many messages a visit has.
-SELECT count(*) FROM consultation_message WHERE consultation_id = $1::bigint;

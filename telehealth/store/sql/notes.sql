@@ -19,9 +19,3 @@ WHERE consultation_id = $1::bigint AND resident_id = $2::bigint AND staff_id = $
 SELECT c.ended_at IS NOT NULL AS over FROM consultation c
 JOIN consultation_subject s ON s.consultation_id = c.id AND s.resident_id = $2::bigint
 WHERE c.id = $1::bigint FOR SHARE OF c;
-
--- name: of_visit
--- All notes of a visit, with their authors.
-SELECT n.resident_id, n.staff_id, coalesce(s.display_name, 'staff ' || n.staff_id) AS author, n.text, n.version, n.saved_at
-FROM consultation_note n LEFT JOIN staff s ON s.id = n.staff_id
-WHERE n.consultation_id = $1::bigint ORDER BY n.resident_id, n.staff_id;

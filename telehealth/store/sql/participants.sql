@@ -30,7 +30,3 @@ UPDATE participant SET identity = $2::text WHERE id = $1::bigint;
 -- name: set_quality
 -- What was measured of somebody's connection.
 UPDATE participant SET quality = $2::jsonb WHERE id = $1::bigint;
-
--- name: joined_staff
--- Members of staff who are in a visit, that visit.
-SELECT p.staff_id, p.consultation_id FROM participant p WHERE p.staff_id = $1::bigint AND p.state = 'joined';

@@ -103,25 +103,6 @@ UPDATE device_assignment SET during = tstzrange(lower(during), $2::timestamptz),
 WHERE resident_id = $1::bigint AND during @> $2::timestamptz AND lower(during) < $2::timestamptz
 RETURNING device_pk;
 
--- name: clear_latest
--- Forget the newest readings of residents, before they are recomputed.
-DELETE FROM latest WHERE resident_id = ANY ($1::bigint[]);
-
--- name: recompute_latest
--- The newest reading of each code of residents, from the readings themselves. Call clear_latest first.
-INSERT INTO latest (resident_id, code, organisation_id, effective_at, taken_at, received_at, identity, value, value_code,
-                    unit, absent, method, marks)
-SELECT DISTINCT ON (resident_id, code)
-       resident_id, code, organisation_id, effective_at, taken_at, received_at, identity, value, value_code, unit, absent,
-       method, marks
-FROM reading
-WHERE resident_id = ANY ($1::bigint[]) AND effective_at IS NOT NULL AND NOT struck AND absent IS NULL
-ORDER BY resident_id, code, effective_at DESC, received_at DESC
-ON CONFLICT (resident_id, code) DO UPDATE SET
-    effective_at = excluded.effective_at, taken_at = excluded.taken_at, received_at = excluded.received_at,
-    identity = excluded.identity, value = excluded.value, value_code = excluded.value_code, unit = excluded.unit,
-    absent = excluded.absent, method = excluded.method, marks = excluded.marks;
-
 -- name: ward_simulated
 -- Whether a ward is simulated.
 SELECT simulated FROM ward WHERE id = $1::bigint;

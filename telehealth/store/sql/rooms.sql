@@ -52,9 +52,3 @@ WHERE id = $1::bigint AND epoch = $3::integer AND ended_at IS NULL RETURNING epo
 -- name: tell
 -- Whoever shows visit $1 looks again.
 SELECT pg_notify('visits', $1::text);
-
--- name: stale
--- Visits whose worker is no more, or was last seen before $1.
-SELECT c.id, c.epoch FROM consultation c LEFT JOIN media_worker w ON w.id = c.worker_id
-WHERE c.ended_at IS NULL AND c.worker_id IS NOT NULL AND (w.id IS NULL OR w.seen_at < $1::timestamptz)
-ORDER BY c.id;

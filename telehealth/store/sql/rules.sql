@@ -49,7 +49,3 @@ SELECT content FROM pathway_file WHERE name = $1::text AND version = $2::text;
 INSERT INTO pathway_file (name, version, content, created_by, created_at)
 VALUES ($1::text, $2::text, $3::text, $4::text, $5::timestamptz)
 ON CONFLICT (name, version) DO NOTHING;
-
--- name: pathways
--- Pathways of a hospital's own that are kept.
-SELECT name, version, created_by, created_at FROM pathway_file ORDER BY name, version;

@@ -27,10 +27,6 @@ FROM appointment_series s WHERE s.id = $1::bigint;
 -- Keeps a series as it is until the end of the transaction.
 SELECT id FROM appointment_series WHERE id = $1::bigint FOR UPDATE;
 
--- name: of_ward
--- Series of a ward that have not ended.
-SELECT id FROM appointment_series WHERE ward_id = $1::bigint AND ended_at IS NULL ORDER BY id;
-
 -- name: to_extend
 -- A series whose appointments are not made up to $1 yet and that nobody else is making, beginning after series $2.
 SELECT id FROM appointment_series

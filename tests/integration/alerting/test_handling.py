@@ -42,14 +42,14 @@ async def test_acknowledge(service: Service) -> None:
             await alerts.acknowledge(connection, alert.id, actor=other, now=T0 + 2 * MINUTE)
     async with service.database.transaction(other) as connection:
         detail = await alerts.get(connection, alert.id)
-        counts = await alerts.open_counts(connection)
+        (listed,) = await alerts.open_of_ward(connection, ward.id)
     assert (detail.alert.handling, detail.alert.open, detail.alert.changed_at) == ("acknowledged", True, T0 + MINUTE)
     raised, acknowledged = detail.events
     assert (raised.event, raised.actor_name) == ("raised", None)
     assert (acknowledged.actor, acknowledged.note, acknowledged.at) == (one, "rang her", T0 + MINUTE)
     assert acknowledged.actor_name is not None
     assert len(detail.episodes) == 1
-    assert counts == {ward.id: alerts.OpenCount(open=1, new=0, high=1)}
+    assert (listed.id, listed.handling, listed.priority) == (alert.id, "acknowledged", "high")
 
 
 async def test_resolve(service: Service) -> None:
@@ -91,7 +91,7 @@ async def test_other_wards_alert_is_not_found(service: Service) -> None:
         assert await alerts.page(connection) == []
         assert await alerts.many(connection, [alert.id]) == []
         assert await alerts.open_of_resident(connection, resident.id) == []
-        assert await alerts.open_counts(connection) == {}
+        assert await alerts.open_of_ward(connection, resident.ward.id) == []
 
 
 async def test_changes_are_announced(service: Service) -> None:

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from telehealth.model import visits
-from telehealth.store import consultations, db, encounters, messages, visit_policy
+from telehealth.store import consultations, db, messages, visit_desk, visit_policy
 from telehealth.store.encounters import Ending
 from tests.integration.calls.conftest import NOW, WEB, Call, Clinic, Json
 
@@ -65,7 +65,7 @@ async def test_the_newest_are_on_screen_and_no_more_than_some_are_there(clinic: 
     assert len(await kept(clinic, visit)) == messages.UNKEPT_CAPTIONS
     async with clinic.database.transaction(clinic.actor) as connection:
         (encounter,) = await consultations.end(connection, visit, Ending("completed", {}), actor=clinic.actor, now=NOW)
-        assert (await encounters.get(connection, encounter)).messages == []
+        assert (await visit_desk.encounter(connection, encounter))["messages"] == []
     assert await kept(clinic, visit) == []
 
 
@@ -84,8 +84,8 @@ async def test_they_are_kept_where_the_chat_is_and_belong_to_a_turn(clinic: Clin
     await nurse.shows(lambda s: lines(s) == ["of Bert"])
     async with clinic.database.transaction(clinic.actor) as connection:
         ids = await consultations.end(connection, visit, Ending("completed", {}), actor=clinic.actor, now=NOW)
-        found = [await encounters.get(connection, one) for one in ids]
-    assert [[(m["text"], m["caption"]) for m in one.messages] for one in found] == [
+        found = [await visit_desk.encounter(connection, one) for one in ids]
+    assert [[(m["text"], m["caption"]) for m in one["messages"]] for one in found] == [
         [("of Anna", True)],
         [("of Bert", True)],
     ]

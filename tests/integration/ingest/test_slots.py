@@ -45,12 +45,6 @@ async def _stored(database: Database) -> int:
     return int(row["n"])
 
 
-async def _until_stored(database: Database, count: int) -> None:
-    async with asyncio.timeout(30):
-        while await _stored(database) < count:  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
-
-
 async def _slots(database: Database) -> list[str]:
     return [r["name"] for r in await wards.rows(database, "SELECT name FROM lease WHERE kind = 'slot' ORDER BY name")]
 

@@ -93,16 +93,13 @@ async def test_a_lost_worker_gets_no_room_until_it_is_seen_again(database: Datab
     assert (await place(database, another, now=later)).worker.id == worker
 
 
-async def test_rooms_of_workers_that_are_gone_are_found(database: Database) -> None:
+async def test_a_worker_that_is_gone_has_no_rooms(database: Database) -> None:
     consultation = await visit(database)
     worker = await register(database)
     await place(database, consultation)
     later = NOW + timedelta(seconds=5)
     async with database.transaction(ACTOR) as connection:
-        assert await rooms.stale(connection, real_now=NOW) == []
-        assert await rooms.stale(connection, real_now=later) == [(consultation, 1)]
         await rooms.remove(connection, worker)
-        assert await rooms.stale(connection, real_now=NOW) == [(consultation, 1)]
         assert await rooms.current(connection, consultation) is None
         assert not await rooms.beat(connection, worker, streams=0, real_now=later)
 

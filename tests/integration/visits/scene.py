@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from types import SimpleNamespace
 
 from telehealth import clock
 from telehealth.model import appointments as times
 from telehealth.model import mails, visits
-from telehealth.store import appointments, consultations, contacts, db, links, participants, visit_view
-from telehealth.store.db import Actor, Database
+from telehealth.store import appointments, consultations, contacts, db, links, participants, visit_desk, visit_view
+from telehealth.store.db import Actor, Connection, Database
 from tests.support import world
 
 T0 = world.T0
@@ -113,6 +114,18 @@ async def admit(database: Database, scene: Scene, visit: int, person: int, *, no
 async def look(database: Database, visit: int) -> visit_view.Loaded:
     async with database.transaction(WEB, read_only=True) as connection:
         return await consultations.load(connection, visit)
+
+
+async def written(connection: Connection, encounter_id: int) -> SimpleNamespace:
+    """An encounter as pages show it, with its notes and follow_ups."""
+    row = await visit_desk.encounter(connection, encounter_id)
+    notes = await visit_desk.notes(connection, [encounter_id])
+    follow_ups = await visit_desk.follow_ups(connection, [encounter_id])
+    return SimpleNamespace(
+        **dict(row),
+        notes=[SimpleNamespace(**dict(one)) for one in notes],
+        follow_ups=[SimpleNamespace(**dict(one)) for one in follow_ups],
+    )
 
 
 async def live(database: Database, scene: Scene) -> tuple[int, int, int]:

@@ -27,6 +27,7 @@ from telehealth.store import (
     notes,
     participants,
     series,
+    visit_desk,
 )
 from telehealth.store.db import Connection, Database
 from telehealth.store.encounters import Ending
@@ -135,7 +136,7 @@ ACTS: dict[str, Act] = {
     ),
     "remove a contact": lambda c, t: contacts.remove(c, t.contact, actor=t.actor, now=T0),
     "finish a follow-up": lambda c, t: encounters.finish_follow_up(c, 1, actor=t.actor, now=T0),
-    "encounter": lambda c, t: encounters.get(c, 1),
+    "encounter": lambda c, t: visit_desk.encounter(c, 1),
 }  # fmt: skip
 
 
@@ -157,7 +158,7 @@ async def test_nothing_for_staff_of_another_ward(database: Database) -> None:
         assert await mail.listing(connection) == []
         assert await contacts.of_resident(connection, found.scene.anna.id) == []
         assert await links.of_visit(connection, found.visit) == []
-        assert await encounters.of_resident(connection, found.scene.anna.id) == []
+        assert await visit_desk.encounters(connection, found.scene.anna.id) == []
         assert await appointments.listing(connection, since=T0, until=T0 + timedelta(days=90)) == []
 
 

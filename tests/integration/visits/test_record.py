@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import date, timedelta
+from types import SimpleNamespace
 
 import pytest
 
@@ -18,6 +19,7 @@ from telehealth.store import (
     participants,
     repair,
     residents_view,
+    visit_desk,
     visit_policy,
 )
 from telehealth.store.db import Database
@@ -75,13 +77,13 @@ async def test_readings_of_a_visit(database: Database) -> None:
 
 async def end(
     database: Database, scene: scenes.Scene, visit: int, **by_subject: SubjectEnding
-) -> list[encounters.Encounter]:
+) -> list[SimpleNamespace]:
     now = T0 + timedelta(minutes=20)
     names = {"anna": scene.anna.id, "bert": scene.bert.id}
     ending = Ending("advice", {names[name]: one for name, one in by_subject.items()})
     async with database.transaction(scene.actor) as connection:
         ids = await consultations.end(connection, visit, ending, actor=scene.actor, now=now)
-        return [await encounters.get(connection, one) for one in ids]
+        return [await scenes.written(connection, one) for one in ids]
 
 
 async def test_the_mark_stays(database: Database) -> None:
@@ -126,7 +128,7 @@ async def test_the_end_of_a_visit(database: Database) -> None:
         ("resident", "birth_date", {"loss": 0.01, "mos": 4.1}), ("staff", "signed_in", None)
     ]  # fmt: skip
     assert {p["left_at"] for p in found.participants} == {"2026-03-02T09:20:00Z"}
-    assert [(n.text, n.staff_id) for n in found.notes] == [("Well in herself.", scene.nurse)]
+    assert [n.text for n in found.notes] == ["Well in herself."]
     assert [(f.what, f.due_on) for f in found.follow_ups] == [("Call on Friday", date(2026, 3, 6))]
     loaded = await scenes.look(database, visit)
     assert (loaded.row.state, loaded.row.outcome, loaded.row.ended_by) == ("ended", "advice", scene.actor)
@@ -135,9 +137,10 @@ async def test_the_end_of_a_visit(database: Database) -> None:
             await consultations.end(connection, visit, Ending("other"), actor=scene.actor, now=T0)
         with pytest.raises(visits.NotPossible, match="over"):
             await notes.save(connection, visit, scene.anna.id, scene.nurse, "more", 1, now=T0)
-        assert [f.what for f in await encounters.open_follow_ups(connection, scene.anna.id)] == ["Call on Friday"]
+        left = await visit_desk.follow_ups_of_ward(connection, scene.ward.id)
+        assert [one["what"] for one in left] == ["Call on Friday"]
         await encounters.finish_follow_up(connection, found.follow_ups[0].id, actor=scene.actor, now=T0)
-        assert not await encounters.open_follow_ups(connection, scene.anna.id)
+        assert not await visit_desk.follow_ups_of_ward(connection, scene.ward.id)
     with pytest.raises(visits.NotPossible):
         await scenes.nurse(database, visit, scene.colleague)
 
@@ -281,6 +284,6 @@ async def test_notes_are_never_overwritten(database: Database) -> None:
             await notes.save(connection, visit, scene.bert.id, scene.nurse, "wrong resident", 0, now=T0)
     async with database.transaction(db.staff(scene.colleague)) as connection:
         await notes.save(connection, visit, scene.anna.id, scene.colleague, "mine", 0, now=T0)
-        assert [(n.staff_id, n.text) for n in await notes.of_visit(connection, visit)] == [
-            (scene.nurse, "two"), (scene.colleague, "mine")
-        ]  # fmt: skip
+        own = await visit_desk.own_notes(connection, visit, scene.colleague)
+        others = await visit_desk.others_notes(connection, visit, scene.anna.id, scene.colleague)
+    assert ([one["text"] for one in own], [one["text"] for one in others]) == (["mine"], ["two"])

@@ -12,7 +12,6 @@ from alerts.kinds.base import Day, Sample
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 HOUR = 3_600_000_000
-DAY = 24 * HOUR
 
 
 def us(text: str) -> int:
