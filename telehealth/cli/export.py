@@ -19,9 +19,12 @@ app = typer.Typer(help="Readings and alerts as CSV or JSON lines; columns are in
 Resident = Annotated[str | None, typer.Option("--resident", help="NHS number.")]
 Device = Annotated[str | None, typer.Option("--device", help="Device id.")]
 Ward = Annotated[str | None, typer.Option("--ward", help="Ward name or id.")]
-Since = Annotated[str | None, typer.Option("--since", help="From this time on, with offset.")]
-Until = Annotated[str | None, typer.Option("--until", help="Before this time, with offset.")]
+Since = Annotated[str | None, typer.Option("--since", "--from", help="From this time on, with offset.")]
+Until = Annotated[str | None, typer.Option("--until", "--to", help="Before this time, with offset.")]
 Format = Annotated[str, typer.Option("--format", help="csv or jsonl.")]
+AlertFormat = Annotated[
+    str, typer.Option("--format", help="csv or jsonl; json: one document, as `telehealth-sim score` reads it.")
+]
 User = Annotated[str | None, typer.Option("--user", help="Only what this member of staff may see.")]
 
 
@@ -47,7 +50,7 @@ def alerts(
     ward: Ward = None,
     since: Since = None,
     until: Until = None,
-    format: Format = "csv",
+    format: AlertFormat = "csv",
     user: User = None,
     json: terminal.Json = False,
 ) -> None:
@@ -81,16 +84,20 @@ def _export(
     user: str | None,
 ) -> None:
     async def job() -> None:
-        if form not in ("csv", "jsonl"):
-            raise errors.Invalid("--format", "must be csv or jsonl")
-        if sum(given is not None for given in (resident, device, ward)) != 1:
+        forms = ("csv", "jsonl", "json") if what == "alerts" else ("csv", "jsonl")
+        if form not in forms:
+            raise errors.Invalid("--format", "must be " + " or ".join(forms))
+        given = sum(one is not None for one in (resident, device, ward))
+        if given > 1 or (given == 0 and form != "json"):
             raise errors.Invalid("--resident, --device, --ward", "give exactly one of them")
         from telehealth.store import export
 
         span = (terminal.moment(since, field="--since"), terminal.moment(until, field="--until"))
         selection = await _selected(what, resident, device, ward, span, user)
         async with terminal.transaction(username=user, read_only=True) as connection:
-            if what == "readings":
+            if form == "json":
+                await _list(connection, selection)
+            elif what == "readings":
                 await _print(export.readings(connection, selection), export.READING_COLUMNS, form)
             else:
                 await _print(export.alerts(connection, selection), export.ALERT_COLUMNS, form)
@@ -114,7 +121,7 @@ async def _selected(
     from telehealth.store import audit, devices, export, residents, wards
 
     action = f"export.{what}"
-    kind = "resident" if resident is not None else "device" if device is not None else "ward"
+    kind = "resident" if resident is not None else "device" if device is not None else "ward" if ward else "all"
     detail = None if user is None else {"by": terminal.actor()}
     try:
         async with terminal.transaction(username=user) as connection:
@@ -150,4 +157,20 @@ async def _print(rows: AsyncIterator[dict[str, Any]], columns: Sequence[str], fo
         writer.writerow(columns)
         async for row in rows:
             writer.writerow([csv_field.text(row[column]) for column in columns])
+    sys.stdout.flush()
+
+
+async def _list(connection: Any, selection: Any) -> None:
+    """One document, alert by alert (docs/schemas/alerts.json)."""
+    from telehealth.model import alert_list
+    from telehealth.store import export
+
+    now = await terminal.clinical_now(connection)
+    head = terminal.encode(alert_list.head("telehealth export", now, selection.since, selection.until))
+    sys.stdout.write(head.removesuffix("}") + ',"alerts":[')
+    between = "\n"
+    async for alert in export.listed(connection, selection):
+        sys.stdout.write(between + terminal.encode(alert.to_json()))
+        between = ",\n"
+    sys.stdout.write("\n]}\n")
     sys.stdout.flush()

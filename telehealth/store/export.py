@@ -9,7 +9,10 @@ from typing import Any
 
 import msgspec
 
+from alerts import about
+from alerts.episodes import RANK
 from devices import message
+from telehealth.model.alert_list import Listed
 from telehealth.store.db import Connection, Record
 from telehealth.store.queries import sql
 
@@ -114,6 +117,42 @@ async def alerts(connection: Connection, selection: Selection) -> AsyncIterator[
             column: moment(row[column]) if isinstance(row[column], datetime) else row[column]
             for column in ALERT_COLUMNS
         }
+
+
+async def listed(connection: Connection, selection: Selection) -> AsyncIterator[Listed]:
+    """Alerts for who judges them, in the order in which they were raised."""
+    async for row in connection.cursor(sql("export.alert_list"), *selection.arguments, prefetch=500):
+        yield _listed(row)
+
+
+def _listed(row: Record) -> Listed:
+    priorities: list[tuple[str, datetime]] = []
+    cleared = handled = None
+    for event in row["events"]:
+        at = datetime.fromisoformat(event["at"])
+        priority = event["priority"]
+        if priority is not None and (not priorities or RANK[priority] > RANK[priorities[-1][0]]):
+            priorities.append((priority, at))
+        if event["event"] in ("cleared", "withdrawn"):
+            cleared = at
+        elif handled is None and event["event"] in ("acknowledged", "resolved") and event["actor"].startswith("staff:"):
+            handled = at
+    return Listed(
+        str(row["alert_id"]),
+        row["nhs_number"],
+        row["device_id"],
+        row["pathway"],
+        row["rule"],
+        about.codes(row["rule"], row["evidence"]),
+        priorities[-1][0] if priorities else row["priority"],
+        priorities,
+        row["onset_at"],
+        row["raised_at"],
+        None if row["condition"] == "active" else cleared,
+        row["handling"] != "automatic",
+        handled,
+        about.category(row["rule"], technical=row["kind"] == "technical"),
+    )
 
 
 def moment(at: datetime | None, microseconds: int | None = None) -> str | None:

@@ -50,3 +50,29 @@ WHERE ($1::bigint IS NULL OR a.resident_id = $1)
   AND ($4::timestamptz IS NULL OR a.raised_at >= $4)
   AND ($5::timestamptz IS NULL OR a.raised_at < $5)
 ORDER BY a.raised_at, a.id;
+
+-- name: alert_list
+-- Alerts of a resident ($1), of a device ($2), of a ward ($3), of several or of everybody (all null), raised from $4 on and
+-- before $5, with what a judge of them needs: whose, on which pathway then, their events by time.
+SELECT a.id AS alert_id, a.rule, a.kind, a.priority, a.condition, a.handling, p.nhs_number, d.device_id, s.pathway,
+       a.onset_at, a.raised_at, a.evidence, v.events
+FROM alert a
+LEFT JOIN device d ON d.id = a.device_pk
+LEFT JOIN LATERAL (
+    SELECT g.resident_id FROM device_assignment g WHERE g.device_pk = a.device_pk AND g.during @> a.raised_at LIMIT 1
+) h ON a.resident_id IS NULL
+LEFT JOIN resident p ON p.id = coalesce(a.resident_id, h.resident_id)
+LEFT JOIN LATERAL (
+    SELECT x.pathway FROM spell x WHERE x.resident_id = p.id AND x.during @> a.raised_at LIMIT 1
+) s ON true
+LEFT JOIN LATERAL (
+    SELECT coalesce(jsonb_agg(jsonb_build_object('at', t.at, 'event', t.event, 'actor', t.actor, 'priority', t.priority)
+               ORDER BY t.id), '[]'::jsonb) AS events
+    FROM alert_event t WHERE t.alert_id = a.id
+) v ON true
+WHERE ($1::bigint IS NULL OR a.resident_id = $1 OR h.resident_id = $1)
+  AND ($2::bigint IS NULL OR a.device_pk = $2)
+  AND ($3::bigint IS NULL OR a.ward_id = $3)
+  AND ($4::timestamptz IS NULL OR a.raised_at >= $4)
+  AND ($5::timestamptz IS NULL OR a.raised_at < $5)
+ORDER BY a.raised_at, a.id;

@@ -322,3 +322,16 @@ def test_standard_input_may_be_any_bytes(files: Path) -> None:
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["overall"]["alerts"] == 3
     assert result.stderr.startswith("--readings, line 302: person: must be at most")
+
+
+def test_alerts_are_listed_for_scoring(files: Path) -> None:
+    """Each with what it is about and when it began; as documented."""
+    answered("backtest", "--pathway", "copd@1", "--readings", files / "readings.csv", "--alerts", files / "alerts.json")
+    found = json.loads((files / "alerts.json").read_text("utf-8"))
+    jsonschema.validate(found, json.loads((ROOT / "docs/schemas/alerts.json").read_text("utf-8")))
+    assert [one["resident"] for one in found["alerts"]] == ["p00", "p01", "p02"]
+    at = "2026-03-07T09:00:00.000Z"
+    first = found["alerts"][0]
+    assert (first["rule"], first["codes"], first["raised_at"]) == ("threshold/spo2/low", ["spo2"], at)
+    assert first["priorities"] == [{"priority": "high", "at": at}]
+    assert (first["human"], first["handled_at"], first["category"]) == (True, None, "clinical")
