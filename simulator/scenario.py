@@ -31,7 +31,7 @@ _LETTERS = "ACVPU"
 class Event:
     """Something that happens at a moment. values: what a device of the resident that measures the code then says.
 
-    kind: fall, button, long_lie, answer. until_ms: of what lasts (a long lie), else None.
+    kind: fall, button, long_lie, found (the end of a long lie), answer. until_ms: of a long lie, else None.
     """
 
     at_ms: int
@@ -143,7 +143,12 @@ class Course:
                 at = self.moment(one.hours[0] + (one.hours[1] - one.hours[0]) * when)
                 lasts = one.lasts[0] + (one.lasts[1] - one.lasts[0]) * long
                 until = clock.to_ms(at) + int(lasts * HOUR) if lasts else None
-                found.append(Event(clock.to_ms(at), one.kind, dict(one.values), until))
+                if until is None:
+                    found.append(Event(clock.to_ms(at), one.kind, dict(one.values)))
+                else:
+                    # What is said of it is said by whoever finds the resident.
+                    found.append(Event(clock.to_ms(at), one.kind, {}, until))
+                    found.append(Event(until, "found", dict(one.values)))
         return sorted(found, key=lambda event: event.at_ms)
 
     def faults(self, resident: str) -> list[faults.Fault]:

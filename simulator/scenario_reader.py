@@ -35,7 +35,7 @@ _PLAIN: Final[Mapping[str, str]] = {
 EVENTS: Final[Mapping[str, str]] = {
     "fall": "the resident falls; a fall detector says so",
     "button": "the resident presses the button of the pendant",
-    "long_lie": "the resident lies on the floor: nothing due is measured",
+    "long_lie": "the resident lies on the floor, where nothing due is measured; values are said when found",
     "answer": "the resident answers questions outside the schedule",
 }
 PRIORITIES: Final = ("low", "medium", "high")

@@ -114,8 +114,7 @@ def _until(found: scenario.Course, hours: float | None, last: datetime | None) -
 
 
 def _concerns(pathways: Sequence[str], pathway: str | None) -> bool:
-    """A pathway counts by its beginning too: diabetes is also diabetes_fingerprick."""
-    return not pathways or pathway is None or any(pathway.startswith(one) for one in pathways)
+    return not pathways or pathway is None or pathway in pathways
 
 
 def _maybe(at: datetime | None) -> str | None:

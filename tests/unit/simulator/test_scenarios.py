@@ -41,6 +41,22 @@ def test_packaged_scenarios_start_from_nothing_and_tell_the_truth(name: str) -> 
     assert record["onset"] == "2026-11-01T06:00:00.000Z"
 
 
+@pytest.mark.parametrize("name", sorted(set(scenario.names()) - {"copd_exacerbation", "sepsis"}))
+def test_packaged_scenarios_say_where_their_numbers_are_from_and_come_back_or_end(name: str) -> None:
+    found = scenario.load(name)
+    assert found.sources
+    assert found.pathways
+    assert found.notice or found.quiet
+    for one in found.notice:
+        assert set(one.pathways) <= set(found.pathways)
+        assert found.end_hours is None or one.by_hours <= found.end_hours / found.tempo[0]
+    if found.end_hours is not None and name not in ("death_expected", "hypotension_new_drug"):
+        over = scenario.Course(found, ONSET)
+        for code in physiology.VITALS:
+            assert over.offset(code, hours(found.end_hours)).tolist() == [0], code
+            assert over.pull(code, hours(found.end_hours))[0].tolist() == [0], code
+
+
 def test_offsets_are_straight_between_hours_and_hold_after_the_last() -> None:
     found = scenario.parse(HEAD + '[[vital]]\ncode = "pulse"\nhours = [0, 10, 20]\noffset = [0, 20, 10]\n')
     course = scenario.Course(found, ONSET)
@@ -103,7 +119,9 @@ def test_events_are_drawn_by_the_seed_and_a_long_lie_ends_measuring() -> None:
         0 <= event.at_ms - START <= 2 * HOUR and event.values == {"fall": True} for each in falls for event in each
     )
     for course in courses[:20]:
-        (lie,) = course.events(START + HOUR * 2 - 1, START + 24 * HOUR)
+        lie, found_again = course.events(START + HOUR * 2 - 1, START + 24 * HOUR)
+        assert found_again.kind == "found"
+        assert found_again.at_ms == lie.until_ms
         assert lie.until_ms is not None
         assert course.adherence(hours(1.9, 2.5)).tolist() == [1, 0]
         assert course.adherence(np.array([lie.until_ms], dtype=np.int64)).tolist() == [1]
