@@ -16,7 +16,7 @@ from tests.acceptance import fleet
 from tests.conftest import Urls
 from tests.integration.ingest import sessions, wards
 from tests.integration.ingest.sessions import Broker, Device
-from tests.support import servers, world
+from tests.support import servers, world, written
 
 pytestmark = [pytest.mark.postgres, pytest.mark.broker]
 
@@ -36,9 +36,9 @@ async def _holders(database: Database) -> dict[int, int]:
 
 
 async def _until_held(database: Database, expected: dict[int, int]) -> None:
-    async with asyncio.timeout(_SECONDS):
-        while await _holders(database) != expected:  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
+    await written.until(
+        database.url, "lease", lambda: _holders(database), lambda found: found == expected, seconds=_SECONDS
+    )
 
 
 async def _once(device: Device, obedient: fleet.Obedient, seqs: range) -> None:

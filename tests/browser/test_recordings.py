@@ -7,7 +7,6 @@ import re
 import secrets
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,11 +19,12 @@ from playwright.sync_api import Page, expect
 
 from telehealth.model import media, recording_keys
 from telehealth.store import recordings
-from telehealth.store.db import Connection
+from telehealth.store.db import Connection, Database
 from tests.browser import service as services
 from tests.browser import visits
 from tests.browser.conftest import Watched
 from tests.browser.service import Service
+from tests.support import written
 
 pytestmark = pytest.mark.browser
 
@@ -159,16 +159,16 @@ def test_a_visit_is_recorded_across_the_death_of_its_worker(
 def until(service: Service, visit: int, condition: Callable[[list[recordings.Shown]], bool]) -> list[recordings.Shown]:
     """The recordings of a visit once they are so."""
 
-    async def look(connection: Connection, _: datetime) -> list[recordings.Shown]:
-        return await recordings.of_consultation(connection, visit)
+    async def job() -> list[recordings.Shown]:
+        async with Database.open(service.database_url, size=1) as database:
 
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        rows: list[recordings.Shown] = visits.in_database(service, look)
-        if condition(rows):
-            return rows
-        time.sleep(0.2)
-    raise AssertionError(rows)
+            async def look() -> list[recordings.Shown]:
+                async with database.transaction(services.OPERATOR, read_only=True) as connection:
+                    return await recordings.of_consultation(connection, visit)
+
+            return await written.until(service.database_url, "recording", look, condition)
+
+    return services.run(job())
 
 
 def test_it_plays_once_a_reason_is_given(

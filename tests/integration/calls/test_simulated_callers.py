@@ -18,6 +18,7 @@ from telehealth.consult import process
 from telehealth.consult.backend import Workers
 from telehealth.store import consultations, rooms
 from tests.integration.calls.conftest import NOW, WEB, Clinic, serving
+from tests.support import written
 
 FACE = clip.face(1, 160, 120, 15, 100_000)
 
@@ -87,9 +88,9 @@ async def test_they_wait_join_do_as_their_script_says_and_leave(ward: Clinic) ->
         assert report.frames > 5
         assert report.voice_packets > 20
         assert len(report.join) == report.connections == 1
-    async with asyncio.timeout(20):
-        while "left" not in (events := await ward.events(visit)):  # noqa: ASYNC110  # written when it is
-            await asyncio.sleep(0.05)
+    events = await written.until(
+        ward.database.url, "consultation_event", lambda: ward.events(visit), lambda found: "left" in found
+    )
     assert {"arrived", "admitted", "joined", "chat"} <= set(events)
     found = crowd.summary([left, stayed])
     assert (found["joined"], found["callers"]) == (2, 2)

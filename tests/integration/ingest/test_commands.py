@@ -21,7 +21,7 @@ from telehealth.store.db import Database
 from tests.integration.ingest import sessions, wards
 from tests.integration.ingest.sessions import Broker, Device
 from tests.integration.ingest.wards import envelope, spo2
-from tests.support import servers, world
+from tests.support import servers, world, written
 
 pytestmark = [pytest.mark.postgres, pytest.mark.broker]
 
@@ -59,9 +59,7 @@ async def states(database: Database) -> list[str]:
 
 
 async def until_states(database: Database, wanted: list[str]) -> None:
-    async with asyncio.timeout(20):
-        while await states(database) != wanted:  # noqa: ASYNC110 - rows tell nobody
-            await asyncio.sleep(0.05)
+    await written.until(database.url, "device_command", lambda: states(database), lambda found: found == wanted)
 
 
 @contextlib.asynccontextmanager
@@ -95,9 +93,12 @@ async def test_from_a_red_reading_to_the_repeat(database: Database) -> None:
                 again = clock.real_now()
                 device.publish(envelope(spo2(63, at=again), seq=2, sent_at=wards.rfc3339(again)))
                 query = "SELECT provisional FROM alert WHERE handling = 'new'"
-                async with asyncio.timeout(20):
-                    while [row["provisional"] for row in await wards.rows(database, query)] != [False]:  # noqa: ASYNC110 - as above
-                        await asyncio.sleep(0.05)
+                await written.until(
+                    database.url,
+                    "alert",
+                    lambda: wards.rows(database, query),
+                    lambda found: [row["provisional"] for row in found] == [False],
+                )
             async with sessions.ingest(database, broker):
                 # Something that is sent after it: then it would have come before.
                 await _command(database, of, "ox-1", minutes=5)

@@ -23,7 +23,7 @@ from tests.conftest import Urls
 from tests.integration.ingest import sessions, wards
 from tests.integration.ingest.sessions import Broker, Device
 from tests.integration.ingest.wards import envelope, spo2
-from tests.support import servers, world
+from tests.support import servers, world, written
 
 pytestmark = [pytest.mark.postgres, pytest.mark.broker]
 
@@ -50,9 +50,7 @@ async def _slots(database: Database) -> list[str]:
 
 
 async def _until_slots(database: Database, names: Sequence[str]) -> None:
-    async with asyncio.timeout(30):
-        while await _slots(database) != names:  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
+    await written.until(database.url, "lease", lambda: _slots(database), lambda found: found == names)
 
 
 async def _session(broker: Broker, client_id: str, *filters: str) -> bool:
@@ -176,9 +174,8 @@ async def test_retained_status_is_known_after_a_start(database: Database) -> Non
         async with Device("status-1").connected(broker) as device:
             device.publish(b'{"online":true,"battery":0.5}', "status", retain=True)
             async with sessions.ingest(database, broker):
-                async with asyncio.timeout(20):
-                    while not await wards.rows(database, "SELECT 1 FROM device_contact WHERE status IS NOT NULL"):  # noqa: ASYNC110
-                        await asyncio.sleep(0.05)
+                query = "SELECT 1 FROM device_contact WHERE status IS NOT NULL"
+                await written.until(database.url, "device_contact", lambda: wards.rows(database, query), bool)
 
 
 async def test_where_the_broker_cannot_share_one_process_reads_and_one_stands_by(database: Database) -> None:

@@ -17,7 +17,7 @@ from telehealth.consult.backend import Workers
 from telehealth.model.media import Worker
 from telehealth.store import db, rooms
 from telehealth.store.db import Database
-from tests.support import world
+from tests.support import world, written
 
 ACTOR = db.service("web")
 NOW = world.T0
@@ -141,14 +141,12 @@ async def test_the_role_replaces_a_worker_that_dies_and_leaves_no_row(database: 
 
 
 async def _registered(database: Database, other_than: UUID | None) -> Worker:
-    async with asyncio.timeout(20):
-        while True:
-            async with database.transaction(ACTOR, read_only=True) as connection:
-                rows = await connection.fetch("SELECT id, host, port, token FROM media_worker")
-            for row in rows:
-                if row["id"] != other_than:
-                    return Worker(row["id"], row["host"], row["port"], row["token"])
-            await asyncio.sleep(0.1)
+    async def workers() -> list[Worker]:
+        async with database.transaction(ACTOR, read_only=True) as connection:
+            found = await connection.fetch("SELECT id, host, port, token FROM media_worker")
+        return [Worker(row["id"], row["host"], row["port"], row["token"]) for row in found if row["id"] != other_than]
+
+    return (await written.until(database.url, "media_worker", workers, bool))[0]
 
 
 def _pid_of_child() -> int:
