@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from simulator import clock, errors, scenario, scenario_model, truth
+from simulator import clock, errors, scenario, scenario_model, scenario_picture, truth
 from simulator.bodies import physiology
 from simulator.noise import Integers
 
@@ -230,3 +230,30 @@ def test_no_text_breaks_the_reader(text: str) -> None:
             assert isinstance(scenario.parse(one), scenario_model.Scenario)
         except errors.BadInput:
             continue
+
+
+def test_the_example_of_the_document_is_a_scenario() -> None:
+    document = (Path(__file__).parents[3] / "docs" / "simulator" / "scenarios.md").read_text("utf-8")
+    example = document.split("```toml\n")[1].split("```")[0]
+    found = scenario.parse(example)
+    assert found.name == "flu"
+    course = scenario.begin(found, ONSET, "r", 1)
+    (fault,) = course.faults("r")
+    assert (fault.kind, fault.target, fault.number("share")) == ("cold_finger", "resident:r", 0.5)
+
+
+@pytest.mark.parametrize("name", scenario.names())
+def test_a_scenario_can_be_shown(name: str) -> None:
+    found = scenario.load(name)
+    shown = scenario_picture.text(found)
+    assert found.title in shown
+    assert all(notice.what in shown for notice in found.notice)
+    page = scenario_picture.page(found)
+    assert page.count("<svg") == len(scenario_picture.rows(found))
+    assert "nan" not in page
+    assert json.loads(json.dumps(scenario_picture.as_json(found)))["name"] == name
+
+
+def test_a_page_escapes_what_a_file_says() -> None:
+    found = scenario.parse('name = "own"\ntitle = "<script>"\ndescription = "&"\n')
+    assert "<script>" not in scenario_picture.page(found)
