@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import datetime
 from uuid import UUID
 
-from devices import catalogue, commands, topics
+from devices import commands, topics
 from telehealth import log
 from telehealth.clock import ClinicalClock
 from telehealth.store import commands as outbox
@@ -82,39 +81,4 @@ async def _published(waiting: list[Waiting], publish: Publish, public_url: str |
 
 def payload(command: Waiting, public_url: str | None = None) -> bytes:
     """The JSON of the contract."""
-    if command.kind == "ring":
-        return commands.encode(
-            commands.Ring(
-                id=str(command.id),
-                expires_at=_whole(command.expires_at),
-                url=_call(command.link_id, public_url),
-                caller="Your ward team",
-                subject=command.subject,
-            )
-        )
-    names = [_called(code) for code in command.codes]
-    listed = names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
-    return commands.encode(
-        commands.Measure(
-            id=str(command.id),
-            expires_at=_whole(command.expires_at),
-            codes=tuple(command.codes),
-            reason=f"Please sit still and measure again: {listed}.",
-            subject=command.subject,
-        )
-    )
-
-
-def _call(link_id: int | None, public_url: str | None) -> str:
-    """The page of the visit, which opens in the browser that the resident's link is bound to."""
-    base = (public_url or "").rstrip("/")
-    return f"{base}/" if link_id is None else f"{base}/visit/{link_id}"
-
-
-def _called(code: str) -> str:
-    name = catalogue.ENTRIES[code].display
-    return name if name[:2].isupper() else name[:1].lower() + name[1:]
-
-
-def _whole(at: datetime) -> datetime:
-    return at.replace(microsecond=at.microsecond // 1000 * 1000)
+    return commands.encode(outbox.order(command, public_url))

@@ -11,11 +11,15 @@ from datetime import datetime
 from uuid import UUID
 
 from alerts.repeats import Repeat
+from devices.commands import Measure, Ring
+from telehealth.model import orders
 from telehealth.store.db import Connection
 from telehealth.store.queries import sql
 
 #: Published in one go.
 _MOST = 100
+#: In one answer to a device that asks by HTTP.
+_MOST_ANSWERED = 32
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,20 @@ async def ask(connection: Connection, repeats: Sequence[Repeat], *, now: datetim
 async def waiting(connection: Connection) -> list[Waiting]:
     """Commands that wait to be published, oldest first, some at most."""
     return [Waiting(*row) for row in await connection.fetch(sql("commands.waiting"), _MOST)]
+
+
+async def outstanding(connection: Connection, device_id: str, *, now: datetime) -> list[Waiting]:
+    """What a device is asked to do and could still do, the newest first, some at most; published or not."""
+    return [
+        Waiting(*row) for row in await connection.fetch(sql("commands.outstanding"), device_id, now, _MOST_ANSWERED)
+    ]
+
+
+def order(command: Waiting, public_url: str | None = None) -> Measure | Ring:
+    """As the device is told. public_url: where calls are taken."""
+    if command.kind == "ring":
+        return orders.ring(command.id, command.link_id, command.subject, command.expires_at, public_url)
+    return orders.measure(command.id, command.codes, command.subject, command.expires_at)
 
 
 async def about(

@@ -36,12 +36,13 @@ def run_model() -> document.Report:
     """The same study on people who are made up, by one set of assumptions after the other."""
     used = sources.Used(files={"made up (telehealth/study/models.py), not people": "resting pulse and onsets"})
     usual, *others = models.KINDS_OF_PULSE.values()
-    return report(pulse_cases.prepare(models.pulses(kind=usual), bouts=0), used, [_assumed(kind) for kind in others])
+    assumed = [_assumed(kind, models.SEED + number) for number, kind in enumerate(others, start=1)]
+    return report(pulse_cases.prepare(models.pulses(kind=usual), bouts=0), used, assumed)
 
 
-def _assumed(kind: models.Pulse) -> Sequence[str | int | float | Figure | None]:
-    """Both at the budget, on people of other assumptions."""
-    study = pulse_cases.prepare(models.pulses(_OTHERS, kind=kind), bouts=0)
+def _assumed(kind: models.Pulse, seed: int) -> Sequence[str | int | float | Figure | None]:
+    """Both at the budget, on people of other assumptions, and drawn anew."""
+    study = pulse_cases.prepare(models.pulses(_OTHERS, seed=seed, kind=kind), bouts=0)
     both = [_at_budget(study, method) for method in (pulse_methods.engine(study), pulse_methods.cusum(study))]
     hits = [None if one is None else found(study, one, added=False) for one in both]
     return (

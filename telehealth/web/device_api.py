@@ -1,5 +1,5 @@
 """POST /api/v1/devices/{id}/readings and /backlog: what MQTT takes, for devices that speak HTTP; answered after the
-commit.
+commit. GET .../commands: what MQTT would tell them to do.
 
 The last part of the path names the format as the last level of a topic does; without it the content type may.
 """
@@ -11,20 +11,37 @@ import base64
 from collections.abc import Sequence
 from datetime import datetime
 
+import msgspec
 from aiohttp import web
 
-from devices import formats, message, receipts
+from devices import commands, formats, message, receipts
 from telehealth import log, metrics
 from telehealth.model import secrets
 from telehealth.model.delivery import Answer, Delivery, Lane, set_aside
+from telehealth.store import commands as orders
 from telehealth.store import credentials, db, ingest, seen
+from telehealth.store.commands import Waiting
 from telehealth.store.ingest import Taken
-from telehealth.web import errors, keys, parse
+from telehealth.web import errors, keys, origin, parse
 from telehealth.web.admission import ADMISSION
 
 _log = log.get("web")
 _ACTOR = db.service("ingest")
 _SECONDS = 20.0
+_encoder = msgspec.json.Encoder()
+
+
+class Answered(receipts.Receipt, frozen=True, gc=False, omit_defaults=True):
+    """The receipt of a device that has no topic of commands: with what it is asked to do, if it is."""
+
+    commands: tuple[commands.Command, ...] = ()
+
+
+class Outstanding(msgspec.Struct, frozen=True, gc=False):
+    """What a device is asked to do now, the newest first."""
+
+    commands: tuple[commands.Command, ...]
+    at: datetime
 
 
 async def post_readings(request: web.Request) -> web.Response:
@@ -62,6 +79,35 @@ async def post_backlog_format(request: web.Request) -> web.Response:
     return await _post(request, "backlog")
 
 
+async def get_commands(request: web.Request) -> web.Response:
+    """What the device is asked to do.
+
+    For devices that cannot subscribe to their topic of commands. A command is in every answer until it expires: one of
+    the same id is obeyed once. The answer to readings has them too.
+    """
+    device_id = request.match_info["device_id"]
+    try:
+        with request.app[ADMISSION].message():
+            async with asyncio.timeout(_SECONDS):
+                if not await _is_itself(request, device_id):
+                    raise _unauthorised()
+                now = request.app[keys.CLOCK].now()
+                transaction = request.app[keys.DATABASE].transaction(_ACTOR, read_only=True)
+                async with request.app[ADMISSION].transaction(), transaction as connection:
+                    asked = await orders.outstanding(connection, device_id, now=now)
+    except TimeoutError:
+        raise errors.Problem(503, errors.TEXTS[503], headers={"Retry-After": "30"}) from None
+    return _answered(Outstanding(_told(request, asked), now))
+
+
+def _told(request: web.Request, asked: Sequence[Waiting]) -> tuple[commands.Command, ...]:
+    return tuple(orders.order(command, origin.base(request)) for command in asked)
+
+
+def _answered(answer: msgspec.Struct) -> web.Response:
+    return web.Response(body=_encoder.encode(answer), content_type="application/json")
+
+
 async def _post(request: web.Request, lane: Lane) -> web.Response:
     device_id = request.match_info["device_id"]
     try:
@@ -69,7 +115,7 @@ async def _post(request: web.Request, lane: Lane) -> web.Response:
             async with asyncio.timeout(_SECONDS):
                 if not await _is_itself(request, device_id):
                     raise _unauthorised()
-                answer, looked_at = await _take_in(request, lane, device_id, await _body(request))
+                answer, looked_at, asked = await _take_in(request, lane, device_id, await _body(request))
     except TimeoutError:
         raise errors.Problem(503, errors.TEXTS[503], headers={"Retry-After": "30"}) from None
     if answer is None:
@@ -83,7 +129,7 @@ async def _post(request: web.Request, lane: Lane) -> web.Response:
         ids=answer.ids,
         seen=[receipts.Seen(one.set_id, one.at) for one in looked_at],
     )
-    return web.Response(body=receipt.encode(), content_type="application/json")
+    return _answered(Answered(**msgspec.structs.asdict(receipt), commands=_told(request, asked)))
 
 
 def _unauthorised() -> errors.Problem:
@@ -146,8 +192,8 @@ def _format(request: web.Request) -> str | None:
 
 async def _take_in(
     request: web.Request, lane: Lane, device_id: str, payload: bytes
-) -> tuple[Answer | None, Sequence[seen.Seen]]:
-    """What to answer, and what staff have looked at."""
+) -> tuple[Answer | None, Sequence[seen.Seen], Sequence[Waiting]]:
+    """What to answer, what staff have looked at, and what the device is asked to do."""
     now = request.app[keys.CLOCK].now()
     format = _format(request)
     decoded = formats.decode(format, device_id, payload)
@@ -156,7 +202,7 @@ async def _take_in(
         topic = f"{topic}/{format}"
     delivery = Delivery(lane, topic, device_id, payload, now, decoded)
     try:
-        taken, looked_at = await _store(request, delivery, now)
+        taken, looked_at, asked = await _store(request, delivery, now)
     except db.DATA as error:
         if isinstance(error, db.AWAY):
             raise
@@ -167,18 +213,21 @@ async def _take_in(
             error=type(error).__name__,
             where=log.where(error),
         )
-        taken, looked_at = await _store(request, set_aside(delivery), now)
+        taken, looked_at, asked = await _store(request, set_aside(delivery), now)
     metrics.MESSAGES.labels("http").inc()
     metrics.READINGS.labels("stored").inc(taken.stored)
     metrics.READINGS.labels("duplicate").inc(taken.received - taken.stored)
     for kind, count in taken.refusals.items():
         metrics.REFUSALS.labels(kind).inc(count)
-    return (taken.answers[0] if taken.answers else None), looked_at
+    return (taken.answers[0] if taken.answers else None), looked_at, asked
 
 
-async def _store(request: web.Request, delivery: Delivery, now: datetime) -> tuple[Taken, Sequence[seen.Seen]]:
+async def _store(
+    request: web.Request, delivery: Delivery, now: datetime
+) -> tuple[Taken, Sequence[seen.Seen], Sequence[Waiting]]:
     transaction = request.app[keys.DATABASE].transaction(_ACTOR)
     async with request.app[ADMISSION].transaction(), transaction as connection:
         stepped = request.app[keys.CLOCK].virtual
         taken = await ingest.take_in(connection, [delivery], now=now, stepped=stepped)
-        return taken, await seen.lately(connection, delivery.device_id, now=now)
+        looked_at = await seen.lately(connection, delivery.device_id, now=now)
+        return taken, looked_at, await orders.outstanding(connection, delivery.device_id, now=now)

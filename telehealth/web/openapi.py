@@ -20,6 +20,7 @@ for _handler in (device_api.post_readings, device_api.post_backlog):
 for _handler in (device_api.post_readings_format, device_api.post_backlog_format):
     _foreign = Operation(schemas.Receipt, media=("application/json", *_MEDIA), tag="devices")
     operations.OPERATIONS.setdefault(_handler, _foreign)
+operations.OPERATIONS.setdefault(device_api.get_commands, Operation(schemas.Outstanding, tag="devices"))
 
 
 @functools.cache

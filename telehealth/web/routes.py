@@ -98,6 +98,7 @@ API = (
     Route("POST", f"/api/v1/alerts/{_ALERT}/resolve", api_alerts.resolve_alert, Who.CARE),
     Route("GET", "/api/v1/devices", api_wards.devices, Who.STAFF),
     Route("GET", f"/api/v1/devices/{_DEVICE}", api_wards.device, Who.STAFF),
+    Route("GET", f"/api/v1/devices/{_DEVICE}/commands", device_api.get_commands, Who.DEVICE),
     Route("POST", f"/api/v1/devices/{_DEVICE}/readings", device_api.post_readings, Who.DEVICE),
     Route("POST", f"/api/v1/devices/{_DEVICE}/readings/{_FORMAT}", device_api.post_readings_format, Who.DEVICE),
     Route("POST", f"/api/v1/devices/{_DEVICE}/backlog", device_api.post_backlog, Who.DEVICE),

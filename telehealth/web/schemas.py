@@ -394,8 +394,16 @@ class Clock(Given):
     fired_to: datetime
 
 
+class Outstanding(Given):
+    """What a device is asked to do now, the newest first; docs/schemas/command.json says what each can be."""
+
+    commands: list[dict[str, Any]]
+    at: datetime
+
+
 class Receipt(Given):
-    """What is settled of a device's stream; docs/asyncapi.yaml says the whole of it."""
+    """What is settled of a device's stream; docs/asyncapi.yaml says the whole of it. commands, if there are any: what
+    the device is asked to do, as GET .../commands answers it."""
 
     model_config = ConfigDict(extra="allow")
 

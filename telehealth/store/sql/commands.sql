@@ -34,6 +34,16 @@ FROM device_command c JOIN device d ON d.id = c.device_pk LEFT JOIN consultation
 WHERE c.state = 'waiting'
 ORDER BY c.created_at, c.id LIMIT $1::bigint;
 
+-- name: outstanding
+-- What device $1 is asked to do and could still do at $2, newest first; at most $3.
+SELECT c.id, d.device_id, c.codes, c.subject, c.expires_at, c.kind,
+       (SELECT l.id FROM join_link l WHERE l.consultation_id = c.consultation_id AND l.resident_id = c.resident_id
+        AND l.role = 'resident' AND l.revoked_at IS NULL ORDER BY l.bound_at DESC NULLS LAST, l.id DESC LIMIT 1) AS link_id
+FROM device_command c JOIN device d ON d.id = c.device_pk LEFT JOIN consultation v ON v.id = c.consultation_id
+WHERE d.device_id = $1::text AND d.revoked_at IS NULL AND v.ended_at IS NULL
+  AND c.created_at <= $2::timestamptz AND c.expires_at > $2 AND c.state <> 'expired'
+ORDER BY c.created_at DESC, c.id LIMIT $3::bigint;
+
 -- name: about
 -- What devices were asked to repeat of resident $1, about readings of codes $2 from $3 to $4.
 SELECT c.codes, d.device_id, c.about_at, c.created_at, c.expires_at, c.state, c.settled_at

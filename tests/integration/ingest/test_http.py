@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from aiohttp import encode_basic_auth, test_utils, web
 
+from alerts.repeats import Repeat
 from telehealth import config
 from telehealth.clock import ClinicalClock, Step
 from telehealth.model import secrets
 from telehealth.model.health import Health
-from telehealth.store import ingest
+from telehealth.store import commands as outbox
+from telehealth.store import db, ingest
 from telehealth.store.db import Database
 from telehealth.web import app
 from tests.integration.ingest import wards
@@ -97,6 +100,40 @@ async def test_only_the_device_itself(
     assert response.status == 401
     assert response.headers["WWW-Authenticate"].startswith("Basic")
     assert await wards.rows(database, "SELECT 1 FROM reading") == []
+
+
+async def test_what_it_is_asked_to_do(
+    database: Database, client: test_utils.TestClient[web.Request, web.Application]
+) -> None:
+    """By asking, and with the answer to readings, until it expires; nobody else's; a GET settles nothing."""
+    await _device(database)
+    await _device(database, "scale-2")
+    [(resident,)] = await wards.rows(
+        database,
+        "SELECT resident_id FROM device_assignment JOIN device d ON d.id = device_pk WHERE d.device_id = 'scale-1'",
+    )
+    headers = {"Authorization": encode_basic_auth("scale-1", _PASSWORD)}
+
+    async def asked() -> Any:
+        response = await client.get("/api/v1/devices/scale-1/commands", headers=headers)
+        assert response.status == 200
+        return (await response.json())["commands"]
+
+    assert await asked() == []
+    assert "commands" not in (await _post(client, envelope(spo2(81), seq=1)))[1]
+    async with database.transaction(db.service("alerting")) as connection:
+        for minutes, at in ((10, NOW), (-5, NOW - timedelta(minutes=20))):
+            until = NOW + timedelta(minutes=minutes)
+            repeat = Repeat(resident, ("spo2",), at, until)
+            await outbox.ask(connection, [repeat], now=NOW - timedelta(minutes=30))
+    [command] = await asked()
+    assert command["command"] == "measure"
+    assert command["codes"] == ["spo2"]
+    assert command["reason"] == "Please sit still and measure again: oxygen saturation."
+    assert [command] == await asked() == (await _post(client, envelope(spo2(82, source_id="b"), seq=2)))[1]["commands"]
+    assert [row["state"] for row in await wards.rows(database, "SELECT state FROM device_command")] == ["waiting"] * 2
+    other = await client.get("/api/v1/devices/scale-2/commands", headers=headers)
+    assert other.status == 401
 
 
 async def test_sizes(database: Database, client: test_utils.TestClient[web.Request, web.Application]) -> None:
