@@ -93,6 +93,8 @@ class Kept(Shown):
     ward: str
     simulated: bool
     resident_id: int | None
+    #: [{participant_id, consent_at, ask}] of everybody who was there when it began.
+    consents: list[dict[str, Any]]
 
     @property
     def reported(self) -> vault.Reported | None:

@@ -23,6 +23,7 @@ _REF = "#/components/schemas/{model}"
 #: Parts of paths that are no numbers.
 _PATTERNS = {
     "device_id": "^[A-Za-z0-9_-]{1,64}$",
+    "recording_id": "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$",
     "format": "^[a-z0-9-]{1,32}$",
     "reading_key": "^-?[0-9]{1,17}_[0-9a-f]{32}_-?[0-9]{1,19}$",
 }

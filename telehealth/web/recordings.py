@@ -41,7 +41,7 @@ class Unplayable(Exception):
 
 
 @dataclass(frozen=True)
-class _Opened:
+class Opened:
     """A recording that the caller may see, and where it lies."""
 
     kept: Kept
@@ -73,7 +73,7 @@ class Films:
         self._known: collections.OrderedDict[tuple[UUID, Kind, int, int], Film] = collections.OrderedDict()
         self._looking = asyncio.Lock()
 
-    async def film(self, opened: _Opened, key: bytes, pictures: Kind) -> Film:
+    async def film(self, opened: Opened, key: bytes, pictures: Kind) -> Film:
         """Unplayable if there is no file, or it is not this recording's."""
         async with self._looking:
             try:
@@ -99,7 +99,7 @@ class Films:
 FILMS = web.AppKey("films", Films)
 
 
-def _look(opened: _Opened, key: bytes, pictures: Kind) -> Film:
+def _look(opened: Opened, key: bytes, pictures: Kind) -> Film:
     kept = opened.kept
     verdict = recording_playback.look(opened.path, recording=kept.id, key=key, reported=kept.reported)
     return recording_playback.film(opened.path, verdict, recording=kept.id, key=key, pictures=pictures)
@@ -120,21 +120,19 @@ async def watch(request: web.Request) -> web.StreamResponse:
     name = request.match_info["recording_id"]
     try:
         async with access.opened(request, "recording.play", kind="recording", object_id=name) as view:
-            opened = await _opened(request, view)
+            opened = await seen(request, view)
             key = opened.key()
             view.detail = {"reason": reason}
     except Unplayable as error:
         return await _page(request, status=409, wrong=[_wrong(str(error))], form=form)
-    until = int(clock.real_now().timestamp()) + PASS_SECONDS
-    query = urlencode({"until": until, "pass": _pass(request, opened.kept.id, key, until)})
-    raise web.HTTPSeeOther(f"/recordings/{opened.kept.id}?{query}")
+    raise web.HTTPSeeOther(f"/recordings/{opened.kept.id}?{urlencode(granted(request, opened, key))}")
 
 
 async def media(request: web.Request) -> web.StreamResponse:
     """The film, or the part of it that a player asks for. Only with a pass of the same session."""
     name = request.match_info["recording_id"]
     async with access.sought(request, "recording.play", kind="recording", object_id=name) as view:
-        opened = await _opened(request, view)
+        opened = await seen(request, view)
         try:
             key = opened.key()
         except Unplayable:
@@ -148,10 +146,11 @@ async def media(request: web.Request) -> web.StreamResponse:
     return await _stream(request, opened, film, key)
 
 
-async def _opened(request: web.Request, view: access.Opened) -> _Opened:
+async def seen(request: web.Request, view: access.Opened) -> Opened:
+    """The recording that the request names, if the caller may see it, noted for the audit row. NotFound."""
     kept = await recordings.one(view.connection, UUID(request.match_info["recording_id"]))
     view.resident_id, view.ward_id = kept.resident_id, kept.ward_id
-    return _Opened(kept, recordings.place(request.app[keys.SETTINGS]))
+    return Opened(kept, recordings.place(request.app[keys.SETTINGS]))
 
 
 def _pictures(request: web.Request) -> Kind:
@@ -159,6 +158,12 @@ def _pictures(request: web.Request) -> Kind:
 
 
 # The pass: who gave a reason, in which session, and for how long it holds. It is kept nowhere; the key signs it.
+
+
+def granted(request: web.Request, opened: Opened, key: bytes) -> dict[str, str]:
+    """What the address of the film needs for a while, now that the caller has said why."""
+    until = int(clock.real_now().timestamp()) + PASS_SECONDS
+    return {"until": str(until), "pass": _pass(request, opened.kept.id, key, until)}
 
 
 def _pass(request: web.Request, recording: UUID, key: bytes, until: int) -> str:
@@ -179,7 +184,7 @@ def _passes(request: web.Request, recording: UUID, key: bytes) -> bool:
 # Streaming --------------------------------------------------------------------------------------------
 
 
-async def _stream(request: web.Request, opened: _Opened, film: Film, key: bytes) -> web.StreamResponse:
+async def _stream(request: web.Request, opened: Opened, film: Film, key: bytes) -> web.StreamResponse:
     since, until, partly = _range(request, film.size)
     headers = {
         "Accept-Ranges": "bytes",
@@ -235,7 +240,7 @@ async def _page(
 ) -> web.Response:
     name = request.match_info["recording_id"]
     async with access.opened(request, "recording.open", kind="recording", object_id=name) as view:
-        opened = await _opened(request, view)
+        opened = await seen(request, view)
         kept = opened.kept
         ward = boards.ward_json(await board.ward(view.connection, kept.ward_id))
         others = [_shown(one) for one in await recordings.of_consultation(view.connection, kept.consultation_id)]
@@ -260,7 +265,7 @@ async def _page(
     return render.page(request, "recording.html", {**context, **more}, status=status)
 
 
-async def _film(request: web.Request, opened: _Opened, key: bytes) -> Json:
+async def _film(request: web.Request, opened: Opened, key: bytes) -> Json:
     """What the player needs, and what the file was found to be."""
     pictures = _pictures(request)
     found = await request.app[FILMS].film(opened, key, pictures)

@@ -318,3 +318,75 @@ class Encounter(Given):
 class Encounters(Given):
     items: list[Encounter]
     next: str | None
+
+
+class Recording(Given):
+    """One person's file of one stretch. chunks, bytes and head (hex, the hash of the newest chunk and so of the whole
+    chain) are of the encrypted file as it was last reported; deleted_at: its key is gone, and the file is noise."""
+
+    id: str
+    visit: int
+    participant: int
+    name: str
+    role: Role
+    started_at: str
+    ended_at: str | None
+    chunks: int | None
+    bytes: int | None
+    delete_after: str
+    deleted_at: str | None
+
+
+class RecordingConsent(Given):
+    """ask: the number of the question that was agreed to; null in recordings from before it was kept."""
+
+    participant: int
+    at: str
+    ask: int | None
+
+
+class RecordingShown(Recording):
+    resident: int | None
+    ward_id: int
+    ward: str
+    head: str | None
+    key_id: str
+    consents: list[RecordingConsent]
+
+
+class Recordings(Given):
+    items: list[Recording]
+
+
+class RecordingChunk(Given):
+    """at, size: bytes in the file. since, until: milliseconds from its beginning. bytes_of_media: when decrypted."""
+
+    number: int
+    at: int
+    size: int
+    bytes_of_media: int
+    since: int
+    until: int
+
+
+class RecordingVerdict(Given):
+    """What the file is found to be when it is read through: intact, unfinished, cut or altered; see recording.md."""
+
+    id: str
+    state: Literal["intact", "unfinished", "cut", "altered"]
+    line: str
+    findings: list[str]
+    seconds: float
+    good_chunks: int
+    expected_chunks: int
+    head: str
+    reported_head: str | None
+    chunks: list[RecordingChunk]
+
+
+class RecordingMedia(Given):
+    """Where the WebM is, for this session only, until then."""
+
+    id: str
+    media: str
+    until: str

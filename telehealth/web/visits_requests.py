@@ -186,3 +186,21 @@ class End(Asked):
 class EncountersQuery(Asked):
     limit: Annotated[int, Field(ge=1, le=200)] = 50
     cursor: Annotated[str, Field(max_length=200)] | None = None
+
+
+Reason = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*$")]
+
+
+class WatchRecording(Asked):
+    """reason: why, for the audit. view: the camera, or the screen that was shared."""
+
+    reason: Reason
+    view: Literal["video", "screen"] = "video"
+
+
+class JudgeRecording(Asked):
+    """reason: why, for the audit. since, limit: which of the good chunks are listed."""
+
+    reason: Reason
+    since: Annotated[int, Field(ge=0, le=10_000_000)] = 0
+    limit: Annotated[int, Field(ge=0, le=1000)] = 0

@@ -12,8 +12,10 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
+import aiohttp
 import av
 import pytest
 from aiohttp import web
@@ -307,3 +309,61 @@ def test_settings_of_recordings_go_together_and_are_checked(tmp_path: Path) -> N
     found = store.place(settings(recordings_dir=str(tmp_path), recording_keys=key))
     assert found is not None
     assert found.masters == recording_keys.masters(key.get_secret_value())
+
+
+async def send(browser: Browser, path: str, body: dict[str, Any]) -> aiohttp.ClientResponse:
+    headers = {"X-CSRF-Token": await browser.csrf("/"), "Origin": browser.url}
+    return await browser.session.post(path, json=body, headers=headers)
+
+
+async def test_the_api_lists_tells_judges_and_says_where_the_film_is(server: Server, recorded: Recorded) -> None:
+    path = f"/api/v1/recordings/{recorded.id}"
+    async with server.signed_in("clara") as browser:
+        async with browser.session.get(path) as answer:
+            assert answer.status == 200
+            about = await answer.json()
+        assert (about["ward_id"], about["role"], about["deleted_at"]) == (recorded.ward.id, "resident", None)
+        assert len(about["head"]) == 64
+        assert len(about["consents"]) == 2
+        assert not {"wrapped_key", "key"} & set(about)
+        async with browser.session.get(f"/api/v1/visits/{about['visit']}/recordings") as answer:
+            listed = (await answer.json())["items"]
+        assert recorded.id in {one["id"] for one in listed}
+        # nothing of the file without a reason
+        for action in ("verdict", "watch"):
+            for body in ({}, {"reason": " "}, {"reason": "x" * 201}):
+                async with await send(browser, f"{path}/{action}", body) as answer:
+                    assert answer.status == 422
+        assert await audited(server.database, action="recording.play", outcome="ok") == 0
+        async with await send(browser, f"{path}/verdict", {"reason": REASON, "since": 1, "limit": 2}) as answer:
+            verdict = await answer.json()
+        assert (verdict["state"], verdict["head"], verdict["findings"]) == ("intact", about["head"], [])
+        assert verdict["good_chunks"] == about["chunks"] == verdict["expected_chunks"]
+        assert [one["number"] for one in verdict["chunks"]] == [1, 2]
+        async with await send(browser, f"{path}/watch", {"reason": REASON}) as answer:
+            film = (await answer.json())["media"]
+        async with browser.session.get(film) as answer:
+            assert (answer.status, answer.headers["Content-Type"]) == (200, "video/webm")
+        data = bytearray(recorded.path.read_bytes())
+        data[len(data) // 2] ^= 1
+        recorded.path.write_bytes(data)
+        async with await send(browser, f"{path}/verdict", {"reason": REASON}) as answer:
+            verdict = await answer.json()
+        assert (verdict["state"], verdict["chunks"]) == ("altered", [])
+        assert verdict["findings"]
+        recorded.path.unlink()
+        async with await send(browser, f"{path}/verdict", {"reason": REASON}) as answer:
+            assert answer.status == 409
+    for action in ("recording.play", "recording.verify"):
+        assert await audited(server.database, action=action, detail={"reason": REASON}, object_id=recorded.id) >= 1
+
+
+async def test_the_api_tells_nobody_else(server: Server, recorded: Recorded) -> None:
+    for who, status in (("sam", 404), ("adam", 403)):
+        async with server.signed_in(who) as browser:
+            async with browser.session.get(f"/api/v1/recordings/{recorded.id}") as answer:
+                assert answer.status == status
+            for action in ("verdict", "watch"):
+                path = f"/api/v1/recordings/{recorded.id}/{action}"
+                async with await send(browser, path, {"reason": REASON}) as answer:
+                    assert answer.status == status
