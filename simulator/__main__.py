@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from simulator import call_command, errors, impair_command
+from simulator.load import command as load_command
 from simulator.scoring import command as score_command
 
 if TYPE_CHECKING:
@@ -213,6 +214,13 @@ def call(**options: Any) -> None:
 def impair(**options: Any) -> None:
     with _errors():
         impair_command.impair(**options)
+
+
+@app.command("load")
+@functools.wraps(load_command.load)
+def load(**options: Any) -> None:
+    with _errors():
+        load_command.load(**options)
 
 
 @app.command("score")
