@@ -15,6 +15,9 @@ from telehealth.store.queries import sql
 
 #: Taken in one go.
 _MOST: Final = 10
+#: A mail about a visit that is over is deleted so long after it was settled.
+KEPT: Final = timedelta(days=30)
+_FORGOTTEN_AT_ONCE: Final = 1000
 _TOKEN = re.compile(r"/join/([A-Za-z0-9_-]{20,100})")
 
 
@@ -163,3 +166,8 @@ async def standing(connection: Connection, *, real_now: datetime) -> Standing:
 async def scrub(connection: Connection) -> None:
     """Ways in go from settled mails once nobody needs them there: to find them when a visit is moved, for example."""
     await connection.execute(sql("mail.scrub"))
+
+
+async def forget(connection: Connection, *, before: datetime) -> int:
+    """Delete mails that were settled before then, about visits that are over, or about none; how many, of the first."""
+    return len(await connection.fetch(sql("mail.forget"), before, _FORGOTTEN_AT_ONCE))

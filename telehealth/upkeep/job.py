@@ -15,7 +15,7 @@ from telehealth import clock as clocks
 from telehealth import log
 from telehealth.clock import ClinicalClock
 from telehealth.config import Settings
-from telehealth.store import db, nonsense, quarantine, recordings, sessions, storage
+from telehealth.store import db, mail, nonsense, quarantine, recordings, sessions, storage
 from telehealth.store.db import Database
 from telehealth.upkeep import recordings as recorded
 
@@ -60,8 +60,9 @@ async def once(
     """Everything once; whether all of it was done, or another process is at it. where: recordings lie."""
     made = await _done("partitions", partitions(database, clock))
     forgotten = await _done("retention", _forget(database, clock, keep))
+    mailed = await _done("mails", _forget_mails(database))
     deleted = await _done("recordings", recorded.once(database, ACTOR, where, now=clock.now()))
-    return made and forgotten and deleted
+    return made and forgotten and mailed and deleted
 
 
 async def _done(work: str, doing: Awaitable[bool | int | None]) -> bool:
@@ -127,6 +128,16 @@ async def _forget(database: Database, clock: ClinicalClock, keep: storage.Retent
         await sessions.sweep(connection, now=clocks.real_now())
         await nonsense.look_at_revoked(connection, now=clocks.real_now())
     await _trim(database)
+
+
+async def _forget_mails(database: Database) -> None:
+    """Those that were sent, refused or dropped some time ago, about visits that are over."""
+    for _ in range(_ROUNDS):
+        async with database.transaction(ACTOR) as connection:
+            gone = await mail.forget(connection, before=clocks.real_now() - mail.KEPT)
+        if not gone:
+            return
+        _log.info("mails were forgotten", count=gone)
 
 
 async def _trim(database: Database) -> None:

@@ -85,3 +85,11 @@ WHERE id IN (
 -- Contacts whom nothing about an appointment was due to be sent before $2.
 SELECT m.contact_id FROM mail m WHERE m.appointment_id = $1::bigint AND m.contact_id IS NOT NULL
 GROUP BY m.contact_id HAVING NOT bool_or(m.state = 'sent' OR m.attempts > 0 OR m.due_at <= $2::timestamptz);
+
+-- name: forget
+-- At most $2 mails that were settled before $1. Of a visit to come they are kept: its way in is found there when it is moved.
+DELETE FROM mail WHERE id IN (
+    SELECT m.id FROM mail m LEFT JOIN appointment a ON a.id = m.appointment_id LEFT JOIN consultation c ON c.appointment_id = a.id
+    WHERE m.settled_at < $1::timestamptz AND (a.id IS NULL OR a.cancelled_at IS NOT NULL OR c.ended_at IS NOT NULL)
+    ORDER BY m.settled_at LIMIT $2::integer FOR UPDATE OF m SKIP LOCKED)
+RETURNING id;

@@ -384,3 +384,28 @@ async def test_the_role_sends_until_it_is_stopped(database: Database) -> None:
                         await sink.wait(2)
                 stop.set()
     assert {message["To"] for message in sink.taken} == {"anna@home.example"}
+
+
+async def test_settled_mails_are_deleted_after_a_time(database: Database) -> None:
+    """Of visits that are over; of one to come they are kept, because its way in is found there when it is moved."""
+    scene = await scenes.build(database)
+    await scenes.contact(database, scene, scene.anna, "anna@home.example")
+    over, to_come = await scenes.book(database, scene), await scenes.book(database, scene)
+    async with database.transaction(scene.actor) as connection:
+        await appointments.cancel(
+            connection, over.appointment_id, reason="in hospital", sender=SENDER, actor=scene.actor, now=T0,
+            real_now=REAL,
+        )  # fmt: skip
+    async with database.transaction(OPERATOR) as connection:
+        await connection.execute(
+            "UPDATE mail SET state = 'sent', settled_at = $1 WHERE about <> 'cancelled'", REAL - mail.KEPT
+        )
+    async with database.transaction(db.service("upkeep")) as connection:
+        assert await mail.forget(connection, before=REAL - mail.KEPT - timedelta(seconds=1)) == 0
+        assert await mail.forget(connection, before=REAL - mail.KEPT + timedelta(seconds=1)) == 3
+    left = await mails(database)
+    assert {(one.appointment_id, one.about) for one in left} == {
+        (over.appointment_id, "cancelled"),
+        (to_come.appointment_id, "booked"),
+        (to_come.appointment_id, "reminder"),
+    }
