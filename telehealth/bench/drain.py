@@ -36,6 +36,7 @@ class Plan:
     messages: int = 100_000
     devices: int = 1000
     runs: int = 5
+    whole_pathways: bool = False  #: of the residents, in turn; else two thresholds and the score
 
     @property
     def per_device(self) -> int:
@@ -48,6 +49,7 @@ class Drains(msgspec.Struct):
     messages: int
     devices: int
     readings_per_message: int
+    whole_pathways: bool
     receive_maximum: int
     bare: list[float]
     durable: list[float]
@@ -64,7 +66,7 @@ async def measure(
 ) -> Drains:
     """Run bare and durable alternately. Raises Unavailable when a reading is missing afterwards."""
     async with Database.open(url, size=4) as database:
-        fleet = await load.fleet(database, plan.devices)
+        fleet = await load.fleet(database, plan.devices, whole_pathways=plan.whole_pathways)
         await _settle_down(url)
         async with database.transaction(_ACTOR, read_only=True) as connection:
             since = await storage.position(connection)
@@ -84,6 +86,7 @@ async def measure(
         messages=count,
         devices=plan.devices,
         readings_per_message=2,
+        whole_pathways=plan.whole_pathways,
         receive_maximum=WINDOW,
         bare=bare_rates,
         durable=durable_rates,

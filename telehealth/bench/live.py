@@ -23,6 +23,7 @@ class Plan:
     seconds: int = 30
     devices: int = 1000
     each_connected: bool = False
+    whole_pathways: bool = False
 
 
 class Live(msgspec.Struct):
@@ -40,7 +41,7 @@ class Live(msgspec.Struct):
 async def measure(plan: Plan, url: str, broker: servers.Mosquitto) -> Live:
     """Offer messages to the whole service. Raises Unavailable if one is not answered."""
     async with Database.open(url, size=4) as database:
-        fleet = await load.fleet(database, plan.devices, prefix=plan.name)
+        fleet = await load.fleet(database, plan.devices, prefix=plan.name, whole_pathways=plan.whole_pathways)
     devices = offered.Devices(fleet.device_ids, plan.name)
     ear = raw.Client(f"bench-{plan.name}", devices.heard)
     own = [raw.Client(name, lambda *_: None) for name in fleet.device_ids] if plan.each_connected else []

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
+from alerts import pathways
 from telehealth import clock
 from telehealth.model.people import NewResident
 from telehealth.store import db, devices, residents, wards
@@ -35,7 +37,7 @@ def _threshold(code: str, unit: str, *limits: float | None) -> dict[str, object]
     }
 
 
-#: As on a ward: two thresholds, the early warning score, and a reading expected twice a day.
+#: The least: two thresholds and the early warning score. Of all residents unless whole pathways are asked for.
 RULES = {
     "pathway": "bench",
     "version": "1",
@@ -56,8 +58,20 @@ class Fleet:
     resident_ids: Sequence[int]
 
 
-async def fleet(database: Database, count: int, *, prefix: str = "bench") -> Fleet:
-    """Admit residents with a device each, by the service's own functions."""
+def _rules(n: int, *, whole_pathways: bool) -> tuple[str, str, dict[str, Any], dict[str, Any]]:
+    """Name, version, schedule and rules of resident n."""
+    if not whole_pathways:
+        return "bench", "1", {}, RULES
+    names = pathways.names()
+    pathway = pathways.load(names[n % len(names)])
+    return pathway.name, pathway.version, dict(pathway.schedule), pathways.compile(pathway).to_json()
+
+
+async def fleet(database: Database, count: int, *, prefix: str = "bench", whole_pathways: bool = False) -> Fleet:
+    """Admit residents with a device each, by the service's own functions.
+
+    whole_pathways: every packaged pathway in turn, with its schedule; else nothing but RULES.
+    """
     now = clock.real_now()
     since = now - timedelta(days=2)
     names = [f"{prefix}-{n:05d}" for n in range(count)]
@@ -65,6 +79,7 @@ async def fleet(database: Database, count: int, *, prefix: str = "bench") -> Fle
     async with database.transaction(_ACTOR) as connection:
         ward = await wards.add(connection, name=f"Ward {prefix}", simulated=True, actor=_ACTOR, now=now)
         for n, (name, number) in enumerate(zip(names, _nhs_numbers(prefix), strict=False)):
+            pathway, version, schedule, rules = _rules(n, whole_pathways=whole_pathways)
             new = NewResident(
                 ward_id=ward.id,
                 family_name=f"Bench{n}",
@@ -74,10 +89,10 @@ async def fleet(database: Database, count: int, *, prefix: str = "bench") -> Fle
                 born=date(1950, 1, 1),
                 nhs_number=number,
                 zone="Europe/London",
-                pathway="bench",
-                pathway_version="1",
-                schedule={},
-                rules=RULES,
+                pathway=pathway,
+                pathway_version=version,
+                schedule=schedule,
+                rules=rules,
                 admitted_at=since,
             )
             resident_ids.append(await residents.add(connection, new, actor=_ACTOR, now=now))

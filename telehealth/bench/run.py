@@ -109,7 +109,14 @@ async def _phase(
         elif phase == "live":
             progress(f"live: 2,000 messages/s for {plan.seconds} s")
             figures.live = await live.measure(
-                live.Plan("live", seconds=plan.seconds, devices=plan.drains.devices), url, broker
+                live.Plan(
+                    "live",
+                    seconds=plan.seconds,
+                    devices=plan.drains.devices,
+                    whole_pathways=plan.drains.whole_pathways,
+                ),
+                url,
+                broker,
             )
         elif phase == "memory":
             progress(f"memory: {plan.connections:,} connected devices, 1,000 messages/s for {plan.seconds} s")

@@ -30,6 +30,10 @@ def bench(
     residents: Annotated[int, typer.Option(min=100, max=100_000, help="Residents of wards.")] = 10_000,
     rounds: Annotated[int, typer.Option(min=1, max=10_000, help="Of people who come to visits and go.")] = 200,
     only: Annotated[str, typer.Option(help="Phases, by commas; see docs/bench.md.")] = "",
+    whole_pathways: Annotated[
+        bool,
+        typer.Option("--pathways", help="drain and live: residents of all pathways in turn, with their schedules."),
+    ] = False,
     full: Annotated[bool, typer.Option("--full", help="Ten minutes of each phase that goes on for a time.")] = False,
     json: terminal.Json = False,
 ) -> None:
@@ -48,7 +52,7 @@ def bench(
             raise SettingError("--only", f"{unknown[0]} is not one of {', '.join(run.PHASES)}")
         log.configure("error")
         plan = run.Plan(
-            drains=drain.Plan(messages, devices, runs),
+            drains=drain.Plan(messages, devices, runs, whole_pathways),
             phases=phases,
             screen_seconds=_FULL_SCREEN_SECONDS if full else seconds,
             seconds=_FULL_SECONDS if full else steady,
