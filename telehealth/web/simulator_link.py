@@ -29,7 +29,7 @@ class Declined(errors.Refused):
 
 
 class Status(msgspec.Struct, frozen=True):
-    """What runs, and how time goes. now: what the devices' right clocks show."""
+    """What runs, and how time goes. now: what the devices' right clocks show; speed: None while history is fed."""
 
     now: datetime
     phase: Text
@@ -39,9 +39,7 @@ class Status(msgspec.Struct, frozen=True):
     readings: int
     unsettled: int
     refused: int
-    speed: float = 1.0
-    #: Whether the service's time can be stepped, so that another speed is possible.
-    steppable: bool = False
+    speed: float | None = 1.0
 
 
 class Fault(msgspec.Struct, frozen=True):
@@ -63,40 +61,53 @@ class Notice(msgspec.Struct, frozen=True):
 
 
 class Course(msgspec.Struct, frozen=True):
-    """An illness of a resident."""
+    """An illness of a resident; without a peak nothing gets worse. notice: in truth only."""
 
     scenario: Text
-    title: Text
     onset: datetime
-    peak: datetime
+    peak: datetime | None = None
     end: datetime | None = None
     notice: list[Notice] = []
 
 
+class Clock(msgspec.Struct, frozen=True):
+    """What a device's clock shows less what it is, in seconds."""
+
+    error_seconds: float
+
+
+class Holder(msgspec.Struct, frozen=True):
+    """Whom a device measures; several have one where a kit is shared."""
+
+    resident: Text
+
+
 class Device(msgspec.Struct, frozen=True):
-    """A simulated device and what became of its messages."""
+    """A simulated device and what became of its messages. waiting: made, and held back by the device or its home."""
 
     device_id: Text
-    kind: Text
+    title: Text
     codes: list[Text]
     connected: bool
+    residents: list[Holder]
+    clock: Clock
     battery: float | None = None
     firmware: Text | None = None
-    clock: Text | None = None
     faults: list[Fault] = []
     sent: int = 0
     receipted: int = 0
     unsettled: int = 0
     refused: int = 0
+    waiting: int = 0
+    lost: int = 0
 
 
 class Resident(msgspec.Struct, frozen=True):
-    """Somebody who is simulated; key: their NHS number here."""
+    """Somebody who is simulated; key: their NHS number here; devices by id."""
 
     key: Text
-    devices: list[Device]
+    devices: list[Text]
     courses: list[Course] = []
-    faults: list[Fault] = []
 
 
 class Home(msgspec.Struct, frozen=True):
@@ -104,7 +115,7 @@ class Home(msgspec.Struct, frozen=True):
 
     id: Text
     residents: list[Resident]
-    title: Text | None = None
+    devices: list[Device]
     faults: list[Fault] = []
 
 
@@ -151,17 +162,31 @@ class Catalogue(msgspec.Struct, frozen=True):
     speeds: list[float] = []
 
 
+class Refusal(msgspec.Struct, frozen=True):
+    """Why the service would not take a reading."""
+
+    error: Text
+
+
+class Value(msgspec.Struct, frozen=True):
+    """A reading in a message, as far as it is shown."""
+
+    code: Text | None = None
+
+
 class Message(msgspec.Struct, frozen=True):
-    """One that a device has made lately."""
+    """One that a device has made lately; of a kind of its own where it is no message of readings."""
 
     device_id: Text
-    seq: int
+    kind: Text
+    seq: int | None
     lane: Text
-    created_at: datetime
-    what: Text
-    deliveries: int
-    settled: bool
-    refused: list[Text] = []
+    sent_at: datetime
+    count: int
+    readings: list[Value]
+    deliveries: list[Any]
+    receipted: bool
+    refused: list[Refusal] = []
 
 
 class Messages(msgspec.Struct, frozen=True):
@@ -169,12 +194,11 @@ class Messages(msgspec.Struct, frozen=True):
 
 
 class Traced(msgspec.Struct, frozen=True):
-    """Of one code: the truth on a grid of times, and what devices showed."""
+    """Of one code, at each time: the truth, and what a device showed, if one was used then."""
 
     at: list[datetime]
-    true: list[float | None]
-    measured_at: list[datetime]
-    measured: list[float | None]
+    true: list[Any]
+    measured: list[Any]
 
 
 class Truth(msgspec.Struct, frozen=True):

@@ -83,16 +83,11 @@ async def end_fault(request: web.Request) -> web.StreamResponse:
     fault_id = form.get("fault", "")
     found = [
         *(one for home in world.homes for one in home.faults),
-        *(one for home in world.homes for person in home.residents for one in person.faults),
-        *(
-            one
-            for home in world.homes
-            for person in home.residents
-            for device in person.devices
-            for one in device.faults
-        ),
+        *(one for home in world.homes for device in home.devices for one in device.faults),
     ]
-    if fault_id not in {one.id for one in found}:
+    # A fault may befall more than what the caller sees of it.
+    known = view.targets(world.homes, world.seen)
+    if fault_id not in {one.id for one in found if one.target in known}:
         raise errors.NotFound("there is no such fault")
     await request.app[link.LINK].delete(f"/faults/{quote(fault_id, safe='')}")
     raise render.then(form.get("next"), "/simulator", "mended")
@@ -187,22 +182,26 @@ async def _resident(request: web.Request, wrong: list[Json] | None = None, form:
         now = world.words.now
         span = charts.Span(now - timedelta(hours=hours), now, seen.row["zone"])
         history = await residents_view.history(opened.connection, seen.row["id"], since=span.since, until=now)
-        truth, recent = await asyncio.gather(
-            simulator.get("/truth", link.Truth, resident=key, **_between(span)),
-            simulator.get("/messages", link.Messages, resident=key),
-        )
+        place = next(one for one in world.homes if key in {person.key for person in one.residents})
+        person = next(one for one in place.residents if one.key == key)
+        truth = await simulator.get("/truth", link.Truth, resident=key, **_between(span))
+        recent = {
+            device_id: (await simulator.get("/messages", link.Messages, device_id=device_id)).messages
+            for device_id in person.devices
+        }
         context = await render.frame(request, opened)
-    person = next(one for home in world.homes for one in home.residents if one.key == key)
     words = world.words
     more = {
-        "resident": view.resident(person, seen, words, _by_device(recent)),
-        "key": key,
-        "courses": [view.course(one, now) for one in person.courses],
-        "alerts": view.followed(seen.alerts, truth.courses),
+        "resident": view.resident(person, place, seen, words, recent),
+        "devices": [
+            view.device(one, words, recent.get(one.device_id, [])) for one in place.devices if one.device_id in recent
+        ],
+        "courses": [view.course(one, words) for one in _now(truth.courses, now)],
+        "alerts": view.followed(seen.alerts, truth.courses, words),
         "charts": view.pictures(truth, history, seen.alerts, words, span),
         "scenarios": words.catalogue.scenarios,
         "faults": words.catalogue.faults,
-        "offered": view.offered(words.catalogue, "resident", [code for one in person.devices for code in one.codes]),
+        "offered": view.offered(words.catalogue, "resident", view.codes_of(place, key)),
         "spans": [{"hours": size, "text": text} for size, text in _SPANS],
         "hours": hours,
         "errors": wrong or [],
@@ -283,6 +282,10 @@ def _known(world: _World, target: str) -> str:
     if target not in view.targets(world.homes, world.seen):
         raise errors.NotFound("nothing of this name is simulated")
     return target
+
+
+def _now(courses: list[link.Course], now: datetime) -> list[link.Course]:
+    return [one for one in courses if one.end is None or one.end > now]
 
 
 def _between(span: charts.Span) -> dict[str, str]:

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import msgspec
-
 from telehealth.model import people
 from telehealth.store.db import Record
 from telehealth.store.residents_view import History
@@ -22,6 +20,8 @@ Json = dict[str, Any]
 _AHEAD = timedelta(seconds=90)
 #: So many messages of a device are drawn, and so many are listed.
 _DRAWN, LISTED = 30, 25
+#: A clock that is wrong by less is right.
+_RIGHT_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -42,16 +42,20 @@ class Words:
     def fault(self, kind: str) -> str:
         return next((one.title for one in self.catalogue.faults if one.name == kind), kind)
 
+    def scenario(self, name: str) -> str:
+        return next((one.title for one in self.catalogue.scenarios if one.name == name), name)
+
 
 def visible(homes: Iterable[link.Home], seen: Mapping[str, Seen]) -> list[link.Home]:
-    """Homes with the residents whom the caller may see; without those in which none of them lives."""
+    """Homes as far as the caller may see who lives there: what they share with others is left out."""
     found = []
     for home in homes:
-        residents = [resident for resident in home.residents if resident.key in seen]
+        residents = [one for one in home.residents if one.key in seen]
+        devices = [one for one in home.devices if all(holder.resident in seen for holder in one.residents)]
+        # A fault of a home says something of all who live there.
+        faults = home.faults if len(residents) == len(home.residents) else []
         if residents:
-            # A fault of a home says something of all who live there.
-            faults = home.faults if len(residents) == len(home.residents) else []
-            found.append(msgspec.structs.replace(home, residents=residents, faults=faults))
+            found.append(link.Home(home.id, residents, devices, faults))
     return found
 
 
@@ -60,11 +64,13 @@ def targets(homes: Iterable[link.Home], seen: Mapping[str, Seen]) -> dict[str, s
     found: dict[str, str] = {}
     for home in homes:
         if all(resident.key in seen for resident in home.residents):
-            found[f"home:{home.id}"] = home.title or "the home"
+            found[f"home:{home.id}"] = f"home {home.id}"
         for resident in home.residents:
             if resident.key in seen:
                 found[f"resident:{resident.key}"] = name(seen[resident.key].row)
-                found |= {f"device:{device.device_id}": f"device {device.device_id}" for device in resident.devices}
+        for device in home.devices:
+            if all(holder.resident in seen for holder in device.residents):
+                found[f"device:{device.device_id}"] = f"device {device.device_id}"
     return found
 
 
@@ -76,12 +82,11 @@ def name(row: Record) -> str:
 def status(found: link.Status, speeds: Sequence[float], real: datetime) -> Json:
     """Time and traffic."""
     ahead = found.now - real
+    live = found.phase == "live"
     return {
         "at": formats.iso(found.now),
-        "speed": found.speed,
         "speed_words": _pace(found),
-        "speeds": [{"value": f"{one:g}", "text": _speed(one), "on": one == found.speed} for one in speeds],
-        "steppable": found.steppable,
+        "speeds": [{"value": f"{one:g}", "text": _speed(one), "on": one == found.speed} for one in speeds if live],
         "ahead": formats.duration(ahead.total_seconds()) if ahead > _AHEAD else None,
         **{
             key: getattr(found, key) for key in ("connected", "devices", "messages", "readings", "unsettled", "refused")
@@ -90,7 +95,7 @@ def status(found: link.Status, speeds: Sequence[float], real: datetime) -> Json:
 
 
 def _pace(found: link.Status) -> str:
-    if found.phase == "history":
+    if found.phase != "live" or found.speed is None:
         return "the past is being fed"
     if found.speed == 0:
         return "time stands still"
@@ -102,61 +107,81 @@ def _speed(speed: float) -> str:
 
 
 def homes(
-    found: Sequence[link.Home], seen: Mapping[str, Seen], words: Words, marks: Mapping[str, Sequence[link.Message]]
+    found: Sequence[link.Home], seen: Mapping[str, Seen], words: Words, messages: Mapping[str, Sequence[link.Message]]
 ) -> list[Json]:
     """The cards; homes of one resident have no title of their own."""
-    return [
-        {
-            "title": home.title if len(home.residents) > 1 else None,
-            "target": f"home:{home.id}",
-            "faults": faults(home.faults, words, home.title or "the home"),
-            "offered": offered(words.catalogue, "home", codes(home)),
-            "residents": [resident(one, seen[one.key], words, marks) for one in home.residents],
-        }
-        for home in found
-    ]
+    cards = []
+    for home in found:
+        shared = [one for one in home.devices if len(one.residents) > 1]
+        cards.append(
+            {
+                "title": f"Home {home.id}" if len(home.residents) > 1 else None,
+                "target": f"home:{home.id}",
+                "faults": faults(home.faults, words, home.id),
+                "offered": offered(words.catalogue, "home", [code for one in home.devices for code in one.codes]),
+                "residents": [resident(one, home, seen[one.key], words, messages) for one in home.residents],
+                "shared": [device(one, words, messages.get(one.device_id, ())) for one in shared],
+            }
+        )
+    return cards
 
 
-def codes(home: link.Home) -> list[str]:
-    """Everything that is measured in a home."""
-    return sorted({code for one in home.residents for device in one.devices for code in device.codes})
-
-
-def resident(found: link.Resident, seen: Seen, words: Words, marks: Mapping[str, Sequence[link.Message]]) -> Json:
-    """One person of a card."""
+def resident(
+    found: link.Resident, home: link.Home, seen: Seen, words: Words, messages: Mapping[str, Sequence[link.Message]]
+) -> Json:
+    """One person of a card, with the devices that are theirs alone."""
     row = seen.row
+    own = [one for one in home.devices if [holder.resident for holder in one.residents] == [found.key]]
     return {
         "id": row["id"],
+        "key": found.key,
         "name": name(row),
         "zone": row["zone"],
         "ward": row["ward"],
         "ward_id": row["ward_id"],
         "pathway": row["pathway"] or "no pathway",
-        "courses": [course(one, words.now) for one in found.courses],
-        "faults": faults(found.faults, words, name(row)),
+        "courses": [course(one, words) for one in found.courses],
         "alerts": [alert for alert in seen.alerts if alert["open"]],
-        "devices": [device(one, words, marks.get(one.device_id, ())) for one in found.devices],
+        "devices": [device(one, words, messages.get(one.device_id, ())) for one in own],
     }
+
+
+def codes_of(home: link.Home, key: str) -> list[str]:
+    """Everything that is measured of a resident."""
+    return [code for one in home.devices if key in {who.resident for who in one.residents} for code in one.codes]
 
 
 def device(found: link.Device, words: Words, messages: Sequence[link.Message]) -> Json:
     """A device; messages: its own, oldest first."""
+    marks = [one for one in messages if one.kind != "status"]
     return {
         "id": found.device_id,
         "target": f"device:{found.device_id}",
-        "title": measured(found.codes),
+        "title": found.title,
+        "codes": measured(found.codes),
         "connected": found.connected,
         "battery": found.battery,
-        "clock": found.clock,
+        "clock": _clock(found.clock),
         "faults": faults(found.faults, words, found.device_id),
         "sent": found.sent,
         "receipted": found.receipted,
         "waiting": found.unsettled,
+        "buffered": found.waiting,
+        "lost": found.lost,
         "refused": found.refused,
-        "marks": [{"state": state(one)} for one in messages[-_DRAWN:]],
+        "people": len(found.residents),
+        "marks": [{"state": state(one)} for one in marks[-_DRAWN:]],
         "offered": offered(words.catalogue, "device", found.codes),
         "messages": [message(one) for one in reversed(messages[-LISTED:])],
     }
+
+
+def _clock(found: link.Clock) -> str | None:
+    """In words, where it is wrong by more than nobody minds."""
+    if abs(found.error_seconds) < _RIGHT_SECONDS:
+        return None
+    side = "fast" if found.error_seconds > 0 else "slow"
+    return f"{formats.duration(abs(found.error_seconds))} {side}"
 
 
 def measured(codes: Iterable[str]) -> str:
@@ -194,24 +219,21 @@ def faults(found: Iterable[link.Fault], words: Words, target: str) -> list[Json]
     ]
 
 
-def course(found: link.Course, now: datetime) -> Json:
+def course(found: link.Course, words: Words) -> Json:
     """An illness and how far it has gone towards its worst."""
+    shown: Json = {"title": words.scenario(found.scenario), "part": None, "words": ""}
+    shown["notice"] = [_notice(one, words.now) for one in found.notice]
+    if found.peak is None or found.peak <= found.onset:
+        return shown
     whole = (found.peak - found.onset).total_seconds()
-    gone = (now - found.onset).total_seconds()
-    if found.peak <= found.onset:
-        return {"title": found.title, "part": None, "words": "", "notice": []}
+    gone = (words.now - found.onset).total_seconds()
     if gone < 0:
-        words = f"begins in {formats.duration(-gone)}"
+        shown["words"] = f"begins in {formats.duration(-gone)}"
     elif gone < whole:
-        words = f"for {formats.duration(gone)}, at its worst in {formats.duration(whole - gone)}"
+        shown["words"] = f"for {formats.duration(gone)}, at its worst in {formats.duration(whole - gone)}"
     else:
-        words = f"for {formats.duration(gone)}, past its worst"
-    return {
-        "title": found.title,
-        "part": min(max(gone / whole, 0.0), 1.0),
-        "words": words,
-        "notice": [_notice(one, now) for one in found.notice],
-    }
+        shown["words"] = f"for {formats.duration(gone)}, past its worst"
+    return shown | {"part": min(max(gone / whole, 0.0), 1.0)}
 
 
 def _notice(found: link.Notice, now: datetime) -> str:
@@ -224,25 +246,32 @@ def state(found: link.Message) -> str:
     """What became of a message: receipted, waiting or refused."""
     if found.refused:
         return "refused"
-    return "receipted" if found.settled else "waiting"
+    return "receipted" if found.receipted else "waiting"
 
 
 def message(found: link.Message) -> Json:
     """A row of the table."""
-    outcomes = {"receipted": "receipted", "waiting": "waiting", "refused": "refused: " + "; ".join(found.refused[:3])}
+    refused = "; ".join(sorted({one.error for one in found.refused})[:3])
+    outcomes = {"receipted": "receipted", "waiting": "waiting", "refused": f"refused: {refused}"}
+    beside = {"status": "status, which needs no receipt", "malicious": "sent in bad faith: no receipt is due"}
     return {
-        "created_at": formats.iso(found.created_at),
-        "seq": found.seq,
+        "created_at": formats.iso(found.sent_at),
+        "seq": "" if found.seq is None else found.seq,
         "lane": found.lane,
-        "what": found.what,
-        "deliveries": found.deliveries,
-        "outcome": outcomes[state(found)],
+        "what": _what(found),
+        "deliveries": len(found.deliveries),
+        "outcome": beside.get(found.kind) or outcomes[state(found)],
     }
 
 
-def followed(alerts: Sequence[Json], courses: Sequence[link.Course]) -> list[Json]:
+def _what(found: link.Message) -> str:
+    names = dict.fromkeys(measures.short(one.code) for one in found.readings if one.code is not None)
+    return f"{found.count}: {', '.join(names)}" if names else str(found.count)
+
+
+def followed(alerts: Sequence[Json], courses: Sequence[link.Course], words: Words) -> list[Json]:
     """Alerts with how long after the onset of an illness they came."""
-    return [{**alert, "number": number, "after": _after(alert, courses)} for number, alert in _numbered(alerts)]
+    return [{**alert, "number": number, "after": _after(alert, courses, words)} for number, alert in _numbered(alerts)]
 
 
 def _numbered(alerts: Sequence[Json]) -> list[tuple[int, Json]]:
@@ -250,13 +279,14 @@ def _numbered(alerts: Sequence[Json]) -> list[tuple[int, Json]]:
     return [(len(alerts) - place, alert) for place, alert in enumerate(alerts)]
 
 
-def _after(alert: Json, courses: Sequence[link.Course]) -> str | None:
+def _after(alert: Json, courses: Sequence[link.Course], words: Words) -> str | None:
     raised = datetime.fromisoformat(alert["raised_at"])
-    begun = [one for one in courses if one.onset <= raised and one.peak > one.onset]
+    begun = [one for one in courses if one.onset <= raised and one.peak is not None and one.peak > one.onset]
     if not begun:
         return None
     latest = max(begun, key=lambda one: one.onset)
-    return f"{formats.duration((raised - latest.onset).total_seconds())} after the onset of {latest.title}"
+    after = formats.duration((raised - latest.onset).total_seconds())
+    return f"{after} after the onset of {words.scenario(latest.scenario)}"
 
 
 def pictures(
@@ -267,9 +297,9 @@ def pictures(
     for point in history.points:
         if measures.is_number(point["code"]):
             stored.setdefault(point["code"], []).append(point)
-    codes = sorted({*truth.codes, *stored}, key=measures.order)
+    codes = sorted({*filter(measures.is_number, truth.codes), *stored}, key=measures.order)
     bands = [
-        *(charts.Band(one.title, "course", one.onset, one.end) for one in truth.courses if one.peak > one.onset),
+        *(charts.Band(words.scenario(one.scenario), "course", one.onset, one.end) for one in truth.courses),
         *(charts.Band(words.fault(one.kind), "fault", one.since, one.until) for one in truth.faults),
     ]
     found = []
@@ -278,7 +308,7 @@ def pictures(
         record = stored.get(code, [])
         traces = charts.Traces(
             _line(traced.at, traced.true) if traced else charts.Line(),
-            _line(traced.measured_at, traced.measured) if traced else charts.Line(),
+            _line(traced.at, traced.measured) if traced else charts.Line(),
             charts.Line([row["effective_at"] for row in record], [row["value"] for row in record]),
         )
         flags = [
@@ -290,6 +320,6 @@ def pictures(
     return found
 
 
-def _line(times: Sequence[datetime], values: Sequence[float | None]) -> charts.Line:
-    known = [(at, value) for at, value in zip(times, values, strict=False) if value is not None]
+def _line(times: Sequence[datetime], values: Sequence[Any]) -> charts.Line:
+    known = [(at, float(value)) for at, value in zip(times, values, strict=False) if isinstance(value, int | float)]
     return charts.Line([at for at, _ in known], [value for _, value in known])
