@@ -14,6 +14,7 @@ import importlib.metadata
 import secrets
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final, cast
 
 import aioice
@@ -22,7 +23,8 @@ import pylibsrtp
 from aiortc import rtp
 from aiortc.rtcdtlstransport import State
 
-from telehealth.media import onward, sequence
+from telehealth import clock
+from telehealth.media import arrivals, onward, repeats, sequence
 
 #: What this module was written against, and pyproject.toml pins.
 VERSIONS: Final = {"aiortc": "1.16.0", "aioice": "0.13.0", "av": "18.1.0", "pylibsrtp": "1.0.0"}
@@ -30,15 +32,17 @@ VERSIONS: Final = {"aiortc": "1.16.0", "aioice": "0.13.0", "av": "18.1.0", "pyli
 _R: Final = "_RTCRtpReceiver__"
 _S: Final = "_RTCRtpSender__"
 _OF_RECEIVER: Final = (
-    *(_R + name for name in ("jitter_buffer", "nack_generator", "remote_streams")),
+    *(_R + name for name in ("jitter_buffer", "nack_generator", "remote_bitrate_estimator", "remote_streams")),
     *("_handle_rtp_packet", "_handle_rtcp_packet", "_send_rtcp", "_send_rtcp_nack", "_send_rtcp_pli", "_track"),
 )
 _OF_SENDER: Final = (
     *(_S + name for name in ("rtp_started", "rtp_exited", "rtp_history", "rtp_header_extensions_map", "mid")),
-    *(_S + name for name in ("ntp_timestamp", "rtp_timestamp", "packet_count", "octet_count", "rtt")),
+    *(_S + name for name in ("ntp_timestamp", "rtp_timestamp", "packet_count", "octet_count")),
     *("_run_rtp", "_send_keyframe", "_handle_rtcp_packet", "_send_rtcp", "_retransmit", "_ssrc", "_stream_id"),
 )
 
+#: Of our reports, to know which one a viewer answers.
+_REPORTS_KEPT: Final = 8
 #: What reports of a sender are made of.
 _NTP_TIME, _RTP_TIME, _PACKETS, _BYTES = (
     sys.intern(_S + name) for name in ("ntp_timestamp", "rtp_timestamp", "packet_count", "octet_count")
@@ -49,7 +53,8 @@ class Inlet:
     """A receiver whose packets are handed on instead of being decoded.
 
     heard is called with each packet that arrives, retransmitted ones unwrapped. alive is called for whatever arrives,
-    reports as well. estimate: what to tell the sender instead of the estimate of its line, both in bit/s.
+    reports as well. line: judges the line by all pictures that come by it. estimate: what to tell the sender instead of
+    that, both in bit/s.
     """
 
     def __init__(
@@ -58,6 +63,7 @@ class Inlet:
         heard: Callable[[rtp.RtpPacket], None],
         *,
         alive: Callable[[], None],
+        line: arrivals.Arrivals,
         estimate: Callable[[int], int],
     ) -> None:
         self._receiver = cast(Any, receiver)
@@ -69,6 +75,8 @@ class Inlet:
         self._taken: list[rtp.RtpPacket] = []
         self.ssrc: int | None = None
         setattr(receiver, _R + "jitter_buffer", self)
+        if getattr(receiver, _R + "remote_bitrate_estimator") is not None:
+            setattr(receiver, _R + "remote_bitrate_estimator", line)
         self._receiver._handle_rtp_packet = self._packet
         self._receiver._handle_rtcp_packet = self._report
         self._receiver._send_rtcp = self._send
@@ -152,10 +160,23 @@ class _Way:
         self._socket.sendto(self._transport._tx_srtp.protect(data), self._address)
 
 
+@dataclass(frozen=True)
+class Report:
+    """What a viewer's browser says of one slot. packets: sent since its last report; lost: of them, on this way.
+
+    behind: seconds since the newest packet that it has was sent; None: that was too long ago to tell.
+    """
+
+    packets: int
+    lost: float
+    behind: float | None
+
+
 class Outlet:
     """A sender that sends what it is given.
 
-    wants_picture: the viewer has lost a picture. heard_estimate: what their line carries, in bit/s.
+    wants_picture: the viewer has lost a picture. heard_estimate: what their line carries, in bit/s. reported: what
+    arrived of this slot.
     """
 
     def __init__(
@@ -164,10 +185,12 @@ class Outlet:
         *,
         wants_picture: Callable[[], None],
         heard_estimate: Callable[[int], None],
+        reported: Callable[[Report], None],
         alive: Callable[[], None],
     ) -> None:
         self._sender = cast(Any, sender)
         self._wants_picture, self._heard_estimate, self._alive = wants_picture, heard_estimate, alive
+        self._reported = reported
         self._stock_report = self._sender._handle_rtcp_packet
         self._stock_send = self._sender._send_rtcp
         self._stock_repeat = self._sender._retransmit
@@ -183,6 +206,12 @@ class Outlet:
         self.sent_packets = self.sent_bytes = self.repeated = 0
         #: As the viewer last reported, 0 to 1.
         self.loss = 0.0
+        #: Seconds, by the viewer's last report, and when that was.
+        self.round_trip: float | None = None
+        self.reported_at = 0.0
+        self._reports: dict[int, float] = {}
+        self._newest: int | None = None
+        self._repeats = repeats.Repeats()
         self._sender._run_rtp = self._run
         self._sender._retransmit = self._repeat
         self._sender._send_keyframe = wants_picture
@@ -192,11 +221,6 @@ class Outlet:
     @property
     def ready(self) -> bool:
         return self._layout is not None
-
-    @property
-    def round_trip(self) -> float | None:
-        found: float | None = getattr(self._sender, _S + "rtt")
-        return found
 
     async def _run(self, codec: Any) -> None:
         sender = self._sender
@@ -221,18 +245,47 @@ class Outlet:
         elif isinstance(packet, rtp.RtcpRrPacket | rtp.RtcpSrPacket):
             for report in packet.reports:
                 if report.ssrc == self._sender._ssrc:
-                    self.loss = report.fraction_lost / 256
-        elif isinstance(packet, rtp.RtcpRtpfbPacket):
-            self.repeated += len(packet.lost)
+                    self._take(report)
         with contextlib.suppress(ConnectionError, pylibsrtp.Error):
             await self._stock_report(packet)
 
+    def _take(self, report: Any) -> None:
+        now = clock.monotonic()
+        asked = self._reports.get(report.lsr)
+        if asked is not None and report.dlsr:
+            self.round_trip, self.reported_at = max(0.0, now - asked - report.dlsr / 65536), now
+        number = report.highest_sequence & 0xFFFF
+        packets = sequence.ahead(number, self._newest) if self._newest is not None else 0
+        self._newest = number
+        packets = min(packets, rtp.RTP_HISTORY_SIZE)
+        arrived = max(0, packets) * (1 - report.fraction_lost / 256)
+        # Numbers that never reached us were not sent, and are not lost on this way.
+        packets = sum(self._was_sent(number - back) for back in range(packets))
+        lost = max(0.0, packets - arrived)
+        if packets > 0:  # else there is nothing new of which any could be lost
+            self.loss = lost / packets
+        kept = self._kept[number % rtp.RTP_HISTORY_SIZE]
+        behind = None
+        if kept is not None and kept[0] == number:
+            behind = max(0.0, (onward.ntp_now() - kept[2].ntp) / (1 << 32))
+        self._reported(Report(packets, lost, behind))
+
+    def _was_sent(self, number: int) -> bool:
+        kept = self._kept[number % rtp.RTP_HISTORY_SIZE]
+        return kept is not None and kept[0] == number & 0xFFFF
+
     async def _send_reports(self, packets: list[Any]) -> None:
+        for packet in packets:
+            if isinstance(packet, rtp.RtcpSrPacket):
+                self._reports[(packet.sender_info.ntp_timestamp >> 16) & 0xFFFFFFFF] = clock.monotonic()
+        while len(self._reports) > _REPORTS_KEPT:
+            del self._reports[next(iter(self._reports))]
         if self.in_use or any(isinstance(packet, rtp.RtcpByePacket) for packet in packets):
             await self._stock_send(packets)
 
     def restart(self) -> None:
-        """What is sent next is of another source, or follows a pause."""
+        """What is sent next is of another source, or follows a pause; what was sent before is of no use any more."""
+        self._kept = [None] * rtp.RTP_HISTORY_SIZE
         if self._numbers is not None:
             self._numbers.restart()
 
@@ -242,6 +295,9 @@ class Outlet:
         kept, layout = self._kept[at], self._layout
         if kept is None or kept[0] != number or layout is None:
             return
+        if not self._repeats.allows(number, len(kept[2].payload), clock.monotonic(), self.round_trip):
+            return
+        self.repeated += 1
         self._history[at] = layout.packet(kept[2], number, kept[1])
         try:
             await self._stock_repeat(number)
@@ -265,6 +321,7 @@ class Outlet:
             return
         self.sent_packets += 1
         self.sent_bytes += len(packet.payload)
+        self._repeats.sent(len(packet.payload))
         values = self._values
         values[_NTP_TIME], values[_RTP_TIME] = packet.ntp, timestamp
         values[_PACKETS], values[_BYTES] = self.sent_packets, self.sent_bytes
@@ -363,12 +420,14 @@ async def _forward_some() -> None:
     await connection.close()
     if missing:
         raise DoesNotFit(f"{', '.join(sorted(missing))} are not there")
-    outlet = Outlet(sender, wants_picture=lambda: None, heard_estimate=lambda _: None, alive=lambda: None)
+    outlet = Outlet(
+        sender, wants_picture=lambda: None, heard_estimate=lambda _: None, reported=lambda _: None, alive=lambda: None
+    )
 
     def heard(packet: rtp.RtpPacket) -> None:
         outlet.send(onward.Onward(packet, onward.ntp_now()), 0.0)
 
-    inlet = Inlet(receiver, heard, alive=lambda: None, estimate=lambda own: own)
+    inlet = Inlet(receiver, heard, alive=lambda: None, line=arrivals.Arrivals(), estimate=lambda own: own)
     codecs = [aiortc.RTCRtpCodecParameters("video/VP8", 90000, None, 97)]
     codecs.append(aiortc.RTCRtpCodecParameters("video/rtx", 90000, None, 98, parameters={"apt": 97}))
     setattr(receiver, "_track", aiortc.rtcrtpreceiver.RemoteStreamTrack("video"))  # noqa: B010  # as a remote one is set

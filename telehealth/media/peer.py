@@ -11,7 +11,7 @@ import aiortc
 from aiortc import rtp
 
 from telehealth import clock, log
-from telehealth.media import bandwidth, inside, offers
+from telehealth.media import arrivals, bandwidth, inside, offers
 from telehealth.media.source import Slot, Source
 from telehealth.model.media import Refused
 
@@ -25,6 +25,8 @@ _STILL_SECONDS = 8.0
 #: Such a transport is given up.
 _LOST_SECONDS = 30.0
 _CONNECT_SECONDS = 15.0
+#: What was reported longer ago says nothing of now.
+_REPORTED_SECONDS = 8.0
 
 
 class Listener(Protocol):
@@ -65,10 +67,16 @@ class Peer:
         self.voices: list[Slot] = []
         self.pictures: list[Slot] = []
         self.screens: list[Slot] = []
+        #: Its way down, and its way up.
         self.line = bandwidth.Line()
+        self.arrivals = arrivals.Arrivals()
+        self.upward = bandwidth.Upward()
+        #: As its room was last told.
+        self.weak = (False, False)
         self._began_at = self._alive_at = clock.monotonic()
         self._sent_rate = 0.0
         self._line_bytes = 0
+        self._up_before = (0, 0, 0)
         self._measured = (0.0, 0, 0, 0, 0)
         self._connection = aiortc.RTCPeerConnection(
             # No servers: the default one belongs to somebody else, and an address that browsers reach needs none.
@@ -122,7 +130,9 @@ class Peer:
             if section.sends:
                 transceiver.direction = "recvonly"
                 kind = section.kind if section.kind not in self.sources else "screen"
-                self.sources[kind] = Source(kind, transceiver.receiver, self._heard, self._alive)
+                self.sources[kind] = Source(
+                    kind, transceiver.receiver, self._heard, self._alive, self.arrivals, self._estimate
+                )
                 continue
             transceiver.direction = "sendonly"
             slot = Slot(section.mid, transceiver.sender, self.line, self._alive)
@@ -169,7 +179,8 @@ class Peer:
             if now - self._began_at > _CONNECT_SECONDS:
                 self._become("down")
             return
-        came = [source.came_at for source in self.sources.values() if source.open and source.came_at is not None]
+        sources = [source for source in self.sources.values() if source.open and not self._rests(source)]
+        came = [source.came_at for source in sources if source.came_at is not None]
         quiet = now - (max(came) if came else self._alive_at)
         if now - self._alive_at > _LOST_SECONDS:
             self._become("down")
@@ -177,6 +188,10 @@ class Peer:
             self._become("silent")
         elif self.state == "silent":
             self._become("up")
+
+    def _rests(self, source: Source) -> bool:
+        """It was asked to send nothing."""
+        return self.upward.paused and source.kind != "audio"
 
     def forgive(self, seconds: float) -> None:
         """This process stood still for so long: what was not heard meanwhile was not silence."""
@@ -188,7 +203,16 @@ class Peer:
 
     @property
     def round_trip(self) -> float | None:
-        return min((slot.outlet.round_trip for slot in self.slots if slot.outlet.round_trip is not None), default=None)
+        """The least of what its slots' last reports say."""
+        since = clock.monotonic() - _REPORTED_SECONDS
+        found = [slot.outlet.round_trip for slot in self.slots if slot.outlet.reported_at >= since]
+        return min((one for one in found if one is not None), default=None)
+
+    def _estimate(self, own: int) -> int:
+        """bit/s of all pictures that the browser should send: its line's, or less for those who watch."""
+        now = clock.monotonic()
+        most = [source.most(now) for source in self.sources.values() if source.kind != "audio"]
+        return own if None in most else min(own, sum(one for one in most if one is not None))
 
     async def tick(self, now: float) -> None:
         round_trip = min(1.0, self.round_trip or 0.0) if self.sources else 0.0
@@ -205,10 +229,24 @@ class Peer:
         rate = 8 * (total - self._line_bytes) / max(seconds, 0.1)
         self._line_bytes = total
         self._sent_rate += 0.4 * (rate - self._sent_rate)
-        loss = sum(slot.outlet.loss for slot in used) / max(1, len(used))
+        self._judge_upward(seconds, now)
         before = self.line.pictures
-        self.line.judge(sent=self._sent_rate, loss=loss, pictures=len(used), wanted=wanted, now=now)
+        self.line.judge(sent=self._sent_rate, pictures=len(used), wanted=wanted, now=now)
         return self.line.pictures != before
+
+    def _judge_upward(self, seconds: float, now: float) -> None:
+        counts = [source.counts() for source in self.sources.values()]
+        size = sum(source.bytes for source in self.sources.values() if source.kind != "audio")
+        counted = (sum(count[0] for count in counts), sum(count[1] for count in counts), size)
+        should, did, came = (new - old for new, old in zip(counted, self._up_before, strict=True))
+        self._up_before = counted
+        if self.state == "up":
+            self.upward.judge(
+                rate=8 * came / max(seconds, 0.1),
+                queue=self.arrivals.queue / 1000,
+                loss=max(0.0, 1 - did / should) if should > 0 else 0.0,
+                now=now,
+            )
 
     def measure(self, now: float) -> Measured:
         """What was measured since this was last asked."""

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import msgspec
 
-from telehealth.model.media import Allowed, Answer, Connected, Quality, Recorded, RecordingTo, Slots, Speaking
+from telehealth.model.media import Allowed, Answer, Connected, Quality, Recorded, RecordingTo, Slots, Speaking, Weak
 
 #: Of one frame, either way.
 MOST_BYTES: Final = 256 * 1024
@@ -107,7 +107,7 @@ class NotDone(msgspec.Struct, frozen=True, tag="not_done"):
     why: str
 
 
-Told = Hello | Done | NotDone | Slots | Connected | Speaking | Quality | Recorded
+Told = Hello | Done | NotDone | Slots | Connected | Weak | Speaking | Quality | Recorded
 
 # On the pipes between a worker and the process that started it: one JSON object a line -----------------
 

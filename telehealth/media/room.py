@@ -242,6 +242,7 @@ class Room:
             changes = [peer.judge_line(self._pictures_for(who), seconds, now) for who, peer in self.people.items()]
             if any(changes):
                 self.arrange()
+            self._tell_weak()
         if now - self._measured_at >= _QUALITY_SECONDS:
             self._measured_at = now
             self._tell_quality(now)
@@ -254,6 +255,13 @@ class Room:
         self._tell(media.Speaking(self.consultation, self.epoch, self._voices.speaker))
         if self.limit is not None or any(peer.line.pictures is not None for peer in self.people.values()):
             self.arrange()
+
+    def _tell_weak(self) -> None:
+        for participant, peer in self.people.items():
+            weak = peer.line.pictures is not None, peer.upward.paused
+            if weak != peer.weak:
+                peer.weak = weak
+                self._tell(media.Weak(self.consultation, self.epoch, participant, *weak))
 
     def _tell_quality(self, now: float) -> None:
         for participant, peer in self.people.items():

@@ -8,7 +8,7 @@ import aiortc
 from aiortc import rtp
 
 from telehealth import clock
-from telehealth.media import bandwidth, inside, onward, sequence
+from telehealth.media import arrivals, bandwidth, inside, onward, sequence
 
 #: A whole picture is asked for this often at most; it costs the sender as much as many others.
 _PICTURE_SECONDS = 0.5
@@ -16,6 +16,9 @@ _PICTURE_TRIES = 6
 #: A packet that does not come is asked for again after so long, or a round trip if that is longer.
 _AGAIN_SECONDS = 0.06
 _AGAIN_TRIES = 3
+_SETTLED_SECONDS = 1.0
+#: Nothing for so long: it sends nothing that a line would have to carry.
+_QUIET_SECONDS = 2.0
 
 
 class Slot:
@@ -24,12 +27,14 @@ class Slot:
     def __init__(self, mid: str, sender: aiortc.RTCRtpSender, line: bandwidth.Line, alive: Callable[[], None]) -> None:
         self.mid, self.line = mid, line
         self.source: Source | None = None
+        self._bound_at = 0.0
         #: A picture can only be begun with a whole one.
         self._waits = False
         self.outlet = inside.Outlet(
             sender,
             wants_picture=self._wants_picture,
             heard_estimate=lambda estimate: line.heard(estimate, clock.monotonic()),
+            reported=self._reported,
             alive=alive,
         )
 
@@ -41,6 +46,7 @@ class Slot:
             self.source.slots.remove(self)
         self.source = source
         self.outlet.in_use, self.outlet.loss = source is not None, 0.0
+        self._bound_at = clock.monotonic()
         self.pause()
         if source is not None:
             source.slots.append(self)
@@ -54,6 +60,13 @@ class Slot:
     def _wants_picture(self) -> None:
         if self.source is not None:
             self.source.want_picture()
+
+    def _reported(self, report: inside.Report) -> None:
+        now = clock.monotonic()
+        # Later than a round trip after it was given to somebody else, a report is of what was sent since.
+        if self.source is None or self.source.kind == "audio" or now - self._bound_at < _SETTLED_SECONDS:
+            return
+        self.line.reported(report.packets, report.lost, report.behind, now)
 
     def forward(self, packet: onward.Onward, key: bool, now: float) -> None:
         if self._waits:
@@ -76,6 +89,8 @@ class Source:
         receiver: aiortc.RTCRtpReceiver,
         heard: Callable[[str, rtp.RtpPacket, float], None],
         alive: Callable[[], None],
+        line: arrivals.Arrivals,
+        estimate: Callable[[int], int],
     ) -> None:
         self.kind, self._told = kind, heard
         self.slots: list[Slot] = []
@@ -87,7 +102,7 @@ class Source:
         self._asked_at = float("-inf")
         self._tries = 0
         self._again: dict[int, tuple[int, float]] = {}
-        self._inlet = inside.Inlet(receiver, self._heard, alive=alive, estimate=self._estimate)
+        self._inlet = inside.Inlet(receiver, self._heard, alive=alive, line=line, estimate=estimate)
 
     @property
     def open(self) -> bool:
@@ -127,8 +142,11 @@ class Source:
         if self.kind != "audio" and not self._wanted:
             self._wanted, self._tries = True, 0
 
-    def _estimate(self, own: int) -> int:
-        return bandwidth.upstream(own, [slot.line.cap for slot in self.slots])
+    def most(self, now: float) -> int | None:
+        """bit/s that its viewers take; None: however many. 0: it sends nothing."""
+        if self.came_at is None or now - self.came_at > _QUIET_SECONDS:
+            return 0
+        return bandwidth.upstream([slot.line.cap for slot in self.slots])
 
     async def tick(self, now: float, round_trip: float) -> None:
         """Some times in a tenth of a second: ask for what is missing."""

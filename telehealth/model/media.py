@@ -87,6 +87,17 @@ class Connected(msgspec.Struct, frozen=True, tag="connected"):
     how: str
 
 
+class Weak(msgspec.Struct, frozen=True, tag="weak"):
+    """A participant's line, told when it changes. down: it does not carry all pictures to them, so they get fewer, or
+    none; up: not their own, so they should send none until it is tried again."""
+
+    consultation: int
+    epoch: int
+    participant: int
+    down: bool
+    up: bool
+
+
 class Speaking(msgspec.Struct, frozen=True, tag="speaking"):
     """Who speaks; null: nobody."""
 
@@ -129,7 +140,7 @@ class Recorded(msgspec.Struct, frozen=True, tag="recorded"):
     failed: bool = False
 
 
-Event = Slots | Connected | Speaking | Quality | Recorded
+Event = Slots | Connected | Weak | Speaking | Quality | Recorded
 
 
 class Refused(Exception):
