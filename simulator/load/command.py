@@ -61,10 +61,9 @@ def load(
         typer.echo(json.dumps(msgspec.to_builtins(result)))
     else:
         _show(result, receipts=receipts)
-    if result.lost or result.refused_connections:
-        raise errors.Refused(
-            f"{result.lost} messages lost, {sum(result.refused_connections.values())} refused connections"
-        )
+    away = result.devices - result.connected
+    if result.lost or away:
+        raise errors.Refused(f"{result.lost} messages lost, {away} devices not connected at the end")
 
 
 def _execute(command: Callable[[asyncio.Event], Any]) -> Any:

@@ -59,6 +59,8 @@ class Devices:
         self._opened = opened
         self._closed = closed
         self._stream = secrets.token_urlsafe(9)
+        #: The end: connections that are closed now were closed by us.
+        self.over = False
         #: When which message is sent again unless it is settled: (monotonic seconds, device, seq).
         self._again: list[tuple[float, int, int]] = []
         self._place: dict[int, int] = {}
@@ -128,7 +130,7 @@ class Devices:
         session.pending.clear()
         if was_ready:
             self.connected -= 1
-            self.totals.disconnects += 1
+            self.totals.disconnects += not self.over
         self._closed(session)
 
     def acknowledged(self, session: Session, mid: int) -> None:

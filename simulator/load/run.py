@@ -133,7 +133,6 @@ class _Run:
         self._waiting: list[tuple[float, int]] = []
         self._opening: asyncio.Queue[Session] = asyncio.Queue()
         self._arriving: dict[int, asyncio.Future[None]] = {}
-        self._over = False
         self._behind = 0.0
         self._seen = 0
 
@@ -155,7 +154,7 @@ class _Run:
                 connected = self._devices.connected
                 await self._settled()
             finally:
-                self._over = True
+                self._devices.over = True
                 for task in tasks:
                     task.cancel()
                 for session in self._sessions:
@@ -231,7 +230,7 @@ class _Run:
     def _lost(self, session: Session) -> None:
         """A connection ended, or did not come about: later again."""
         self._arrived(session)
-        if self._over or session.hopeless:
+        if self._devices.over or session.hopeless:
             return
         session.failures += 1
         wait = min(_AGAIN_FIRST_SECONDS * 2 ** min(session.failures, 10), _AGAIN_MOST_SECONDS)

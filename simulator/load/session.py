@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from simulator.load import packets
 
@@ -79,9 +79,9 @@ class Session(asyncio.Protocol):
     # asyncio's callbacks ---------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport, self._rest, self.ready = transport, b"", False
-        transport.write(packets.connect(self.device_id, self.device_id, self.password, KEEP_ALIVE_SECONDS))
+        # uvloop's own transports are no subclass.
+        self._transport, self._rest, self.ready = cast(asyncio.Transport, transport), b"", False
+        self._transport.write(packets.connect(self.device_id, self.device_id, self.password, KEEP_ALIVE_SECONDS))
 
     def connection_lost(self, error: Exception | None) -> None:
         was_ready, self._transport, self.ready = self.ready, None, False

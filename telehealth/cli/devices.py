@@ -22,29 +22,45 @@ def add(
     ] = None,
     model: Annotated[str, typer.Option(help="Make and model.")] = "",
     code: Annotated[list[str] | None, typer.Option(help="A code that it measures; repeat for more.")] = None,
+    count: Annotated[
+        int | None,
+        typer.Option(help="So many, ID-00000 and so on; printed as a file of devices.", min=1, max=100_000),
+    ] = None,
     json: terminal.Json = False,
 ) -> None:
-    """Register a device. Its password is printed once, and only its hash is kept."""
+    """Register a device. Its password is printed once, and only its hash is kept.
+
+    With --count many at once, as JSON that telehealth-sim reads as --devices.
+    """
 
     async def job() -> None:
         from telehealth.store import devices, wards
 
+        name = device_id if device_id is not None else f"dev-{secrets.token_hex(4)}"
+        names = [name] if count is None else [f"{name}-{number:05d}" for number in range(count)]
+        made: list[dict[str, object]] = []
         async with terminal.transaction() as connection:
             place = await wards.find(connection, ward)
-            device, password = await devices.add(
-                connection,
-                ward_id=place.id,
-                device_id=device_id if device_id is not None else f"dev-{secrets.token_hex(4)}",
-                model=model,
-                codes=code or [],
-                actor=terminal.actor(),
-                now=await terminal.clinical_now(connection),
-            )
-        found = {"device_id": device.device_id, "username": device.device_id, "password": password, "ward": place.name}
+            now = await terminal.clinical_now(connection)
+            for each in names:
+                device, password = await devices.add(
+                    connection,
+                    ward_id=place.id,
+                    device_id=each,
+                    model=model,
+                    codes=code or [],
+                    actor=terminal.actor(),
+                    now=now,
+                )
+                made.append({"device_id": device.device_id, "password": password, "codes": code or []})
+        if count is not None:
+            terminal.answer(made, as_json=True, text="")
+            return
+        found = {"device_id": made[0]["device_id"], "username": made[0]["device_id"], "password": made[0]["password"]}
         terminal.answer(
-            found,
+            {**found, "ward": place.name},
             as_json=json,
-            text=f"Device {device.device_id} added to {place.name}\nPassword, shown only now: {password}",
+            text=f"Device {found['device_id']} added to {place.name}\nPassword, shown only now: {found['password']}",
         )
 
     terminal.run(job)
