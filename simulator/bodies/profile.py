@@ -8,7 +8,7 @@ from typing import Final
 
 from simulator import errors, noise
 from simulator.bodies import medicines
-from simulator.bodies.vitals import VITALS
+from simulator.bodies.vitals import LEVELS, VITALS
 
 PATHWAYS: Final = (
     "copd", "heart_failure", "frailty", "post_acute_infection", "hypertension", "diabetes", "palliative",
@@ -157,6 +157,7 @@ def build(
         frailty = 8 if "palliative" in ill else min(7, 2 + int(drawn[2] * 2) + max(0, years - 70) // 8 + len(ill) // 2)
         frailty = max(frailty, 5) if "frailty" in ill else frailty
     tall = gender.startswith("m")
+    baselines = _baselines(levels, drawn, calm, tall, years, frailty, "beta_blocker" in taken, oxygen_flow)
     return Profile(
         key,
         seed,
@@ -166,8 +167,8 @@ def build(
         zone,
         calm,
         held,
-        _baselines(levels, drawn, calm, tall, years, frailty, "beta_blocker" in taken, oxygen_flow),
-        _spreads(ill),
+        baselines,
+        _spreads(ill, baselines),
         frailty,
         ill,
         taken,
@@ -215,11 +216,11 @@ def _baselines(
     return found
 
 
-def _spreads(conditions: tuple[str, ...]) -> dict[str, float]:
-    found: dict[str, float] = {}
+def _spreads(conditions: tuple[str, ...], baselines: Mapping[str, float]) -> dict[str, float]:
+    found = {code: VITALS[code].spread * baselines[code] / level for code, level in LEVELS.items()}
     for condition in conditions:
         if condition in _GLUCOSE_SPREAD:
-            found["glucose"] = max(found.get("glucose", 0.0), _GLUCOSE_SPREAD[condition])
+            found["glucose"] = _GLUCOSE_SPREAD[condition]
         if condition == "atrial_fibrillation":
             # Rate controlled, but irregular: twice the variance.
             found["pulse"] = VITALS["pulse"].spread * 1.4

@@ -16,8 +16,8 @@ _MINUTE: Final = 60_000
 
 #: Lengths over which values hang together, by name.
 PERIODS: Final[dict[str, int]] = {
-    "season": 84 * DAY, "month": 28 * DAY, "week": 7 * DAY, "days": 2 * DAY, "day": DAY, "half_day": 10 * HOUR,
-    "hours": 4 * HOUR, "hour": 75 * _MINUTE, "minutes": 8 * _MINUTE,
+    "year": 364 * DAY, "season": 84 * DAY, "month": 28 * DAY, "week": 7 * DAY, "days": 2 * DAY, "day": DAY,
+    "half_day": 10 * HOUR, "hours": 4 * HOUR, "hour": 75 * _MINUTE, "minutes": 8 * _MINUTE,
 }  # fmt: skip
 
 
@@ -54,28 +54,34 @@ class Vital:
 
 VITALS: Final[dict[str, Vital]] = {
     "systolic": Vital(
-        "mm[Hg]", 1, 8.6, {"month": 0.12, "week": 0.12, "day": 0.22, "half_day": 0.12, "hours": 0.12, "hour": 0.08},
-        0.05, 11, 0.17, 0.15, 0.2, 50, 260,
+        "mm[Hg]", 1, 8.6,
+        {"season": 0.10, "month": 0.13, "week": 0.18, "days": 0.12, "day": 0.17, "half_day": 0.05, "hours": 0.05,
+         "hour": 0.04},
+        0.04, 11, 0.12, 0.15, 0.2, 50, 260,
         "Kato 2010 Am J Hypertens 23:980 [A]: home systolic varies within a person by 8.6 (SD 3.1) mmHg over 4 weeks, "
-        "1,215 people. Asayama 2021 J Hypertens 40:398 [A]: means of a week differ by 7.7 mmHg over a year. Two in one "
-        "sitting differ by a deviation of some 5 mmHg (Stergiou [K]): error and hour. Shares [S].",
+        "1,215 people. Asayama 2021 J Hypertens 40:398 [A]: means of 5 days differ by 7.7 mmHg over a year: "
+        "over a third of the variance is of weeks and longer. Two in one sitting differ by "
+        "some 5 mmHg (Stergiou [K]): error and hour. Other shares [S].",
         ("strain", 0.35),
     ),
     "diastolic": Vital(
-        "mm[Hg]", 1, 5.8, {"month": 0.12, "week": 0.12, "day": 0.22, "half_day": 0.12, "hours": 0.12, "hour": 0.08},
-        0.04, 11, 0.18, 0.0, 0.2, 30, 150,
+        "mm[Hg]", 1, 5.8,
+        {"season": 0.10, "month": 0.13, "week": 0.18, "days": 0.12, "day": 0.17, "half_day": 0.05, "hours": 0.05,
+         "hour": 0.04},
+        0.04, 11, 0.12, 0.0, 0.2, 30, 150,
         "Kato 2010 [A]: 5.8 (SD 2.0) mmHg. Goes with systolic within a person at about 0.6 [K]. Shares [S].",
         ("systolic", 0.6),
     ),
     "pulse": Vital(
-        "/min", 1, 6.5, {"month": 0.05, "week": 0.06, "day": 0.11, "half_day": 0.12, "hours": 0.28, "hour": 0.14},
-        0.20, 15, 0.04, 0.6, 0.9, 25, 230,
+        "/min", 1, 6.5,
+        {"month": 0.05, "week": 0.06, "day": 0.11, "half_day": 0.12, "hours": 0.24, "hour": 0.12, "minutes": 0.05},
+        0.20, 15, 0.05, 0.6, 0.9, 25, 230,
         "Hurst 2010 Respir Res 11:52 [A]: 5 /min once a day in stable COPD. Rest at any hour 6 to 8 /min, of which the "
         "daily rhythm of some 4 /min half height (Degaute 1991 [K]). Oximeters read to 2 /min. Shares [S].",
         ("strain", 0.4),
     ),
     "resting_pulse": Vital(
-        "/min", 1, 3.2, {"season": 0.10, "month": 0.16, "week": 0.24, "days": 0.22}, 0.0, 15, 0.28, 0.5, 1.2, 25, 200,
+        "/min", 1, 3.2, {"season": 0.16, "month": 0.16, "week": 0.20, "days": 0.18}, 0.0, 15, 0.30, 0.5, 1.2, 25, 200,
         "Quer 2020 PLoS ONE 15:e0227709 [A]: 65.5 (SD 7.7) /min between people, stable within one, a week with swings "
         "of 10 /min in 20 % of people; deviation between days near 3 /min [K]. Shares [S].",
         ("health", 0.5),
@@ -102,12 +108,14 @@ VITALS: Final[dict[str, Vital]] = {
         ("air", 0.5),
     ),
     "weight": Vital(
-        "kg", 0.1, 0.75, {"season": 0.34, "month": 0.20, "week": 0.16, "day": 0.12}, 0.05, 19, 0.13, 0.1, 0.3, 25, 250,
-        "0.5 to 0.9 kg between days [K]; Orsama 2014 Obes Facts 7:36 [A]: weekly "
-        "rhythm, more from Saturday to Monday; up 0.5 kg in the evening [K]. Scales to 0.1 kg. Shares [S].",
+        "kg", 0.1, 1.2, {"year": 0.35, "season": 0.30, "month": 0.20, "week": 0.06, "day": 0.03},
+        0.02, 19, 0.04, 0.1, 0.3, 25, 250,
+        "Over a year, of which most is slow: weight keeps what it gained (Chow 2014 Physiol Behav 134:60 [K]); between "
+        "two days 0.3 to 0.9 kg [K]; Orsama 2014 Obes Facts 7:36 [A]: weekly rhythm, more "
+        "from Saturday to Monday; up 0.5 kg in the evening [K]. Scales to 0.1 kg. Shares [S].",
     ),
     "glucose": Vital(
-        "mmol/L", 0.1, 0.9, {"week": 0.04, "day": 0.10, "half_day": 0.20, "hours": 0.44, "hour": 0.06}, 0.03, 6, 0.02,
+        "mmol/L", 0.1, 0.8, {"week": 0.04, "day": 0.10, "half_day": 0.20, "hours": 0.44, "hour": 0.06}, 0.03, 6, 0.02,
         0.85, 0.6, 1.2, 33,
         "Battelino 2019 [A]: CV 36 % parts stable diabetes from unstable. Breton 2008 J Diabetes Sci Technol 2:853 [A]:"
         " sensor errors hang together over an hour or so. Meals: after 75 min at the top, gone in 4 h (Daenen 2010 "
@@ -154,6 +162,9 @@ VITALS: Final[dict[str, Vital]] = {
         "As pain: about 1 of 10 between days [K]; 10 is best. Shares [S].", ("health", -0.4),
     ),
 }  # fmt: skip
+
+#: Where deviation goes with level, the level that a row's deviation belongs to.
+LEVELS: Final = {"steps": 3000.0, "glucose": 5.8, "weight": 78.0, "peak_flow": 240.0, "fev1": 1.4}
 
 #: Scales from 0 to 10 that somebody answers: numbers without a unit.
 SCALES: Final = ("breathlessness", "pain", "wellbeing")

@@ -1,0 +1,1 @@
+"""Simulated residents against real home data: how alike their measurements are."""
