@@ -31,3 +31,11 @@ def from_ms(milliseconds: int) -> datetime:
 def text(at: datetime) -> str:
     """As it goes on the wire: 2026-11-21T10:00:03.120Z."""
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def parsed(text: str) -> datetime:
+    """An ISO 8601 time with an offset. Raises ValueError."""
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError("the time has no offset")
+    return at

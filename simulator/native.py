@@ -30,6 +30,11 @@ def number(value: float, decimals: int) -> float | int:
     return round(value) if decimals == 0 else round(value, decimals)
 
 
+def decimals(resolution: float) -> int:
+    """Digits after the point that a device of this resolution shows."""
+    return 0 if resolution >= 1 else 1 if resolution >= 0.1 else 2
+
+
 def reading(
     code: str,
     value: object,
@@ -40,13 +45,19 @@ def reading(
     method: str | None = None,
     source_id: str | None = None,
     context: dict[str, str] | None = None,
+    subject: str | None = None,
+    flags: Sequence[str] = (),
+    absent: str | None = None,
 ) -> dict[str, Any]:
     """One entry of "readings". value: number, text, boolean, or msgspec.Raw for a number exactly as written."""
     entry: dict[str, Any] = {"code": code, "value": value}
     optional = {"unit": unit, "taken_at": clock.text(taken_at), "set": set_id, "method": method}
     entry |= {name: given for name, given in optional.items() if given is not None}
     entry |= {"source_id": source_id} if source_id is not None else {}
+    entry |= {"subject": subject} if subject is not None else {}
     entry |= {"context": context} if context is not None else {}
+    entry |= {"flags": list(flags)} if flags else {}
+    entry |= {"absent": absent} if absent is not None else {}
     return entry
 
 

@@ -44,6 +44,10 @@ class Held:
     digests: list[str] = field(default_factory=list)
     #: Monotonic seconds when it is to be sent again.
     again_at: float = 0.0
+    #: Whether an earlier run left it: it may have been sent already.
+    left: bool = False
+    #: Deliveries beyond the first that are still to be made: a device that sends everything again.
+    copies: int = 0
     #: What receipts refused of it; each is told once.
     refusals: list[receipts.Refusal] = field(default_factory=list)
 
@@ -87,7 +91,10 @@ class Outbox:
         rows = self._journal.execute(
             "SELECT device_id, stream, seq, taken_ms, sent_ms, count, readings FROM message ORDER BY sent_ms, seq"
         )
-        return [Held(*row) for row in rows]
+        found = [Held(*row) for row in rows]
+        for one in found:
+            one.left = True
+        return found
 
     def put(self, messages: Iterable[tuple[str, int, int, int, bytes]]) -> list[Held]:
         """Numbers and keeps messages of (device, taken_ms, sent_ms, count, readings); on disk when this returns."""

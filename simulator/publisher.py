@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from devices import commands
-from simulator import clock, connection, errors, faults, kit, native, outbox, receipts, world
+from simulator import clock, connection, errors, kit, native, outbox, receipts, world
 
 RESEND_FIRST_SECONDS = 30.0
 RESEND_MOST_SECONDS = 15 * 60.0
@@ -18,6 +18,8 @@ BACKLOG_UNSETTLED = 4
 #: A connection that held this long was a good one: the next attempt comes at once.
 STEADY_SECONDS = 30.0
 DIGESTS_KEPT = 8
+#: A message that leaves within so long of when it was to leave says that it left then.
+PROMPT_MS = 3_000
 
 
 @dataclass
@@ -38,19 +40,33 @@ class Station:
 
     device_id: str
     password: str
-    battery: float = 1.0
-    firmware: str = "1.4.2"
-    clock: faults.ClockFault = faults.RIGHT
     held: dict[tuple[str, int], outbox.Held] = field(default_factory=dict)
     wanted: asyncio.Event = field(default_factory=asyncio.Event)
+    #: Cleared while it has no connection: its Wi-Fi is down, it is switched off.
+    reachable: asyncio.Event = field(default_factory=asyncio.Event)
     link: connection.Link | None = None
     trouble: str | None = None
     refused: bool = False
+    totals: Totals = field(default_factory=Totals)
 
 
 RefusalHandler = Callable[[outbox.Held, receipts.Refusal], None]
 SettledHandler = Callable[[outbox.Held], None]
+#: A message, and when the device sent it (milliseconds since 1970); attempts tells the first one from resends.
+DeliveryHandler = Callable[[outbox.Held, int], None]
 CommandHandler = Callable[[str, commands.Command], None]
+
+
+def _usual_state(_device_id: str, _at_ms: int) -> tuple[float, str]:
+    return 1.0, "1.4.2"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What devices know of themselves at a time: what their clocks show (ms), their charge and firmware."""
+
+    shown: Callable[[str, int], int] = lambda _device_id, at_ms: at_ms
+    state: Callable[[str, int], tuple[float, str]] = _usual_state
 
 
 class Publisher:
@@ -64,7 +80,9 @@ class Publisher:
         now: Callable[[], datetime] = clock.now,
         on_refused: RefusalHandler = lambda _held, _refusal: None,
         on_settled: SettledHandler = lambda _held: None,
+        on_delivery: DeliveryHandler = lambda _held, _at_ms: None,
         on_command: CommandHandler = lambda _device_id, _command: None,
+        facts: Facts | None = None,
         retry_seconds: Sequence[float] = (0.5, 1, 2, 5),
         beside: str | None = None,
         announced: bool = True,
@@ -79,7 +97,9 @@ class Publisher:
         self._now = now
         self._on_refused = on_refused
         self._on_settled = on_settled
+        self._on_delivery = on_delivery
         self._on_command = on_command
+        self._facts = facts or Facts()
         self._retry_seconds = retry_seconds
         # "." is in no device id: this can never be the name of another device.
         self._suffix = f".{beside}" if beside else ""
@@ -117,16 +137,10 @@ class Publisher:
         """Whether an earlier run left messages of this device, which is not known yet."""
         return device_id in self._left
 
-    def add(
-        self,
-        device: world.Device,
-        *,
-        battery: float = 1.0,
-        firmware: str = "1.4.2",
-        wrong: faults.ClockFault = faults.RIGHT,
-    ) -> None:
-        """Makes a device known; it connects when it has something to send, or by connect(). wrong: its clock."""
-        station = Station(device.device_id, device.password, battery, firmware, wrong)
+    def add(self, device: world.Device) -> None:
+        """Makes a device known; it connects when it has something to send, or by connect()."""
+        station = Station(device.device_id, device.password)
+        station.reachable.set()
         self._stations[device.device_id] = station
         for held in self._left.pop(device.device_id, []):
             station.held[held.name] = held
@@ -137,20 +151,85 @@ class Publisher:
         """Connects although there is nothing to send, to be there for commands."""
         self._stations[device_id].wanted.set()
 
+    def cut(self, device_id: str) -> None:
+        """Its connection is lost without a word, until restore()."""
+        station = self._stations[device_id]
+        station.reachable.clear()
+        if station.link is not None:
+            station.link.abandon()
+
+    def restore(self, device_id: str) -> None:
+        """It may connect again, which it does if it was connected or has something to send."""
+        self._stations[device_id].reachable.set()
+
+    def is_connected(self, device_id: str) -> bool:
+        return self._stations[device_id].link is not None
+
+    def unsettled_of(self, device_id: str) -> int:
+        return len(self._stations[device_id].held)
+
+    def counts(self, device_id: str) -> Totals:
+        """What happened to one device's messages."""
+        return self._stations[device_id].totals
+
+    def say(self, device_id: str, topic: str, payload: bytes, *, retain: bool = False) -> bool:
+        """Sends what nobody keeps: a status, or what is malicious. False: there is no connection."""
+        station = self._stations[device_id]
+        station.wanted.set()
+        if station.link is None:
+            return False
+        station.link.publish(topic, payload, retain=retain)
+        return True
+
     def publish(self, batches: Iterable[kit.Batch]) -> list[outbox.Held]:
-        """Keeps the messages on disk, then sends what may be sent now."""
-        fresh = self._journal.put((b.device_id, b.taken_ms, b.sent_ms, b.count, b.readings) for b in batches)
+        """Keeps the messages on disk, then sends what may be sent now; the others when their time has come."""
+        wanted = list(batches)
+        fresh = self._journal.put((b.device_id, b.taken_ms, b.sent_ms, b.count, b.readings) for b in wanted)
         touched: dict[str, Station] = {}
-        for held in fresh:
+        for batch, held in zip(wanted, fresh, strict=True):
+            held.copies = batch.copies
             station = self._stations[held.device_id]
             station.held[held.name] = held
             station.wanted.set()
             touched[held.device_id] = station
-            self.totals.taken += 1
-            self.totals.readings += held.count
+            for totals in (self.totals, station.totals):
+                totals.taken += 1
+                totals.readings += held.count
         for station in touched.values():
             self._pump(station)
         return fresh
+
+    def adopt(self, held: outbox.Held) -> None:
+        """Sends a message that has its stream and number already; kept in memory only, until its receipt."""
+        station = self._stations[held.device_id]
+        station.held[held.name] = held
+        station.wanted.set()
+        for totals in (self.totals, station.totals):
+            totals.taken += 1
+            totals.readings += held.count
+        self._pump(station)
+
+    def send_due(self) -> None:
+        """Sends what was kept until now."""
+        for station in self._stations.values():
+            if station.held:
+                self._pump(station)
+
+    @property
+    def due(self) -> int:
+        """Messages that wait for their receipts, of devices that can be reached."""
+        now_ms = clock.to_ms(self._now())
+        return sum(
+            held.sent_ms <= now_ms
+            for station in self._stations.values()
+            if station.reachable.is_set()
+            for held in station.held.values()
+        )
+
+    async def nothing_due(self) -> None:
+        """Waits until everything that could be sent by now is settled."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self.due == 0)
 
     async def settled(self) -> None:
         """Waits until every message is settled."""
@@ -187,12 +266,14 @@ class Publisher:
         await station.wanted.wait()
         failures = 0
         while True:
+            await station.reachable.wait()
             opened = clock.monotonic()
             try:
                 await self._session(station)
                 if clock.monotonic() - opened > STEADY_SECONDS:
                     failures = 0
                 self.totals.reconnects += 1
+                station.totals.reconnects += 1
             except errors.SimulatorError as error:
                 station.trouble = str(error)
                 station.refused = isinstance(error, connection.CredentialsRefused)
@@ -204,8 +285,9 @@ class Publisher:
         name = station.device_id
 
         def status(online: bool) -> bytes:
-            shown = clock.from_ms(station.clock.shown(clock.to_ms(self._now())))
-            return native.status(online, station.battery, station.firmware, shown)
+            now_ms = clock.to_ms(self._now())
+            shown = clock.from_ms(self._facts.shown(name, now_ms))
+            return native.status(online, *self._facts.state(name, now_ms), shown)
 
         async with connection.connect(
             self._broker,
@@ -223,6 +305,9 @@ class Publisher:
                 for held in station.held.values():
                     held.again_at = 0.0
                 self._pump(station)
+                if not station.reachable.is_set():
+                    # It was cut off while it was connecting.
+                    link.abandon()
                 await link.closed.wait()
             finally:
                 station.link = None
@@ -234,12 +319,15 @@ class Publisher:
         if station.link is None:
             return
         at = clock.monotonic()
+        now_ms = clock.to_ms(self._now())
         backlog = 0
         oldest: dict[str, int] = {}
         for held in station.held.values():
             oldest[held.stream] = min(oldest.get(held.stream, held.seq), held.seq)
         for held in list(station.held.values()):
-            sent_ms = self._sent_ms(held)
+            if held.attempts == 0 and held.sent_ms > now_ms:
+                continue
+            sent_ms = self._sent_ms(held, now_ms)
             lane = native.lane(held.taken_ms, sent_ms)
             if lane == "backlog":
                 backlog += 1
@@ -247,22 +335,27 @@ class Publisher:
                     continue
             if held.again_at <= at:
                 self._send(station, held, lane, sent_ms, oldest[held.stream], at)
+                while held.copies:
+                    held.copies -= 1
+                    self._send(station, held, lane, sent_ms, oldest[held.stream], at)
 
-    def _sent_ms(self, held: outbox.Held) -> int:
-        if self.as_planned and held.attempts == 0:
+    def _sent_ms(self, held: outbox.Held, now_ms: int) -> int:
+        if held.attempts == 0 and not held.left and (self.as_planned or now_ms - held.sent_ms <= PROMPT_MS):
             return held.sent_ms
-        return clock.to_ms(self._now())
+        return now_ms
 
     def _send(
         self, station: Station, held: outbox.Held, lane: native.Lane, sent_ms: int, oldest: int, at: float
     ) -> None:
-        shown = clock.from_ms(station.clock.shown(sent_ms))
+        shown = clock.from_ms(self._facts.shown(held.device_id, sent_ms))
         payload = native.message(held.stream, held.seq, oldest, shown, held.readings)
         held.digests = [*held.digests[1 - DIGESTS_KEPT :], hashlib.sha256(payload).hexdigest()[:16]]
         wait = min(RESEND_FIRST_SECONDS * 2 ** min(held.attempts, 16), RESEND_MOST_SECONDS)
         held.attempts += 1
         held.again_at = at + wait
         self.totals.deliveries += 1
+        station.totals.deliveries += 1
+        self._on_delivery(held, sent_ms)
         if station.link is not None:
             station.link.publish(native.topic(held.device_id, lane), payload)
 
@@ -284,6 +377,7 @@ class Publisher:
                 if refusal not in held.refusals:
                     held.refusals.append(refusal)
                     self.totals.refused += 1
+                    station.totals.refused += 1
                     self._on_refused(held, refusal)
             if receipts.settles(receipt, held.stream, held.seq, held.digests):
                 done.append(held)
@@ -291,6 +385,7 @@ class Publisher:
             del station.held[held.name]
             self._journal.settle(held)
             self.totals.settled += 1
+            station.totals.settled += 1
             self._on_settled(held)
         if done:
             self._pump(station)

@@ -125,7 +125,7 @@ def parcels(
             position += count
             body = b"[" + b",".join(entry for group in pack for entry in group) + b"]"
             first, last = flat[0].taken_ms + shift_ms, flat[-1].taken_ms + shift_ms
-            batch = kit.Batch(device_id, first, max(last, now_ms), body, count)
+            batch = kit.Batch(device_id, first, now_ms, body, count)
             found.append(Parcel(batch, tuple(row.line for row in flat), last))
     return sorted(found, key=lambda parcel: (parcel.last_ms, parcel.batch.device_id))
 

@@ -4,21 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hmac
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import msgspec
-from aiohttp import web
-
 from devices import commands
-from simulator import cast, clock, errors, feed, kit, outbox, publisher, run, runtime, scenario, service, world
+from simulator import (
+    cast,
+    clock,
+    control,
+    created,
+    feed,
+    kit,
+    outbox,
+    pace,
+    publisher,
+    receipts,
+    ring,
+    run,
+    runtime,
+    service,
+    world,
+)
 
-#: Wearables of the history and of the live feed, seconds between readings.
+#: Wearables of the history, seconds between readings and between uploads; and of the live feed.
 HISTORY_SECONDS = 600.0
+HISTORY_UPLOAD_MS = 2 * 3_600_000
 LIVE_SECONDS = 15.0
 NOTED_SECONDS = 5.0
 _FED = "fed to"
@@ -46,37 +59,43 @@ class Options:
 
 @dataclass
 class Feeding:
-    """What runs, for the control API."""
+    """What runs, for the control API (control.Feeding)."""
 
     options: Options
-    units: list[kit.Unit]
+    cast: cast.Cast
     sender: publisher.Publisher
     journal: outbox.Outbox
     devices: feed.DeviceClock
+    feeder: feed.Feeder
+    pace: pace.Pace
+    messages: ring.Messages
+    events: ring.Events
     phase: str = "starting"
-    live: feed.Live | None = None
+    #: Set when time that was real has become virtual.
+    turned: asyncio.Event = field(default_factory=asyncio.Event)
+    stepped: service.Service | None = None
 
-    def status(self) -> dict[str, Any]:
-        totals = self.sender.totals
-        return {
-            "phase": self.phase,
-            "now": clock.text(self.devices.now()),
-            "devices": len(self.units),
-            "connected": self.sender.connected,
-            "messages": totals.taken,
-            "readings": totals.readings,
-            "unsettled": self.sender.unsettled,
-            "refused": totals.refused,
-            "residents": sorted({unit.profile.key for unit in self.units}),
-            "scenarios": cast.truth(self.units),
-            "troubles": self.sender.troubles,
-        }
+    @property
+    def token(self) -> str:
+        return self.options.token
+
+    def now(self) -> datetime:
+        return self.devices.now()
 
     def changed(self) -> None:
         """After a change of the script: kept for a restart, and told to the truth file."""
-        cast.keep(self.units, self.journal)
+        self.cast.keep(self.journal)
+        self.feeder.woken.set()
         if self.options.truth:
-            cast.write_truth(self.options.truth, self.units)
+            with created.opened(self.options.truth) as write:
+                write(cast.lines(self.cast.truth(None, to=self.now())))
+
+    async def go_virtual(self) -> None:
+        """Time that is real becomes virtual. Raises service.ClockNotVirtual."""
+        if self.devices.virtual is None and self.stepped is not None:
+            self.devices.virtual = await self.stepped.go_virtual()
+            self.turned.set()
+            self.feeder.woken.set()
 
 
 async def serve(options: Options, world_file: world.World, broker: world.Broker, stop: asyncio.Event, say: Say) -> None:
@@ -86,68 +105,118 @@ async def serve(options: Options, world_file: world.World, broker: world.Broker,
         seed=options.seed,
         spot_every_ms=None,
         continuous_every_ms=int(HISTORY_SECONDS * 1000),
+        upload_ms=HISTORY_UPLOAD_MS,
         report=lambda line: say({"event": "note", "text": line}),
     )
     streams = run.seeded_stream(options.seed) if options.reproducible else outbox.random_stream
     with contextlib.closing(outbox.Outbox(options.state, new_stream=streams)) as journal:
-        devices = feed.DeviceClock()
-        held: list[Feeding] = []
-        sender = publisher.Publisher(
-            broker,
-            journal,
-            now=devices.now,
-            on_refused=lambda kept, refusal: say(
-                {"event": "refused", "device_id": kept.device_id, "seq": kept.seq, "error": refusal.error}
-            ),
-            on_command=lambda device_id, command: _heard(held, device_id, command),
-            # Another client with a device's credentials, a tester's, is let in front.
-            retry_seconds=(0.5, 2, 10, 30, 60),
-        )
         started = clock.now()
-        cast.assign(units, journal, started)
-        for unit in units:
-            sender.add(unit.device, battery=unit.battery(clock.to_ms(started)), firmware=unit.firmware)
-        feeding = Feeding(options, units, sender, journal, devices)
-        held.append(feeding)
+        feeding = _feeding(options, units, broker, journal, started, say)
+        for device in world_file.devices:
+            feeding.sender.add(device)
         feeding.changed()
-        async with sender.running(), _controlled(feeding) as port:
+        async with feeding.sender.running(), control.served(feeding, options.control_port) as port:
             say({"event": "listening", "url": f"http://127.0.0.1:{port}"})
             await runtime.until(stop, _feed(feeding, started, say))
 
 
-async def _feed(feeding: Feeding, started: datetime, say: Say) -> None:
-    options = feeding.options
-    async with service.opened(options.url, options.token) as stepped:
-        fed = started
-        if options.history_days > 0 or options.history_from is not None:
-            feeding.phase = "history"
-            fed = await _history(feeding, stepped, started, say)
-        if options.speed != 1 and options.live:
-            feeding.phase = "live"
-            fed = fed if fed != started else await stepped.virtual_now()
-            await feed.stepped_live(
-                feeding.sender, feeding.units, stepped, feeding.devices,
-                speed=options.speed, start=fed, until=None, measure_first=True,
-            )  # fmt: skip
-    if options.live:
-        await _live(feeding, fed, say)
-
-
-async def _history(feeding: Feeding, stepped: service.Service, started: datetime, say: Say) -> datetime:
-    options, journal = feeding.options, feeding.journal
+def _feeding(
+    options: Options,
+    units: list[kit.Unit],
+    broker: world.Broker,
+    journal: outbox.Outbox,
+    started: datetime,
+    say: Say,
+) -> Feeding:
+    devices, messages, events = feed.DeviceClock(), ring.Messages(), ring.Events()
     start = options.history_from or started - timedelta(days=options.history_days)
     noted = journal.noted(_FED)
     if noted is not None:
         start = max(start, clock.from_ms(noted))
+    found = cast.Cast(units, options.seed, start)
+    if not found.restore(journal):
+        found.assign(max(started, start))
+    feeders: list[feed.Feeder] = []
+
+    def refused(held: outbox.Held, refusal: receipts.Refusal) -> None:
+        messages.refused(held, refusal)
+        said = {"device_id": held.device_id, "seq": held.seq, "error": refusal.error}
+        say({"event": "refused", **said})
+        events.add("refused", clock.text(devices.now()), **said)
+
+    def heard(device_id: str, command: commands.Command) -> None:
+        named = type(command).__name__.lower()
+        events.add("command", clock.text(devices.now()), device_id=device_id, command=named)
+        for feeder in feeders:
+            feeder.obey(device_id, command)
+
+    sender = publisher.Publisher(
+        broker,
+        journal,
+        now=devices.now,
+        on_refused=refused,
+        on_settled=messages.settled,
+        on_delivery=messages.delivered,
+        on_command=heard,
+        facts=publisher.Facts(found.shown, found.maker.state),
+        # Another client with a device's credentials, a tester's, is let in front.
+        retry_seconds=(0.5, 2, 10, 30, 60),
+    )
+    feeder = feed.Feeder(found, sender, devices, None, messages.created, messages.beside)
+    feeders.append(feeder)
+    return Feeding(options, found, sender, journal, devices, feeder, pace.Pace(options.speed), messages, events)
+
+
+async def _feed(feeding: Feeding, started: datetime, say: Say) -> None:
+    options, feeder = feeding.options, feeding.feeder
+    async with service.opened(options.url, options.token) as stepped:
+        feeding.stepped = stepped
+        ahead = options.history_from is not None and options.history_from >= started
+        if not ahead and (options.history_days > 0 or options.history_from is not None):
+            feeding.phase = "history"
+            await _history(feeding, stepped, started, say)
+        if not options.live:
+            return
+        if ahead:
+            # Somebody let time go by faster: it stays ahead of the computer's clock, and is stepped.
+            say({"event": "history_done", "seconds": 0.0, "messages": 0, "readings": 0, "refused": 0})
+            feeding.devices.virtual = await stepped.virtual_now()
+        elif options.speed != 1:
+            feeding.devices.virtual = await stepped.virtual_now()
+        _go_live(feeding, say)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_note_progress(feeding))
+            if feeding.devices.virtual is None:
+                await _until_turned(feeding)
+            feeder.sender.as_planned = True
+            feeder.step(clock.to_ms(feeding.devices.now()))
+            await feeder.stepped(stepped, feeding.pace, None, live=True)
+
+
+async def _until_turned(feeding: Feeding) -> None:
+    """Real time, for ever or until somebody wants another speed."""
+    async with asyncio.TaskGroup() as group:
+        real = group.create_task(feeding.feeder.real(turned=feeding.turned))
+        turned = group.create_task(feeding.turned.wait())
+        await asyncio.wait({real, turned}, return_when=asyncio.FIRST_COMPLETED)
+        real.cancel()
+        turned.cancel()
+
+
+async def _history(feeding: Feeding, stepped: service.Service, started: datetime, say: Say) -> None:
+    options, journal, feeder = feeding.options, feeding.journal, feeding.feeder
+    noted = journal.noted(_FED)
     begun = clock.monotonic()
 
     def stepped_to(at: datetime) -> None:
         # A restart in the middle goes on from here; what is fed twice is stored once.
         journal.note(_FED, clock.to_ms(at))
         say({"event": "history", "to": clock.text(at)})
+        feeding.events.add("history", clock.text(at))
 
     try:
-        await feed.history(feeding.sender, feeding.units, stepped, feeding.devices, start, started, stepped_to)
+        await stepped.virtual_now()
+        await feeder.history(stepped, started, stepped_to)
         if options.speed == 1 or not options.live:
             await stepped.go_real()
     except service.ClockNotVirtual:
@@ -157,10 +226,11 @@ async def _history(feeding: Feeding, stepped: service.Service, started: datetime
             say(
                 {"event": "note", "text": "the service's time is real and nothing is known of its history: none is fed"}
             )
+            feeder.skip(started)
         else:
             # The gap since it last ran comes late, as from devices that were offline.
-            gap = feed.taken(feeding.units, clock.to_ms(start), clock.to_ms(started))
-            await feed.deliver(feeding.sender, gap)
+            feeder.step(clock.to_ms(started))
+            await feeder.delivered()
     journal.note(_FED, clock.to_ms(started))
     totals = feeding.sender.totals
     say(
@@ -172,101 +242,30 @@ async def _history(feeding: Feeding, stepped: service.Service, started: datetime
             "refused": totals.refused,
         }
     )
-    return started
 
 
-async def _live(feeding: Feeding, fed: datetime, say: Say) -> None:
+def _go_live(feeding: Feeding, say: Say) -> None:
     feeding.phase = "live"
-    for unit in feeding.units:
+    feeder, maker = feeding.feeder, feeding.cast.maker
+    now = feeding.now()
+    now_ms = clock.to_ms(now)
+    if maker.at_ms < now_ms and feeding.options.history_days == 0 and feeding.options.history_from is None:
+        feeder.skip(now)
+    for index, unit in enumerate(maker.units):
         if unit.device.is_continuous and unit.device.interval_seconds is None:
-            unit.cadence = unit.cadence.paced(feeding.options.live_seconds)
+            maker.repace(index, unit.cadence.paced(feeding.options.live_seconds))
         feeding.sender.connect(unit.device_id)
-    feeding.live = live = feed.Live(feeding.sender, feeding.units)
-    now_ms = clock.to_ms(clock.now())
-    worn = [index for index, unit in enumerate(feeding.units) if unit.device.is_continuous]
-    others = [index for index, unit in enumerate(feeding.units) if not unit.device.is_continuous]
+    worn = [index for index, unit in enumerate(maker.units) if unit.device.is_continuous]
+    others = [index for index, unit in enumerate(maker.units) if not unit.device.is_continuous]
     # The board is to move at once: every wearable, and somebody who just sits down.
     for place, index in enumerate(worn + others[:1]):
-        live.measure(index, now_ms + min(place * 400, 4_000))
-    say({"event": "live", "at": clock.text(clock.now())})
-    async with asyncio.TaskGroup() as group:
-        group.create_task(_note_progress(feeding))
-        await live.run(fed)
+        feeder.measure(index, now_ms + min(place * 400, 4_000))
+    say({"event": "live", "at": clock.text(now)})
+    feeding.events.add("live", clock.text(now))
 
 
 async def _note_progress(feeding: Feeding) -> None:
     while True:
         await asyncio.sleep(NOTED_SECONDS)
-        feeding.journal.note(_FED, clock.to_ms(clock.now()))
-
-
-def _heard(held: list[Feeding], device_id: str, command: commands.Command) -> None:
-    for feeding in held:
-        if feeding.live is not None:
-            feeding.live.obey(device_id, command)
-
-
-# Control ---------------------------------------------------------------------------------------------
-
-
-class Start(msgspec.Struct, forbid_unknown_fields=True):
-    """Body of POST /scenarios."""
-
-    resident: world.Key
-    scenario: world.Text
-    onset_hours_ago: float = 0.0
-
-
-@contextlib.asynccontextmanager
-async def _controlled(feeding: Feeding) -> AsyncIterator[int]:
-    """The control API on loopback; yields its port."""
-    runner = web.AppRunner(application(feeding), access_log=None)
-    await runner.setup()
-    try:
-        site = web.TCPSite(runner, "127.0.0.1", feeding.options.control_port, shutdown_timeout=1.0)
-        try:
-            await site.start()
-        except OSError:
-            raise errors.BadInput(f"--control-port {feeding.options.control_port} is in use") from None
-        yield int(runner.addresses[0][1])
-    finally:
-        await runner.cleanup()
-
-
-def application(feeding: Feeding) -> web.Application:
-    """GET /status, POST /scenarios, DELETE /scenarios/{resident}; each with the bearer token."""
-
-    @web.middleware
-    async def guarded(request: web.Request, handler: Any) -> web.StreamResponse:
-        given = request.headers.get("Authorization", "")
-        if not hmac.compare_digest(given.encode(), f"Bearer {feeding.options.token}".encode()):
-            return web.json_response({"error": "the control token is needed"}, status=401)
-        try:
-            answer: web.StreamResponse = await handler(request)
-        except errors.BadInput as error:
-            return web.json_response({"error": str(error)}, status=400)
-        return answer
-
-    async def status(_request: web.Request) -> web.Response:
-        return web.json_response(feeding.status())
-
-    async def start(request: web.Request) -> web.Response:
-        try:
-            wanted = msgspec.json.decode(await request.read(), type=Start)
-        except msgspec.DecodeError:
-            raise errors.BadInput("the body must be resident, scenario and perhaps onset_hours_ago") from None
-        onset = feeding.devices.now() - timedelta(hours=max(-48.0, min(wanted.onset_hours_ago, 240.0)))
-        cast.begin(feeding.units, wanted.resident, scenario.Course(scenario.load(wanted.scenario), onset))
-        feeding.changed()
-        return web.json_response(feeding.status(), status=201)
-
-    async def end(request: web.Request) -> web.Response:
-        cast.begin(feeding.units, request.match_info["resident"], None)
-        feeding.changed()
-        return web.json_response(feeding.status())
-
-    app = web.Application(middlewares=[guarded], client_max_size=4096)
-    app.router.add_get("/status", status)
-    app.router.add_post("/scenarios", start)
-    app.router.add_delete("/scenarios/{resident}", end)
-    return app
+        feeding.journal.note(_FED, feeding.feeder.at_ms)
+        feeding.cast.keep(feeding.journal)

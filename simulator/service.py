@@ -43,6 +43,13 @@ class Service:
         """Steps to a time; returns when every time-driven rule up to there has fired."""
         await self._advance(clock.text(to))
 
+    async def go_virtual(self) -> datetime:
+        """Time that was real becomes virtual from its present moment on. Raises ClockNotVirtual where it must not."""
+        answer = await self._advance("virtual")
+        if not isinstance(answer.get("at"), str):
+            raise ClockNotVirtual("it runs in real time")
+        return datetime.fromisoformat(answer["at"])
+
     async def go_real(self) -> None:
         """Virtual time ends; from here the service runs in real time."""
         await self._advance("real")
@@ -55,7 +62,7 @@ class Service:
                 headers=self._headers,
                 timeout=aiohttp.ClientTimeout(ADVANCE_SECONDS),
             ) as response:
-                if response.status in (401, 403, 404, 405, 409):
+                if response.status in (400, 401, 403, 404, 405, 409, 422):
                     raise ClockNotVirtual(f"HTTP {response.status}")
                 if response.status >= 400:
                     raise errors.Refused(f"the service answered {response.status} when asked to advance its clock")

@@ -28,6 +28,8 @@ class Times(msgspec.Struct, frozen=True):
 
     times: Annotated[list[Annotated[str, msgspec.Meta(pattern=r"^\d\d:\d\d$")]], msgspec.Meta(max_length=48)]
     grace_minutes: Annotated[float, msgspec.Meta(ge=0, le=1440)] = 120
+    #: A measurement so long before it is due counts for it; None: from halfway after the time before.
+    early_minutes: Annotated[float, msgspec.Meta(ge=0, le=1440)] | None = None
 
 
 class Illness(msgspec.Struct, frozen=True):
@@ -41,6 +43,8 @@ class Resident(msgspec.Struct, frozen=True):
     """Who is measured. calm: never leaves normal limits. adherence: the part of due measurements that are taken."""
 
     key: Key
+    #: Whose devices share a gateway and a Wi-Fi; without it everybody lives alone.
+    home: Key | None = None
     age: Annotated[int, msgspec.Meta(ge=0, le=120)] | None = None
     sex: Text | None = None
     pathway: Text | None = None
@@ -55,6 +59,13 @@ class Resident(msgspec.Struct, frozen=True):
     ranges: dict[Code, tuple[float, float]] = {}
     #: All of this resident's devices fell silent this long before the feeding starts.
     silent_hours_ago: Annotated[float, msgspec.Meta(ge=0, le=24 * 60)] | None = None
+
+
+class Seat(msgspec.Struct, frozen=True):
+    """Somebody on a kit that several share, by the name under which readings say whose they are."""
+
+    subject: Key
+    resident: Resident
 
 
 class Rule(msgspec.Struct, frozen=True):
@@ -75,11 +86,22 @@ class Device(msgspec.Struct, frozen=True):
     continuous: bool | None = None
     interval_seconds: Annotated[float, msgspec.Meta(ge=1, le=86_400)] | None = None
     rules: list[Rule] = []
+    #: What it is, if not what it measures says enough: a name of simulator.homes.kinds.
+    kind: Text | None = None
+    #: Residents who take turns at it, in the order of a round; instead of resident.
+    seats: Annotated[list[Seat], msgspec.Meta(max_length=200)] = []
 
     @property
     def person(self) -> Resident:
         """The resident; for a device without one, somebody of its own."""
         return self.resident or Resident(key=self.nhs_number or self.device_id)
+
+    @property
+    def persons(self) -> list[tuple[str | None, Resident]]:
+        """Everybody whom it measures, with the subject under which it says so (None: it is one person's own)."""
+        if self.seats:
+            return [(seat.subject, seat.resident) for seat in self.seats]
+        return [(None, self.person)]
 
     @property
     def is_continuous(self) -> bool:
@@ -142,12 +164,24 @@ def choose(devices: Iterable[Device], wanted: list[str]) -> list[Device]:
     everyone = list(devices)
     if not wanted:
         return everyone
-    names = {name: [d for d in everyone if name in (d.person.key, d.nhs_number, d.device_id)] for name in wanted}
+    named = {device.device_id: {person.key for _, person in device.persons} for device in everyone}
+    names = {
+        name: [d for d in everyone if name in named[d.device_id] or name in (d.nhs_number, d.device_id)]
+        for name in wanted
+    }
     missing = [str(position + 1) for position, name in enumerate(wanted) if not names[name]]
     if missing:
         raise errors.BadInput(f"--residents: no device belongs to entry {', '.join(missing)} of the list")
-    keys = {device.person.key for found in names.values() for device in found}
-    return [device for device in everyone if device.person.key in keys]
+    keys: set[str] = set()
+    for name, found in names.items():
+        for device in found:
+            keys |= {name} if name in named[device.device_id] else named[device.device_id]
+    chosen = []
+    for device in everyone:
+        seats = [seat for seat in device.seats if seat.resident.key in keys]
+        if seats or (not device.seats and device.person.key in keys):
+            chosen.append(msgspec.structs.replace(device, seats=seats))
+    return chosen
 
 
 def _check(devices: list[Device]) -> None:
@@ -156,16 +190,22 @@ def _check(devices: list[Device]) -> None:
     if len({device.device_id for device in devices}) < len(devices):
         raise errors.BadInput("the file of devices names a device twice")
     for device in devices:
-        person = device.person
-        try:
-            ZoneInfo(person.zone)
-        except (ZoneInfoNotFoundError, ValueError):
-            raise errors.BadInput(f"device {device.device_id}: zone is not an IANA time zone") from None
-        if any(not low < high for low, high in person.ranges.values()):
-            raise errors.BadInput(f"device {device.device_id}: a range does not rise")
-        for times in person.schedule.values():
-            for text in times.times:
-                try:
-                    time.fromisoformat(text)
-                except ValueError:
-                    raise errors.BadInput(f"device {device.device_id}: a time of the schedule is wrong") from None
+        if len({subject for subject, _ in device.persons}) < len(device.persons):
+            raise errors.BadInput(f"device {device.device_id}: two seats have the same subject")
+        for _, person in device.persons:
+            _check_person(device.device_id, person)
+
+
+def _check_person(device_id: str, person: Resident) -> None:
+    try:
+        ZoneInfo(person.zone)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise errors.BadInput(f"device {device_id}: zone is not an IANA time zone") from None
+    if any(not low < high for low, high in person.ranges.values()):
+        raise errors.BadInput(f"device {device_id}: a range does not rise")
+    for times in person.schedule.values():
+        for text in times.times:
+            try:
+                time.fromisoformat(text)
+            except ValueError:
+                raise errors.BadInput(f"device {device_id}: a time of the schedule is wrong") from None

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from simulator import clock as sim_clock
-from simulator import faults
+from simulator.homes import clocks
+from simulator.homes.faults import Fault
 from telehealth import clock
 from telehealth.alerting.evaluator import Evaluator
 from telehealth.brokers import rules
@@ -24,10 +25,10 @@ pytestmark = [pytest.mark.postgres, pytest.mark.broker]
 HOUR = timedelta(hours=1)
 
 
-def _message(fault: faults.ClockFault, value: float, seq: int) -> tuple[bytes, datetime]:
+def _message(wrong: list[Fault], value: float, seq: int) -> tuple[bytes, datetime]:
     """A value measured just now, as the device's clock has it; and when that truly was."""
     taken = clock.real_now() - timedelta(seconds=1)
-    shown = sim_clock.from_ms(fault.shown(sim_clock.to_ms(taken)))
+    shown = sim_clock.from_ms(clocks.shown(wrong, sim_clock.to_ms(taken)))
     return envelope(spo2(value, at=shown), seq=seq, sent_at=rfc3339(shown + timedelta(seconds=1))), taken
 
 
@@ -35,9 +36,9 @@ def _message(fault: faults.ClockFault, value: float, seq: int) -> tuple[bytes, d
 async def test_latest_charts_and_alerts_are_right(database: Database) -> None:
     start = clock.real_now()
     wrong = {
-        "fast": faults.parse("+2h", start - HOUR),
-        "unset": faults.parse("unset", start - HOUR),
-        "put-back": faults.ClockFault(-3_600_000),
+        "fast": clocks.option("fast=+2h", "c1", ["device:fast"], start - HOUR),
+        "unset": clocks.option("unset=unset", "c2", ["device:unset"], start - HOUR),
+        "put-back": clocks.option("put-back=-1h", "c3", ["device:put-back"], start - HOUR),
     }
     ward = await world.ward(database)
     residents = {}
@@ -53,7 +54,7 @@ async def test_latest_charts_and_alerts_are_right(database: Database) -> None:
                 async with Device(name).connected(broker) as device:
                     for seq, value in enumerate((97, 96, 84, 83), 1):
                         right_yet = name == "put-back" and seq <= 2
-                        payload, taken = _message(faults.RIGHT if right_yet else fault, value, seq)
+                        payload, taken = _message([] if right_yet else [fault], value, seq)
                         truth[name].append((value, taken))
                         device.publish(payload)
                         await device.answered(lambda receipt: receipt["through"] == len(truth[name]))  # noqa: B023
@@ -75,9 +76,9 @@ async def test_latest_charts_and_alerts_are_right(database: Database) -> None:
             [alert] = [one for one in found if one.resident_id == resident.id]
             assert (alert.rule, alert.condition, alert.late) == ("threshold/spo2/low", "active", False)
             assert abs(alert.onset_at - truth[name][2][1]) < timedelta(seconds=30)
-    clocks = {one.device_id: one.reason for one in found if one.rule == "clock"}
-    assert set(clocks) == set(wrong)
-    assert "about 2 h fast" in clocks["fast"]
-    assert "not set" in clocks["unset"]
-    assert "about 1 h slow" in clocks["put-back"]
-    assert "daylight saving" in clocks["put-back"]
+    reasons = {one.device_id: one.reason for one in found if one.rule == "clock"}
+    assert set(reasons) == set(wrong)
+    assert "about 2 h fast" in reasons["fast"]
+    assert "not set" in reasons["unset"]
+    assert "about 1 h slow" in reasons["put-back"]
+    assert "daylight saving" in reasons["put-back"]

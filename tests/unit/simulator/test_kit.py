@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from devices import native as decoder
-from simulator import cast, clock, feed, kit, native, outbox, world
+from simulator import cast, clock, feed, kit, native, outbox, schedule, world
+from simulator.homes import making, script
 
 START = datetime(2026, 10, 20, 3, 17, tzinfo=UTC)
 END = START + timedelta(days=8)
@@ -37,36 +38,49 @@ def units(seed: int = 5, **facts: object) -> list[kit.Unit]:
     return kit.units(found, seed=seed, spot_every_ms=None, continuous_every_ms=300_000)
 
 
+def taken(found: list[kit.Unit], *edges: int) -> list[kit.Batch]:
+    """What is made from the first time on, in steps up to each of the others."""
+    maker = making.Maker(found, script.Script(), edges[0])
+    return [batch for edge in edges[1:] for batch in maker.step(edge).batches]
+
+
 def said(batches: list[kit.Batch]) -> list[tuple[str, object]]:
     return sorted((batch.device_id, json.dumps(entry)) for batch in batches for entry in json.loads(batch.readings))
 
 
 def test_the_same_seed_says_the_same_bytes_and_another_seed_does_not() -> None:
     spans = clock.to_ms(START), clock.to_ms(END)
-    assert feed.taken(units(), *spans) == feed.taken(units(), *spans)
-    assert said(feed.taken(units(), *spans)) != said(feed.taken(units(seed=6), *spans))
+    assert taken(units(), *spans) == taken(units(), *spans)
+    assert said(taken(units(), *spans)) != said(taken(units(seed=6), *spans))
 
 
 @settings(max_examples=10, deadline=None)
 @given(st.lists(st.integers(1, 8 * 86_400_000 - 1), unique=True, max_size=6))
 def test_however_a_span_is_cut_the_same_readings_are_taken(cuts: list[int]) -> None:
     edges = [clock.to_ms(START), *(clock.to_ms(START) + cut for cut in sorted(cuts)), clock.to_ms(END)]
-    stepped = [b for low, high in itertools.pairwise(edges) for b in feed.taken(units(), low, high)]
-    assert said(stepped) == said(feed.taken(units(), edges[0], edges[-1]))
+    assert taken(units(), *edges) == taken(units(), edges[0], edges[-1])
 
 
-def test_history_worked_out_in_one_go_is_what_steps_would_give() -> None:
+def test_history_goes_by_coarse_steps_and_ends_where_it_is_to() -> None:
     steps = feed.boundaries(START, END)
     assert steps[-1] == END
-    edges = [START, *steps]
-    expected = [
-        feed.taken(units(), clock.to_ms(low), clock.to_ms(high)) for low, high in zip(edges, steps, strict=False)
-    ]
-    assert feed.planned(units(), START, steps) == expected
+    assert all(low < high for low, high in itertools.pairwise(steps))
+    assert steps[0] - START == feed.COARSE
+
+
+def test_a_wearable_that_uploads_now_and_then_says_the_same_in_fewer_messages() -> None:
+    edges = clock.to_ms(START), clock.to_ms(START + timedelta(days=1))
+    watch = units()[4:]
+    watch[0].cadence = schedule.Cadence(5, 300_000, 7_200_000)
+    joined = taken(watch, *edges)
+    plain = taken(units()[4:], edges[0], edges[1] - 7_200_000)
+    assert len(joined) in (12, 13)
+    assert set(said(plain)) >= {one for one in said(joined) if one in set(said(plain))}
+    assert all(batch.created_ms <= edges[1] for batch in joined)
 
 
 def test_everything_said_decodes_without_a_refusal() -> None:
-    batches = feed.taken(units(), clock.to_ms(START), clock.to_ms(END))
+    batches = taken(units(), clock.to_ms(START), clock.to_ms(END))
     codes = set()
     for seq, batch in enumerate(batches, 1):
         payload = native.message("s", seq, 1, clock.from_ms(batch.sent_ms), batch.readings)
@@ -83,7 +97,7 @@ def test_everything_said_decodes_without_a_refusal() -> None:
 
 
 def test_pressure_and_observations_travel_as_sets_and_keyed_ones_say_so() -> None:
-    batches = feed.taken(units(), clock.to_ms(START), clock.to_ms(END))
+    batches = taken(units(), clock.to_ms(START), clock.to_ms(END))
     cuff = json.loads(next(b for b in batches if b.device_id == "cuff" and b'"systolic"' in b.readings).readings)
     assert len({entry["set"] for entry in cuff}) == 1
     hub = json.loads(next(b for b in batches if b.device_id == "hub").readings)
@@ -108,12 +122,6 @@ def test_who_forgets_measures_less() -> None:
     assert set(forgetful) < set(always)
 
 
-def test_a_silent_device_says_nothing_from_then_on() -> None:
-    unit = units()[0]
-    unit.silent_from_ms = clock.to_ms(START + timedelta(days=3))
-    assert max(m.at_ms for m in unit.moments(clock.to_ms(START), clock.to_ms(END))) <= unit.silent_from_ms
-
-
 def test_readings_over_15_minutes_old_when_sent_are_backlog() -> None:
     assert native.lane(0, 15 * 60_000) == "readings"
     assert native.lane(0, 15 * 60_000 + 1) == "backlog"
@@ -131,18 +139,24 @@ def test_a_world_without_a_script_gets_two_ill_residents_and_a_silent_device_but
     people = [{"key": f"r{n}", "pathway": ["copd", "frailty", "hypertension"][n % 3], "calm": n < 3} for n in range(12)]
     entries = [{"device_id": f"d{n}", "password": "x", "codes": ["spo2"], "resident": p} for n, p in enumerate(people)]
     found = world.parse(json.dumps(entries).encode())
-    made = kit.units(found.devices, seed=1, spot_every_ms=None, continuous_every_ms=60_000)
-    journal = outbox.Outbox(None)
-    cast.assign(made, journal, END)
-    ill = [unit for unit in made if unit.course is not None]
-    silent = [unit for unit in made if unit.silent_from_ms is not None]
-    assert sorted(u.course.scenario.name for u in ill if u.course) == ["copd_exacerbation", "sepsis"]
-    assert len(silent) == 1
+
+    def made() -> cast.Cast:
+        return cast.Cast(kit.units(found.devices, seed=1, spot_every_ms=None, continuous_every_ms=60_000), 1, START)
+
+    first, journal = made(), outbox.Outbox(None)
+    assert not first.restore(journal)
+    first.assign(END)
+    ill = [unit for unit in first.units if unit.courses]
+    stopped = [fault for fault in first.script.all() if fault.target.startswith("device:")]
+    assert sorted(unit.courses[0].scenario.name for unit in ill) == ["copd_exacerbation", "sepsis"]
+    assert [fault.kind for fault in stopped] == ["stopped"]
+    silent = [unit for unit in first.units if stopped[0].target in unit.targets]
     assert not any(unit.profile.calm for unit in (*ill, *silent))
-    again = kit.units(found.devices, seed=1, spot_every_ms=None, continuous_every_ms=60_000)
-    cast.assign(again, journal, END + timedelta(days=1))
+    first.keep(journal)
+    again = made()
+    assert again.restore(journal)
     journal.close()
-    assert cast.truth(again) == cast.truth(made)
+    assert again.truth(None, to=END) == first.truth(None, to=END)
 
 
 @pytest.mark.parametrize("seed", range(3))

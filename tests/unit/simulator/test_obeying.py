@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, cast
 
-import pytest
-
 from devices import commands
-from simulator import clock, feed, kit, publisher
+from simulator import cast as casting
+from simulator import clock, feed, kit, outbox, publisher
 from tests.unit.simulator.test_kit import units
 
 
@@ -19,30 +18,33 @@ class Heard:
     def __init__(self) -> None:
         self.batches: list[kit.Batch] = []
 
-    def publish(self, batches: Sequence[kit.Batch]) -> None:
+    def publish(self, batches: Sequence[kit.Batch]) -> list[outbox.Held]:
         self.batches += batches
+        return []
+
+    def send_due(self) -> None:
+        pass
 
 
-async def obeyed(monkeypatch: pytest.MonkeyPatch, *asked: tuple[str, str, tuple[str, ...]]) -> list[str]:
-    """Which devices measure when commands (device, id, codes) have come."""
-    monkeypatch.setattr(feed, "REPEAT_MS", 0)
+def obeyed(*asked: tuple[str, str, tuple[str, ...]]) -> list[str]:
+    """Which devices measure within a minute when commands (device, id, codes) have come."""
     heard = Heard()
-    live = feed.Live(cast(publisher.Publisher, cast(Any, heard)), units())
-    now = clock.now()
+    now = clock.from_ms(clock.to_ms(clock.now()) // 86_400_000 * 86_400_000 + 3 * 3_600_000)
+    spot = [unit for unit in units() if not unit.device.is_continuous]
+    feeder = feed.Feeder(casting.Cast(spot, 5, now), cast(publisher.Publisher, cast(Any, heard)), feed.DeviceClock())
     for device_id, name, codes in asked:
-        live.obey(device_id, commands.Measure(name, now + timedelta(minutes=30), codes))
-    later = clock.now()
-    await live.run(later, later)
+        feeder.obey(device_id, commands.Measure(name, now + timedelta(minutes=30), codes))
+    feeder.step(clock.to_ms(now) + 60_000)
     return [batch.device_id for batch in heard.batches]
 
 
-async def test_the_device_that_can_measures(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert await obeyed(monkeypatch, ("ox", "c1", ("spo2",))) == ["ox"]
-    assert await obeyed(monkeypatch, ("ox", "c1", ("weight",))) == []
-    assert await obeyed(monkeypatch, ("somebody-elses", "c1", ("spo2",))) == []
+def test_the_device_that_can_measures() -> None:
+    assert obeyed(("ox", "c1", ("spo2",))) == ["ox"]
+    assert obeyed(("ox", "c1", ("weight",))) == []
+    assert obeyed(("somebody-elses", "c1", ("spo2",))) == []
 
 
-async def test_a_command_that_comes_twice_is_obeyed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_command_that_comes_twice_is_obeyed_once() -> None:
     twice = ("ox", "c1", ("spo2",))
-    assert await obeyed(monkeypatch, twice, twice) == ["ox"]
-    assert await obeyed(monkeypatch, twice, ("ox", "c2", ("spo2",))) == ["ox", "ox"]
+    assert obeyed(twice, twice) == ["ox"]
+    assert obeyed(twice, ("ox", "c2", ("spo2",))) == ["ox", "ox"]
