@@ -135,6 +135,11 @@ def parse(document: Mapping[str, Any], zone: str) -> Schedule:
     return Schedule(zone_named(zone), {code: _entry(code, entry) for code, entry in document.items()})
 
 
+def is_time(value: object) -> bool:
+    """A local time of day, HH:MM."""
+    return isinstance(value, str) and _CLOCK.fullmatch(value) is not None
+
+
 def _entry(code: str, entry: object) -> Expected:
     where = f"schedule.{code}" if code in codes.INDEX else "schedule"
     if code not in codes.INDEX:
@@ -147,10 +152,9 @@ def _entry(code: str, entry: object) -> Expected:
         raise errors.RuleError(f"{where}.times", "must be a list of 1 to 24 times")
     minutes = set()
     for time in times:
-        match = _CLOCK.fullmatch(time) if isinstance(time, str) else None
-        if match is None:
+        if not is_time(time):
             raise errors.RuleError(f"{where}.times", "must be local times as HH:MM")
-        minutes.add(int(match[1]) * 60 + int(match[2]))
+        minutes.add(int(time[:2]) * 60 + int(time[3:]))
     grace, early = (
         None if entry.get(key) is None else 60 * limits.seconds(entry, key, where, 0, 1, 1440)
         for key in ("grace_minutes", "early_minutes")

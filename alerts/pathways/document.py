@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from alerts import errors, plausible, schedule
+from alerts import codes, errors, plausible, schedule
 from alerts.pathways import entry as entries
 from alerts.pathways.lines import Lines
 from alerts.pathways.model import Number, Pathway, Problem, Unusable
@@ -165,10 +165,14 @@ class _Reader:
             self._say("schedule", "must be tables such as [schedule.spo2] with times")
             return
         for code, one in found.items():
+            if code not in codes.INDEX:
+                near = entries.similar(code, codes.CODES)
+                self._say(f"schedule.{code}", f'"{code:.40}" is not a measure that is known{near}')
+                continue
             try:
                 schedule.parse({code: one}, "Europe/London")
             except errors.RuleError as error:
-                self._say(error.field if error.field != "schedule" else f"schedule.{code}", error.problem)
+                self._say(error.field, error.problem + _times(one, error))
 
 
 def place_of(path: str, listed: Sequence[Any]) -> str:
@@ -206,6 +210,13 @@ def unresolved(rule: str, names: Sequence[str]) -> str:
     return f'there is no rule "{rule:.80}" in this pathway; {there_are}'
 
 
+def _times(one: object, error: errors.RuleError) -> str:
+    """The first time that is none: " (one of them is 8pm)"."""
+    times = one.get("times") if error.field.endswith(".times") and isinstance(one, Mapping) else None
+    wrong = [time for time in (times if isinstance(times, list) else ()) if not schedule.is_time(time)]
+    return f" (one of them is {wrong[0]!s:.40}: write 20:00 for 8 in the evening)" if wrong else ""
+
+
 def values(rule: Mapping[str, Any], error: errors.RuleError) -> str:
     """The numbers that a message is about: " (red_low is 93, amber_low is 92)"."""
     words = set(re.findall(r"[a-z0-9_]+", f"{error.field} {error.problem}"))
@@ -217,6 +228,9 @@ def values(rule: Mapping[str, Any], error: errors.RuleError) -> str:
     if "amber" in words or "red" in words:
         words |= {"amber", "red"}
     told = [f"{name} is {value:g}" for name, value in rule.items() if name in words and entries.is_number(value)]
+    last = error.field.rpartition(".")[2]
+    if isinstance(given := rule.get(last), str):
+        told.append(f'{last} is "{given:.40}"')
     return f" ({', '.join(told)})" if told else ""
 
 
@@ -229,9 +243,13 @@ def _toml_words(message: str, line: str) -> str:
         return f"is not valid TOML: write decimal numbers with a point, 37.8 and not 37,8 ({message})"
     hints = {
         "Cannot overwrite a value": "the same field is given twice",
+        "Cannot declare ('rules',)": "each rule begins with [[rules]], in two brackets",
+        "Cannot mutate immutable namespace ('rules',)": "each rule begins with [[rules]], in two brackets",
         "Cannot declare": "the same table is given twice",
         "Illegal character": "a text must end with its quote on the same line",
         "Unterminated": "a quote is not closed",
+        "Unclosed inline table": "what begins with { must end with } on the same line",
+        "Unclosed array": "what begins with [ must end with ]",
         "Invalid value": "a text must be in quotes, a number not",
         "Expected '='": "a line must be like name = value",
         "Expected newline": "there is something more behind the value",

@@ -59,7 +59,10 @@ def split(entry: Mapping[str, Any], approval: str, say: Say) -> tuple[dict[str, 
     rule["source"] = _together(numbers) or str(default[0] or "")[:500]
     rule["approval"] = "; ".join(dict.fromkeys(number.approval for number in numbers))[:500] or str(default[1])[:500]
     if entry.get("kind") not in ("threshold", "baseline") and unit is not None and rule.pop("unit", unit) != unit:
-        say("unit", f"limits of {code} are in {unit or 'no unit'}")
+        percent = (
+            "; for limits in per cent of the set value write percent = true" if entry["kind"] == "distance" else ""
+        )
+        say("unit", f"limits of {code} are in {unit or 'no unit'}{percent}")
     return rule, numbers
 
 
@@ -115,7 +118,7 @@ def check(entry: Mapping[str, Any], say: Say) -> bool:
     kind = entry.get("kind")
     every = kinds_of_rules()
     if not isinstance(kind, str) or kind not in every:
-        what = "is missing" if kind is None else f'is "{kind!s:.40}", which is not known{_like(str(kind), every)}'
+        what = "is missing" if kind is None else f'is "{kind!s:.40}", which is not known{similar(str(kind), every)}'
         say("kind", _listed(what, "kinds of rules are", every))
         return False
     allowed = known(kind)
@@ -174,12 +177,12 @@ def _code(code: object, path: str, say: Say) -> bool:
     if code is None:
         say(path, "is missing: it names the measure, such as spo2")
     else:
-        say(path, f'"{code!s:.40}" is not a measure that is known{_like(str(code), codes.CODES)}')
+        say(path, f'"{code!s:.40}" is not a measure that is known{similar(str(code), codes.CODES)}')
     return False
 
 
 def unknown(name: str, allowed: Sequence[str], what: str) -> str:
-    return _listed(f'"{name:.40}" is not a field of {what}{_like(name, allowed)}', "its fields are", allowed)
+    return _listed(f'"{name:.40}" is not a field of {what}{similar(name, allowed)}', "its fields are", allowed)
 
 
 def _listed(said: str, these: str, names: Sequence[str]) -> str:
@@ -188,7 +191,7 @@ def _listed(said: str, these: str, names: Sequence[str]) -> str:
     return f"{said}{start} {', '.join(names)}"
 
 
-def _like(word: str, allowed: Sequence[str]) -> str:
+def similar(word: str, allowed: Sequence[str]) -> str:
     found = difflib.get_close_matches(word, allowed, 1, 0.6)
     return f', did you mean "{found[0]}"?' if found else ""
 

@@ -327,7 +327,26 @@ BROKEN = {
         GOOD.replace("hysteresis =", "hysterese ="),
         'did you mean "hysteresis"? Its fields are kind, scale',
     ),
-    "wrong_time": (GOOD.replace('"20:00"', '"8pm"'), "line 45: schedule.spo2.times: must be local times as HH:MM"),
+    "wrong_time": (
+        GOOD.replace('"20:00"', '"8pm"'),
+        "line 45: schedule.spo2.times: must be local times as HH:MM (one of them is 8pm: write 20:00 for 8 in the evening)",
+    ),
+    "schedule_of_nothing": (
+        GOOD.replace("[schedule.spo2]", "[schedule.sp02]"),
+        'schedule.sp02: "sp02" is not a measure that is known, did you mean "spo2"?',
+    ),
+    "wrong_word": (
+        GOOD + '\n[[rules]]\nkind = "silence"\ncode = "pulse"\npriority = "urgent"\nsource = "chosen"\n',
+        'priority: must be high, medium or low (priority is "urgent")',
+    ),
+    "one_bracket": (
+        GOOD.replace("[[rules]]", "[rules]"),
+        "is not valid TOML: each rule begins with [[rules]], in two brackets",
+    ),
+    "open_brace": (
+        GOOD + '\n[[rules]]\nkind = "silence"\ncode = "pulse"\ngrace_seconds = { value = 7200, source = "x"\n',
+        "is not valid TOML: what begins with { must end with } on the same line",
+    ),
     "scale_of_news2": (
         GOOD + '\n[[rules]]\nkind = "news2"\nscale = 2\n',
         "rule 5 (news2), scale: is set for each resident by a clinician, never by a pathway",
