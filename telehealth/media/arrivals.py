@@ -52,7 +52,10 @@ class Arrivals:
     def add(
         self, arrival_time_ms: int, abs_send_time: int, payload_size: int, ssrc: int
     ) -> tuple[int, list[int]] | None:
-        """Some times in two seconds: bit/s that the line carries, and whose. abs_send_time: seconds, 24 bits, 6 of them whole."""
+        """bit/s that the line carries, and whose, some times in two seconds.
+
+        abs_send_time: seconds in 24 bits, 6 of them whole.
+        """
         self._sources[ssrc] = arrival_time_ms
         if self._window_at is None or arrival_time_ms - self._window_at > 10 * _WINDOW_MS:
             self._begin(arrival_time_ms)  # nothing came for a while: a rate over the gap would mean nothing

@@ -279,6 +279,8 @@ class Room:
                     up_rate=found.up_rate,
                     down_rate=found.down_rate,
                     audio_only=peer.line.audio_only,
+                    weak_down=peer.weak[0],
+                    weak_up=peer.weak[1],
                 )
             )
 

@@ -110,7 +110,7 @@ class Quality(msgspec.Struct, frozen=True, tag="quality"):
     """What the worker measured of one participant over the last seconds.
 
     Shares are 0 to 1, round trip in seconds (null: not known yet), rates in bit/s. audio_only: rescued from a line too
-    weak for pictures.
+    weak for pictures. weak_down, weak_up: as Weak has them.
     """
 
     consultation: int
@@ -122,6 +122,8 @@ class Quality(msgspec.Struct, frozen=True, tag="quality"):
     up_rate: float
     down_rate: float
     audio_only: bool
+    weak_down: bool = False
+    weak_up: bool = False
 
 
 class Recorded(msgspec.Struct, frozen=True, tag="recorded"):

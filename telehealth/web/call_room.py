@@ -87,6 +87,8 @@ class Room:
         self._before: dict[int, visits.Presence] = {}
         self._rang: int | None = None
         self._measured: dict[int, _Measured] = {}
+        #: Whose line does not carry pictures, to them and from them.
+        self._weak: dict[int, tuple[bool, bool]] = {}
         self._ice: dict[int, tuple[float, list[dict[str, Any]]]] = {}
         self.studio = (
             None
@@ -327,11 +329,20 @@ class Room:
                 if event.how != "up":
                     self._interrupted(event.participant)
                 self.wake()
+            case media.Weak():
+                self._is_weak(event.participant, event.down, event.up)
             case media.Quality():
+                # also where another process, which is no more, or a worker, which is no more, heard or said otherwise
+                self._is_weak(event.participant, event.weak_down, event.weak_up)
                 self._measured_there(event)
             case media.Recorded():
                 if self.recorder is not None and self.recorder.heard(event):
                     self.wake()
+
+    def _is_weak(self, participant_id: int, down: bool, up: bool) -> None:
+        if self._weak.get(participant_id, (False, False)) != (down, up):
+            self._weak[participant_id] = (down, up)
+            self.wake()
 
     def _inside(self) -> list[Line]:
         if self.loaded is None:
@@ -437,6 +448,7 @@ class Room:
             lost=frozenset(away | silent),
             # who never had a socket has a page without a script
             away=frozenset(who for who in away if seen[who].at is not None),
+            weak=self._weak,
             recording=standing or call_state.NOT_RECORDED,
         )
 

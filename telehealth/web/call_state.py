@@ -36,12 +36,14 @@ class Now:
     """What is the case beside the database. epoch: of the room, None: nowhere yet.
 
     words: how good a connection is. lost: whose connection is interrupted. away: whose page is closed, or cut off.
+    weak: whose line does not carry pictures to them, and from them.
     """
 
     epoch: int | None = None
     words: Mapping[int, str] | None = None
     lost: frozenset[int] = frozenset()
     away: frozenset[int] = frozenset()
+    weak: Mapping[int, tuple[bool, bool]] | None = None
     recording: Standing = NOT_RECORDED
 
 
@@ -180,6 +182,7 @@ def _person(person: Participant, now: Now) -> Json:
         **_media(person),
         "consent": _consent(person, now),
         "quality": _quality(person, now),
+        "weak": _weak(person, now),
         # of who waits, or was inside: their page is not there at the moment
         "away": person.id in now.away,
         "with_resident": person.resident_id,
@@ -206,6 +209,7 @@ def _neighbour(person: Participant, me: Participant, now: Now) -> Json:
         **_media(person),
         "consent": _consent(person, now) if mine else None,
         "quality": quality if mine or quality == "lost" else None,
+        "weak": _weak(person, now),
         "with_resident": None,
         "ready": None,
     }
@@ -235,6 +239,12 @@ def _quality(person: Participant, now: Now) -> str | None:
     if person.id in now.lost:
         return "lost"
     return (now.words or {}).get(person.id)
+
+
+def _weak(person: Participant, now: Now) -> Json | None:
+    """Why there is no picture although a camera is on. down: none, or fewer, to them; up: none of them."""
+    down, up = (now.weak or {}).get(person.id, (False, False))
+    return {"down": down, "up": up} if person.state == "joined" and (down or up) else None
 
 
 def _message(message: Message) -> Json:

@@ -163,3 +163,20 @@ def test_a_bad_line_before_the_relay(watched: Watched, relayed: Service, desk: D
     assert page.evaluate("window.connections.length") >= before
     assert page.evaluate(PATH) == ["relay", "udp"]
     page.close()
+
+
+def test_a_line_too_weak_for_pictures(watched: Watched, relayed: Service, desk: Desk, line: tuple[Line, str]) -> None:
+    """The voices stay, both sides are told why there is no picture, and pictures come back with the line."""
+    name, page = meet(watched, relayed, desk, "udp")
+    line[0].say("rate 60")
+    expect(page.get_by_text("Your line is weak: sound only for now").first).to_be_visible(timeout=20_000)
+    expect(desk.page.get_by_text("Their line is weak: sound only for now")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("Your line is weak: sound only for now. The pictures come back")).to_be_visible(
+        timeout=20_000
+    )
+    line[0].say("rate 100000")
+    for looking, other in ((desk.page, name), (page, "Nurse Jones")):
+        expect(visits.picture(looking, other)).to_be_visible(timeout=60_000)
+        sees(looking, other)
+    expect(page.get_by_text("line is weak")).to_have_count(0, timeout=60_000)
+    page.close()

@@ -178,6 +178,19 @@ def test_who_is_interrupted_is_shown_as_such_to_everybody() -> None:
     assert [p["quality"] for p in staff["people"]] == ["good", "poor"]
 
 
+def test_whose_line_is_too_weak_for_pictures_is_told_to_everybody_in_the_room() -> None:
+    people = [
+        participant(1, "staff", "joined", None),
+        participant(2, "resident", "joined", 101),
+        participant(3, "resident", "waiting", 101),
+    ]
+    now = call_state.Now(weak={2: (True, True), 3: (True, False)})
+    for viewer in (1, 2):
+        _, visit = call_state.shown(visit_of("one_to_one", 101, people, []), now, viewer, [])
+        assert [p["weak"] for p in visit["people"]][:2] == [None, {"down": True, "up": True}]
+        assert all(p["weak"] is None for p in visit["people"] if p["presence"] == "waiting")
+
+
 # Quality ------------------------------------------------------------------------------------------
 
 

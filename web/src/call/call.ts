@@ -221,6 +221,7 @@ export class Call {
     else this.out();
     this.peer?.relays(state.you.ice_servers);
     this.peer?.crowd(this.others.length + 1);
+    this.peer?.rest(this.me?.weak?.up ?? false);
     const epoch = state.visit.room?.epoch;
     if (this.peer && epoch !== undefined && this.peer.isBehind(epoch)) this.peer.rebuild(epoch);
     if (again) this.tellMedia();

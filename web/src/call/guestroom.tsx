@@ -5,7 +5,7 @@ import type { ComponentChildren } from "preact";
 import type { Call } from "./call";
 import { CaptionField, Captions } from "./captions";
 import { Consent, Stopped } from "./consent";
-import { Own, Tile, Voices } from "./media";
+import { Own, Tile, Voices, WeakLine } from "./media";
 import type { Message, Person, Reading, Role } from "./messages";
 import * as words from "./words";
 
@@ -105,6 +105,7 @@ export class GuestRoom extends Component<Props, State> {
     const reading = this.reading(state.visit.readings ?? []);
     const unread = this.state.chat ? [] : this.messages().filter((message) => message.from !== state.you.participant && !this.seenMessages.has(message.id));
     const me = call.me;
+    const weak = me?.weak?.down ?? false;
     return (
       <>
         <h1 class="nhsuk-u-visually-hidden" tabIndex={-1}>
@@ -121,6 +122,7 @@ export class GuestRoom extends Component<Props, State> {
         <Stopped call={call} zone={this.props.zone} />
         <Consent call={call} days={this.props.recordingDays} />
         <Connection down={down} first={peer === null || peer.state === "connecting"} connected={call.connected} />
+        {!down && <WeakLine me={me} />}
         {call.refused && (
           <p class="th-plain-note" role="alert">
             {call.refused.why}
@@ -138,6 +140,7 @@ export class GuestRoom extends Component<Props, State> {
               stream={peer?.streamOf(big.id, big.screen ? "screen" : "video") ?? null}
               silent={!down && (peer?.silent.has(big.id) ?? false)}
               speaking={call.speaking === big.id}
+              weak={weak}
             />
           ) : (
             <p class="th-stage__empty">You are in the visit. Nobody else is here at the moment. Please stay.</p>
@@ -146,7 +149,7 @@ export class GuestRoom extends Component<Props, State> {
         </div>
         {pinned.map((person) => (
           <div key={person.id} class="th-stage th-stage--pinned">
-            <Tile person={person} stream={peer?.streamOf(person.id, "video") ?? null} silent={!down && (peer?.silent.has(person.id) ?? false)} speaking={call.speaking === person.id} />
+            <Tile person={person} stream={peer?.streamOf(person.id, "video") ?? null} silent={!down && (peer?.silent.has(person.id) ?? false)} speaking={call.speaking === person.id} weak={weak} />
           </div>
         ))}
         </div>
@@ -160,6 +163,7 @@ export class GuestRoom extends Component<Props, State> {
                 stream={peer?.streamOf(person.id, "video") ?? null}
                 silent={!down && (peer?.silent.has(person.id) ?? false)}
                 speaking={call.speaking === person.id}
+                weak={weak}
               />
             ))}
           </div>

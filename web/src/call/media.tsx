@@ -110,6 +110,8 @@ interface TileProps {
   /** Nothing has come from them for some seconds. */
   silent: boolean;
   speaking: boolean;
+  /** Our own line does not carry all pictures. */
+  weak: boolean;
   self?: boolean;
   screen?: boolean;
   size?: "big" | "small" | undefined;
@@ -117,9 +119,11 @@ interface TileProps {
 }
 
 /** One person: picture or initials, name, and in words what is the matter with them. */
-export function Tile({ person, stream, silent, speaking, self, screen, size, children }: TileProps) {
+export function Tile({ person, stream, silent, speaking, weak, self, screen, size, children }: TileProps) {
   const name = self ? "You" : person.name;
-  const shown = stream !== null && (screen ? person.screen : person.video);
+  const sending = screen ? person.screen : person.video;
+  const theirs = person.weak?.up ?? false;
+  const shown = stream !== null && sending && !theirs;
   const muted = !person.audio || person.muted_by_host;
   // Whoever sends nothing on purpose is not lost.
   const sends = (person.audio && !person.muted_by_host) || person.video || person.screen;
@@ -133,7 +137,7 @@ export function Tile({ person, stream, silent, speaking, self, screen, size, chi
           <span class="th-tile__initials" aria-hidden="true">
             {words.initials(person.name)}
           </span>
-          <span>{self ? "Your camera is off" : "no picture"}</span>
+          <span>{self ? "Your camera is off" : sending ? why(theirs, weak, size) : "no picture"}</span>
         </p>
       )}
       {lost && <p class="th-tile__lost">{size === "small" ? "Connection lost" : `${name}: connection lost. They may not hear you. Waiting for them to come back.`}</p>}
@@ -149,6 +153,24 @@ export function Tile({ person, stream, silent, speaking, self, screen, size, chi
       {children}
     </div>
   );
+}
+
+/** Why there is no picture although a camera is on. */
+function why(theirs: boolean, ours: boolean, size: TileProps["size"]): string {
+  if (!theirs && !ours) return "no picture";
+  if (size === "small") return "Weak line: sound only";
+  return `${theirs ? "Their" : "Your"} line is weak: sound only for now`;
+}
+
+/** What a line that is too weak for pictures means for whoever sits here. */
+export function WeakLine({ me }: { me: Person | null }) {
+  const down = me?.weak?.down ?? false;
+  const up = me?.weak?.up ?? false;
+  const end = "The pictures come back by themselves.";
+  let text = "";
+  if (down) text = `Your line is weak: sound only for now. ${end}`;
+  else if (up) text = `Your line is weak: the others hear you, but do not see you for now. ${end}`;
+  return <div role="status">{text && <p class="th-plain-note">{text}</p>}</div>;
 }
 
 /** A picture of the own camera, as in a mirror. */

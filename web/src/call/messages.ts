@@ -89,6 +89,8 @@ export interface Person {
   /** To recording: true given, false refused or withdrawn, null not answered. */
   consent: boolean | null;
   quality: Quality | null;
+  /** Their line does not carry all pictures to them (down), or their own (up); null: it does. */
+  weak?: { down: boolean; up: boolean } | null;
   with_resident: number | null;
   ready: Partial<Check> | null;
   // Staff only. away: their page is closed, or cut off; the others are about the link that they came by.

@@ -55,6 +55,7 @@ export class Peer {
   private slots: Slots = {};
   private epoch = 0;
   private people = 2;
+  private resting = false;
   private heard = 0;
   private heardAt = 0;
   private restartedAt: number | null = null;
@@ -182,6 +183,13 @@ export class Peer {
     this.rebuildAt = null;
     this.rebuilds += 1;
     void this.build(epoch);
+  }
+
+  /** The line does not carry our pictures: send none, so that the voice gets through, until it is tried again. */
+  rest(resting: boolean): void {
+    if (resting === this.resting) return;
+    this.resting = resting;
+    void this.limit();
   }
 
   relays(iceServers: RTCIceServer[]): void {
@@ -365,6 +373,7 @@ export class Peer {
       const parameters = sender?.getParameters();
       const encoding = parameters?.encodings[0];
       if (!sender || !parameters || !encoding) continue;
+      encoding.active = !this.resting;
       encoding.maxBitrate = MOST_BITS;
       encoding.maxFramerate = source === "screen" ? 8 : this.people > MANY_PEOPLE ? 15 : 30;
       try {

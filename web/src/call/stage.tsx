@@ -1,6 +1,6 @@
 // The pictures on staff's screen: one big, or a grid, or a screen that is shown with everybody beside it.
 import type { Call } from "./call";
-import { Own, Tile, Voices } from "./media";
+import { Own, Tile, Voices, WeakLine } from "./media";
 import type { Person } from "./messages";
 
 /** Pinned first, then hands in the order in which they went up, then as they came. */
@@ -15,6 +15,7 @@ export function Stage({ call, shortest }: { call: Call; shortest: boolean }) {
   const people = inOrder(others);
   const sharing = people.filter((person) => person.screen);
   const silent = (person: Person) => !down && (peer?.silent.has(person.id) ?? false);
+  const weak = call.me?.weak?.down ?? false;
   return (
     <div class="th-stage th-stage--staff">
       <Voices voices={peer?.voices() ?? []} />
@@ -28,14 +29,15 @@ export function Stage({ call, shortest }: { call: Call; shortest: boolean }) {
           The connection to the service is lost; what you see of the visit may be out of date. Reconnecting…
         </p>
       )}
+      {!down && <WeakLine me={call.me} />}
       {sharing.map((person) => (
-        <Tile key={`s${person.id}`} person={person} screen size="big" stream={peer?.streamOf(person.id, "screen") ?? null} silent={silent(person)} speaking={false} />
+        <Tile key={`s${person.id}`} person={person} screen size="big" stream={peer?.streamOf(person.id, "screen") ?? null} silent={silent(person)} speaking={false} weak={weak} />
       ))}
       {people.length === 0 && <p class="th-stage__empty">{shortest ? "You are alone in the visit. Let somebody in from the list of people." : "Nobody is in the visit."}</p>}
       <div class={`th-tiles th-tiles--${people.length > 1 ? Math.min(people.length + 1, 10) : people.length}${sharing.length ? " is-beside" : ""}`}>
         {people.map((person) => (
           <div key={person.id} class={person.pinned && people.length > 1 ? "is-pinned" : ""}>
-            <Tile person={person} size={people.length > 2 && !person.pinned ? "small" : undefined} stream={peer?.streamOf(person.id, "video") ?? null} silent={silent(person)} speaking={call.speaking === person.id} />
+            <Tile person={person} size={people.length > 2 && !person.pinned ? "small" : undefined} stream={peer?.streamOf(person.id, "video") ?? null} silent={silent(person)} speaking={call.speaking === person.id} weak={weak} />
           </div>
         ))}
         {people.length > 1 && <Own track={call.devices.video} />}
