@@ -164,9 +164,9 @@ class Resolve(Asked):
 
 
 class Advance(Asked):
-    """to: null only settles the present moment, "real" ends virtual time; time never goes back."""
+    """to: null only settles the present moment, "real" ends virtual time, "virtual" begins it now. Never back."""
 
-    to: AwareDatetime | Literal["real"] | None = None
+    to: AwareDatetime | Literal["real", "virtual"] | None = None
 
 
 class DeviceReading(Asked):
