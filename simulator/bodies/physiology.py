@@ -71,7 +71,7 @@ def measured(profile: Profile, course: Course | None, device_id: str, code: str,
     usual = _usual(profile, course, code, times_ms)
     at = _days(profile, times_ms) if code in _DAILY else times_ms
     size = profile.spread(code) * float(np.sqrt(vital.error))
-    wrong = size * wander.error(noise.key(profile.source, device_id, code, "error"), at)
+    wrong = size * wander.error(noise.key(profile.source, device_id, code, "error"), at, vital.lasting)
     if code in _DAILY:
         wrong = _daily(profile, code, wrong, times_ms)
     # A calm person stays in the profile's range with the error of measurement included; an illness leaves it.

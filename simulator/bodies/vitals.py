@@ -43,6 +43,8 @@ class Vital:
     lowest: float
     highest: float
     source: str
+    #: How long an error lasts (PERIODS), of sensors that are worn; None: each measurement has its own.
+    lasting: str | None = None
     #: Wanders along with another wanderer: (name, correlation).
     along: tuple[str, float] | None = None
 
@@ -62,7 +64,7 @@ VITALS: Final[dict[str, Vital]] = {
         "1,215 people. Asayama 2021 J Hypertens 40:398 [A]: means of 5 days differ by 7.7 mmHg over a year: "
         "over a third of the variance is of weeks and longer. Two in one sitting differ by "
         "some 5 mmHg (Stergiou [K]): error and hour. Other shares [S].",
-        ("strain", 0.35),
+        along=("strain", 0.35),
     ),
     "diastolic": Vital(
         "mm[Hg]", 1, 5.8,
@@ -70,7 +72,7 @@ VITALS: Final[dict[str, Vital]] = {
          "hour": 0.04},
         0.04, 11, 0.12, 0.0, 0.2, 30, 150,
         "Kato 2010 [A]: 5.8 (SD 2.0) mmHg. Goes with systolic within a person at about 0.6 [K]. Shares [S].",
-        ("systolic", 0.6),
+        along=("systolic", 0.6),
     ),
     "pulse": Vital(
         "/min", 1, 6.5,
@@ -78,34 +80,34 @@ VITALS: Final[dict[str, Vital]] = {
         0.20, 15, 0.05, 0.6, 0.9, 25, 230,
         "Hurst 2010 Respir Res 11:52 [A]: 5 /min once a day in stable COPD. Rest at any hour 6 to 8 /min, of which the "
         "daily rhythm of some 4 /min half height (Degaute 1991 [K]). Oximeters read to 2 /min. Shares [S].",
-        ("strain", 0.4),
+        along=("strain", 0.4),
     ),
     "resting_pulse": Vital(
         "/min", 1, 3.2, {"season": 0.16, "month": 0.16, "week": 0.20, "days": 0.18}, 0.0, 15, 0.30, 0.5, 1.2, 25, 200,
         "Quer 2020 PLoS ONE 15:e0227709 [A]: 65.5 (SD 7.7) /min between people, stable within one, a week with swings "
         "of 10 /min in 20 % of people; deviation between days near 3 /min [K]. Shares [S].",
-        ("health", 0.5),
+        along=("health", 0.5),
     ),
     "resp_rate": Vital(
         "/min", 1, 1.6, {"month": 0.08, "week": 0.10, "day": 0.14, "hours": 0.18, "hour": 0.10}, 0.08, 16, 0.32,
         0.3, 0.4, 4, 60,
         "Counted at rest: limits of agreement between two counts of 4 to 5 /min (Lim 2002 [K]); healthy nights vary by "
         "0.5 to 1 /min between days (Natarajan 2021 npj Digit Med [K]). Shares [S].",
-        ("strain", 0.3),
+        along=("strain", 0.3),
     ),
     "temperature": Vital(
         "Cel", 0.1, 0.25, {"month": 0.08, "week": 0.08, "day": 0.14, "hours": 0.12}, 0.28, 18, 0.30, 0.0, 0.4,
         30, 42.5,
         "Mackowiak 1992 JAMA 268:1578 [K]: 36.8 (SD 0.4) C oral, rhythm of 0.25 C half height, top about 18 h. "
         "Old people 0.2 C lower. Thermometers to 0.1 to 0.2 C. Shares [S].",
-        ("health", 0.3),
+        along=("health", 0.3),
     ),
     "spo2": Vital(
         "%", 1, 1.1, {"month": 0.10, "week": 0.10, "day": 0.12, "hours": 0.14, "hour": 0.12}, 0.06, 15, 0.36,
         -0.4, 0.6, 50, 100,
         "Hurst 2010 [A]: 1 % once a day in stable COPD. Oximeters: accuracy 2 % root mean square against blood "
         "(ISO 80601-2-61 [K]), most of it fixed in a person; repeats differ by about 0.7 %. Shares [S].",
-        ("air", 0.5),
+        along=("air", 0.5),
     ),
     "weight": Vital(
         "kg", 0.1, 1.2, {"year": 0.35, "season": 0.30, "month": 0.20, "week": 0.06, "day": 0.03},
@@ -119,7 +121,8 @@ VITALS: Final[dict[str, Vital]] = {
         0.85, 0.6, 1.2, 33,
         "Battelino 2019 [A]: CV 36 % parts stable diabetes from unstable. Breton 2008 J Diabetes Sci Technol 2:853 [A]:"
         " sensor errors hang together over an hour or so. Meals: after 75 min at the top, gone in 4 h (Daenen 2010 "
-        "[K]). Part of the variance that meals add to the rest: bodies.meals. Shares [S].",
+        "[K]). Meals come to it: bodies.rhythm. Shares [S].",
+        lasting="hour",
     ),
     "ketones": Vital(
         "mmol/L", 0.1, 0.12, {"week": 0.10, "day": 0.30, "hours": 0.30}, 0.05, 7, 0.25, 1.4, 2.5, 0, 8,
@@ -129,18 +132,18 @@ VITALS: Final[dict[str, Vital]] = {
         "L/min", 5, 14.0, {"month": 0.12, "week": 0.14, "day": 0.16, "hours": 0.12}, 0.16, 16, 0.30, -0.3, 0.6, 40, 850,
         "Hurst 2010 [A]: 10 L/min once a day in stable COPD; more with evenings in it. Morning dip of 5 % [K]. "
         "Shares [S].",
-        ("air", 0.4),
+        along=("air", 0.4),
     ),
     "fev1": Vital(
         "L", 0.01, 0.08, {"month": 0.14, "week": 0.14, "day": 0.16, "hours": 0.10}, 0.14, 16, 0.32, -0.3, 0.6, 0.2, 7,
         "Repeat within 0.15 L asked for (ATS/ERS 2019 [K]); 5 to 8 % between days in COPD [K]. Shares [S].",
-        ("air", 0.4),
+        along=("air", 0.4),
     ),
     "steps": Vital(
         "{steps}", 1, 1200.0, {"month": 0.06, "week": 0.06, "day": 0.0}, 0.0, 15, 0.88, 1.1, 1.6, 0, 60_000,
         "Bassett 2010 MSSE [K]: 2,000 to 5,000 a day over 70; a person's days vary by 35 to 45 % of the mean "
         "(Tudor-Locke 2005 [K]), most on Saturday, least on Sunday. Shares [S].",
-        ("health", 0.2),
+        along=("health", 0.2),
     ),
     "mean_arterial": Vital(
         "mm[Hg]", 1, 0.0, {}, 0.0, 11, 0.0, 0.0, 0.0, 35, 190,
@@ -151,7 +154,7 @@ VITALS: Final[dict[str, Vital]] = {
     ),
     "breathlessness": Vital(
         None, 1, 0.9, {"month": 0.15, "week": 0.20, "days": 0.20}, 0.0, 15, 0.45, 0.5, 0.3, 0, 10,
-        "Diaries of stable COPD: within a point from day to day [K]. Shares [S].", ("air", -0.4),
+        "Diaries of stable COPD: within a point from day to day [K]. Shares [S].", along=("air", -0.4),
     ),
     "pain": Vital(
         None, 1, 1.0, {"month": 0.15, "week": 0.20, "days": 0.25}, 0.0, 15, 0.40, 0.5, 0.3, 0, 10,
@@ -159,7 +162,7 @@ VITALS: Final[dict[str, Vital]] = {
     ),
     "wellbeing": Vital(
         None, 1, 1.0, {"month": 0.15, "week": 0.20, "days": 0.25}, 0.0, 15, 0.40, -0.4, 0.3, 0, 10,
-        "As pain: about 1 of 10 between days [K]; 10 is best. Shares [S].", ("health", -0.4),
+        "As pain: about 1 of 10 between days [K]; 10 is best. Shares [S].", along=("health", -0.4),
     ),
 }  # fmt: skip
 

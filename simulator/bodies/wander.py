@@ -40,8 +40,10 @@ def shaped(value: Floats, skew: float, tails: float) -> Floats:
     return np.asarray(bent / float(np.sqrt(1.0 + 2.0 * second * second + 6.0 * third * third)), dtype=np.float64)
 
 
-def error(source: int, times_ms: Integers) -> Floats:
-    """Of one measurement each: deviation 1; a few are done badly."""
+def error(source: int, times_ms: Integers, lasting: str | None) -> Floats:
+    """Deviation 1. Of one measurement each, and a few are done badly; or of a sensor, and it lasts for a while."""
+    if lasting is not None:
+        return noise.smooth(source, times_ms, vitals.PERIODS[lasting])
     drawn = noise.gaussian(noise.key(source, "size"), times_ms)
     badly = noise.uniform(noise.key(source, "badly"), times_ms) < _BAD
     return np.asarray(drawn * np.where(badly, _WRONG, 1.0) * _ERROR_SIZE, dtype=np.float64)

@@ -19,7 +19,9 @@ KS_LIMIT: Final = 0.1
 LAG_LIMIT: Final = 0.1
 #: With fewer, chance alone makes distances above the limit: then it is worked out how large.
 FEW_PEOPLE: Final = 12
-_CHANCES: Final = 16
+_CHANCES: Final = 10
+#: Of fewer than so many nothing can be told of a distribution.
+_ALONE: Final = 3
 _RESAMPLED: Final = 400
 #: Hours between two measurements, for the picture.
 _GAPS: Final = (0.1, 0.3, 0.75, 1.5, 3.0, 6.0, 12.0, 20.0, 28.0, 52.0, 100.0, 200.0, 400.0)
@@ -82,19 +84,21 @@ class Compared:
 
     @property
     def verdict(self) -> str:
-        """within, few (people, so that it cannot be told) or outside."""
+        """within; few: people, so that a larger distance or difference may be chance; outside."""
         if self.figures.ks <= KS_LIMIT and abs(self.figures.lag_difference) <= LAG_LIMIT:
             return "within"
-        if self.chance is not None:
-            return "few"
-        return "outside"
+        if self.chance is None:
+            return "outside"
+        low, high = self.lag_interval
+        may_be = self.figures.ks <= max(KS_LIMIT, self.chance) and low <= LAG_LIMIT and high >= -LAG_LIMIT
+        return "few" if may_be or self.figures.people < _ALONE else "outside"
 
 
 def groups(series: Iterable[Series]) -> dict[tuple[str, str], list[Series]]:
     """By code and by how often it is measured; what is not simulated is left out."""
     found: dict[tuple[str, str], list[Series]] = {}
     for one in series:
-        if one.code in VITALS:
+        if one.code in VITALS and len(one.times_ms) >= twins.LEAST_READINGS:
             gap = one.gap_hours
             how = "continuous" if gap < 0.5 else "hourly" if gap < 1.5 else "spot"
             found.setdefault((one.code, how), []).append(one)

@@ -26,7 +26,7 @@ _PRIOR: Final = 2.0
 #: Times at which a spread is worked out: more add nothing.
 _MOST_KNOWN: Final = 600
 _REHEARSALS: Final = 24
-#: mmol/L a minute: more than twice what sensors show at their fastest (4 mg/dL a minute); and in how many steps at most.
+#: mmol/L a minute: more than twice what sensors show at their fastest (4 mg/dL a minute); share of steps at most.
 _FASTEST: Final = 0.5
 _MOST_JUMPS: Final = 0.05
 #: Readings a twin has in all its lives together, about.
