@@ -15,8 +15,8 @@ from simulator.homes import catalogue, clocks, faults, making, script, truths
 
 #: What happens in a world whose file does not say: (scenario, hours since onset at the start, pathways it suits).
 USUAL = (
-    ("copd_exacerbation", 40.0, ("copd",)),
-    ("sepsis", 16.0, ("post_acute_infection", "frailty", "heart_failure")),
+    ("copd_exacerbation_fast", 30.0, ("copd",)),
+    ("sepsis_chest", 16.0, ("post_acute_infection", "frailty", "heart_failure")),
 )
 USUAL_SILENCE_HOURS = 26.0
 _NOTE = "script"

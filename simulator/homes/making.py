@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 
 from simulator import clock, kit, native, noise, schedule
-from simulator.homes import clocks, delivery, malicious, moments, power
+from simulator.homes import clocks, delivery, malicious, moments, power, values
 from simulator.homes.faults import Fault
 from simulator.homes.malicious import Extra
 from simulator.homes.script import Script
@@ -189,6 +189,10 @@ class Maker:
         for event in course.events(after, to_ms):
             what = {code: value for code, value in event.values.items() if code in unit.device.codes}
             if what and not moments.is_off(self._off(unit.targets), event.at_ms):
+                moment = schedule.Moment(event.at_ms, tuple(what), "event")
+                told = kit.Taken(moment, {code: values.Shown(value) for code, value in what.items()}, unit.subject)
+                for watcher in self.watchers:
+                    watcher(unit, [told])
                 entries = unit.said(event.at_ms, what, self.script.of(unit.targets, "clock"))
                 body = b"[" + b",".join(entries) + b"]"
                 yield kit.Batch(unit.device_id, event.at_ms, event.at_ms, body, len(entries), created_ms=event.at_ms)
@@ -285,15 +289,23 @@ class Maker:
 
     def _statuses(self, unit: kit.Unit, after: int, to_ms: int) -> Iterator[Extra]:
         device_id = unit.device_id
-        faulty = self.script.of(unit.targets, "device") or self.script.of(unit.targets, "moments")
-        every = TELLING_FAULTY_MS if faulty else TELLING_MS
-        for at in range((after // every + 1) * every, to_ms + 1, every):
+        for at in self._telling(unit, after, to_ms):
             now = self.state(device_id, at)
             if now != self._told[device_id] and not self.is_down(device_id, at):
                 self._told[device_id] = now
                 shown = clocks.shown(self.script.of(unit.targets, "clock"), at)
                 payload = native.status(True, *now, clock.from_ms(shown))
                 yield Extra(device_id, at, native.topic(device_id, "status"), payload, retain=True)
+
+    def _telling(self, unit: kit.Unit, after: int, to_ms: int) -> list[int]:
+        """When it may have something new to say of itself: more often only while a fault changes its state."""
+        times = set(range((after // TELLING_MS + 1) * TELLING_MS, to_ms + 1, TELLING_MS))
+        for fault in (*self.script.of(unit.targets, "device"), *self.script.of(unit.targets, "moments")):
+            if fault.kind in power.KINDS:
+                first = max(after, fault.from_ms - 1) // TELLING_FAULTY_MS + 1
+                last = to_ms if fault.to_ms is None else min(to_ms, fault.to_ms + TELLING_FAULTY_MS)
+                times |= set(range(first * TELLING_FAULTY_MS, last + 1, TELLING_FAULTY_MS))
+        return sorted(times)
 
 
 def _packed(

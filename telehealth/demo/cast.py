@@ -60,12 +60,12 @@ class _Event:
 
 #: Each befalls the next resident of the ward and pathway who is not calm.
 _SCRIPT = (
-    _Event(WARDS[0], "copd", ("copd_exacerbation", 60.0)),
-    _Event(WARDS[0], "post_acute_infection", ("sepsis", 20.0)),
+    _Event(WARDS[0], "copd", ("copd_exacerbation_fast", 60.0)),
+    _Event(WARDS[0], "post_acute_infection", ("sepsis_chest", 20.0)),
     _Event(WARDS[0], "heart_failure", silent_hours=26.0),
-    _Event(WARDS[0], "copd", ("copd_exacerbation", 110.0)),
-    _Event(WARDS[0], "frailty", ("sepsis", 14.0)),
-    _Event(WARDS[1], "copd", ("copd_exacerbation", 50.0)),
+    _Event(WARDS[0], "copd", ("copd_exacerbation_slow", 110.0)),
+    _Event(WARDS[0], "frailty", ("sepsis_urine", 14.0)),
+    _Event(WARDS[1], "copd", ("copd_exacerbation_fast", 50.0)),
 )
 
 

@@ -174,7 +174,7 @@ async def test_a_run_knows_the_truth_and_ends_cleanly_on_an_interrupt(
     service: fake.FakeService, devices: Path, tmp_path: Path
 ) -> None:
     truth = tmp_path / "truth.json"
-    options = ("--scenario", "sepsis", "--onset-hours", "24", "--truth", truth, "--state-dir", tmp_path / "state")
+    options = ("--scenario", "sepsis_chest", "--onset-hours", "24", "--truth", truth, "--state-dir", tmp_path / "state")
     async with started("run", "--devices", devices, "--residents", "r2", *options, "--json") as process:
         await until(lambda: len(service.deliveries) >= 2)
         process.send_signal(signal.SIGINT)
@@ -263,9 +263,9 @@ async def check_control(url: str) -> None:
         async with session.get(f"{url}/status") as answer:
             assert answer.status == 401
         session.headers["Authorization"] = f"Bearer {fake.TOKEN}"
-        async with session.post(f"{url}/scenarios", json={"resident": "r3", "scenario": "sepsis"}) as answer:
+        async with session.post(f"{url}/scenarios", json={"resident": "r3", "scenario": "sepsis_chest"}) as answer:
             assert answer.status == 201
-        async with session.post(f"{url}/scenarios", json={"resident": "nobody", "scenario": "sepsis"}) as answer:
+        async with session.post(f"{url}/scenarios", json={"resident": "nobody", "scenario": "sepsis_chest"}) as answer:
             assert answer.status == 400
         async with session.get(f"{url}/status") as answer:
             status = await answer.json()

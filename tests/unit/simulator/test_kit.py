@@ -148,7 +148,7 @@ def test_a_world_without_a_script_gets_two_ill_residents_and_a_silent_device_but
     first.assign(END)
     ill = [unit for unit in first.units if unit.courses]
     stopped = [fault for fault in first.script.all() if fault.target.startswith("device:")]
-    assert sorted(unit.courses[0].scenario.name for unit in ill) == ["copd_exacerbation", "sepsis"]
+    assert sorted(unit.courses[0].scenario.name for unit in ill) == ["copd_exacerbation_fast", "sepsis_chest"]
     assert [fault.kind for fault in stopped] == ["stopped"]
     silent = [unit for unit in first.units if stopped[0].target in unit.targets]
     assert not any(unit.profile.calm for unit in (*ill, *silent))

@@ -52,3 +52,9 @@ def test_values_are_pinned() -> None:
 @given(st.floats(-5, 5))
 def test_the_wave_is_a_sine_within_two_thousandths(phase: float) -> None:
     assert abs(float(noise.wave(np.array([phase]))[0]) - math.sin(2 * math.pi * phase)) < 0.002
+
+
+def test_one_is_the_same_as_one_of_many() -> None:
+    index = np.array([0, 1, 7, -3, 2**40, -(2**62)], dtype=np.int64)
+    for source in (0, 1, noise.key("a"), 2**64 - 1):
+        assert [noise.uniform_one(source, int(i)) for i in index] == noise.uniform(source, index).tolist()

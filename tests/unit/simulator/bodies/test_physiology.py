@@ -42,7 +42,7 @@ def test_every_vital_varies_and_stays_in_the_range_of_the_profile(pathway: str) 
 
 def test_diastolic_stays_below_systolic_in_the_worst_of_sepsis() -> None:
     person = profile.build("somebody", 3, pathway="frailty")
-    course = scenario.Course(scenario.load("sepsis"), clock.from_ms(START))
+    course = scenario.Course(scenario.load("sepsis_chest"), clock.from_ms(START))
     systolic = physiology.measured(person, course, "device", "systolic", FORTNIGHT)
     diastolic = physiology.measured(person, course, "device", "diastolic", FORTNIGHT)
     assert (systolic - diastolic >= 12).all()
@@ -71,7 +71,7 @@ def test_pulse_is_lower_at_night() -> None:
 @given(st.lists(st.integers(0, 14 * 86_400_000), min_size=1, max_size=12), st.sampled_from(sorted(physiology.VITALS)))
 def test_order_and_step_do_not_change_a_value(offsets: list[int], code: str) -> None:
     person = profile.build("somebody", 9, pathway="copd")
-    course = scenario.Course(scenario.load("copd_exacerbation"), clock.from_ms(START + 86_400_000))
+    course = scenario.Course(scenario.load("copd_exacerbation_slow"), clock.from_ms(START + 86_400_000))
     times = np.array(offsets, dtype=np.int64) + START
     together = physiology.measured(person, course, "device", code, times).tolist()
     assert together == [
