@@ -6,6 +6,8 @@ import asyncio
 import base64
 import contextlib
 import hashlib
+import os
+import shlex
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -93,6 +95,7 @@ async def demo(options: Options, tell: Callable[[Ready], None], heard: Callable[
                 return
             await migrate.migrate(server.url("telehealth_owner"))
             settings = _settings(options.folder, server, passwords, port, mqtt_port)
+            _tell_commands(options.folder, settings)
             async with main.opened(settings, health, virtual=True, control_token=passwords("control token")) as parts:
                 await seed.ensure(parts.database, lambda: people, passwords, world.start)
                 await _read_clock(parts)
@@ -275,6 +278,18 @@ def _settings(folder: Path, server: supervisor.Server, passwords: vault.Vault, p
             "recording_keys": base64.b64encode(hashlib.sha256(passwords("recording key").encode()).digest()).decode(),
         }
     )
+
+
+def _tell_commands(folder: Path, settings: Settings) -> None:
+    """What other commands of telehealth need to work on this demo, as lines that a shell reads; for its owner alone."""
+    secrets = {"DATABASE_URL": settings.database_url, "TELEHEALTH_RECORDING_KEYS": settings.recording_keys}
+    lines = {name: secret.get_secret_value() for name, secret in secrets.items() if secret is not None}
+    lines["TELEHEALTH_RECORDINGS_DIR"] = settings.recordings_dir or ""
+    beside = folder / "environment.new"
+    beside.unlink(missing_ok=True)
+    with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.writelines(f"{name}={shlex.quote(value)}\n" for name, value in lines.items())
+    beside.rename(folder / "environment")
 
 
 async def _read_clock(parts: main.Parts) -> None:
