@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 import typer
 
-from simulator import created, errors, options, scenario, telling
+from simulator import created, errors, options, scenario, scenario_picture, telling
 from simulator.homes import catalogue, kinds
 
 
@@ -19,7 +20,7 @@ def listing(
 ) -> None:
     """List scenarios, faults and kinds of devices."""
     parts: dict[str, Any] = {
-        "scenarios": [_scenario(scenario.load(name)) for name in scenario.names()],
+        "scenarios": [scenario_picture.as_json(scenario.load(name)) for name in scenario.names()],
         "faults": catalogue.as_json(),
         "devices": [kind.as_json() for kind in kinds.KINDS.values()],
     }
@@ -36,8 +37,13 @@ def listing(
 
 
 def show(
-    name: Annotated[str, typer.Argument(help="A scenario, a fault, a kind of device, or a log of created messages.")],
+    name: Annotated[
+        str, typer.Argument(help="A scenario or its file, a fault, a kind of device, or a log of created messages.")
+    ],
     as_json: options.AsJson = False,
+    page: Annotated[
+        Path | None, typer.Option("--html", help="Draw a scenario as a page.", metavar="FILE", dir_okay=False)
+    ] = None,
     most: Annotated[int, typer.Option("--lines", help="Messages of a log that are shown.", min=0)] = 20,
 ) -> None:
     """Show one scenario, fault or kind of device, or what is in a log of created messages."""
@@ -48,20 +54,19 @@ def show(
     elif created.is_log(name):
         _log(name, most, as_json)
     else:
-        _shown(_scenario(scenario.load(name)), as_json)
+        _drawn(scenario.load(name), page, as_json)
 
 
-def _scenario(found: scenario.Scenario) -> dict[str, Any]:
-    return {
-        "name": found.name,
-        "title": found.title,
-        "description": found.description,
-        "peak_hours": found.peak_hours,
-        "notice": [
-            {"what": one.what, "codes": list(one.codes), "priority": one.priority, "by_hours": one.by_hours}
-            for one in found.notice
-        ],
-    }
+def _drawn(found: scenario.Scenario, page: Path | None, as_json: bool) -> None:
+    if page is not None:
+        try:
+            page.write_text(scenario_picture.page(found), "utf-8")
+        except OSError as error:
+            raise errors.BadInput(f"cannot write {page}: {error.strerror}") from None
+    if as_json:
+        telling.data(json.dumps(scenario_picture.as_json(found)))
+    elif page is None:
+        telling.data(scenario_picture.text(found))
 
 
 def _shown(found: dict[str, Any], as_json: bool) -> None:
