@@ -17,6 +17,7 @@ from simulator import (
     run_command,
     serve_command,
     telling,
+    trial_command,
 )
 from simulator.load import command as load_command
 from simulator.realism import command as realism_command
@@ -36,6 +37,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "run": run_command.running,
     "record": run_command.record,
     "replay": replay_command.replaying,
+    "trial": trial_command.command,
     "score": score_command.score,
     "realism": realism_command.realism,
     "load": load_command.load,
