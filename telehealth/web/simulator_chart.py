@@ -15,6 +15,8 @@ Json = dict[str, Any]
 
 WIDTH, HEIGHT = 720, 168
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44, 8, 22, 22
+#: Half the width of a flag.
+_FLAG = 10
 #: A stored reading is a measured one if both say the same time (to the millisecond that the contract keeps).
 _SAME = timedelta(milliseconds=1)
 
@@ -76,8 +78,7 @@ def draw(code: str, traces: Traces, bands: Iterable[Band], flags: Iterable[Flag]
     ]
     low, high = _range(code, shown)
     x, y = _across(span), _down(low, high)
-    stored = list(traces.stored.at)
-    arrived = [(at, value, _has(stored, at)) for at, value in _inside(traces.measured, span)]
+    arrived = [(at, value, _has(traces.stored.at, at)) for at, value in _inside(traces.measured, span)]
     return {
         "code": code,
         "name": measures.name(code),
@@ -90,14 +91,19 @@ def draw(code: str, traces: Traces, bands: Iterable[Band], flags: Iterable[Flag]
         "bottom": HEIGHT - _BOTTOM,
         "truth": _path(_inside(traces.truth, span), x, y),
         "measured": [{"x": x(at), "y": y(value), "arrived": there} for at, value, there in arrived],
-        # What is stored but was never measured: somebody else's, an artefact, or keyed by staff.
         "stored": [
-            {"x": x(at), "y": y(value), "foreign": not _has(list(traces.measured.at), at)}
+            {"x": x(at), "y": y(value), "foreign": _foreign(traces.measured, at)}
             for at, value in _inside(traces.stored, span)
         ],
         "bands": [_band(band, span, x) for band in bands if band.since < span.until and _ends(band, span) > span.since],
         "flags": [
-            {"x": x(flag.at), "number": flag.number, "priority": flag.priority, "text": flag.text, "id": flag.alert_id}
+            {
+                "x": min(x(flag.at), WIDTH - _RIGHT - _FLAG),
+                "number": flag.number,
+                "priority": flag.priority,
+                "text": flag.text,
+                "id": flag.alert_id,
+            }
             for flag in flags
             if span.since <= flag.at <= span.until
         ],
@@ -149,6 +155,11 @@ def _path(points: Iterable[tuple[datetime, float]], x: Any, y: Any) -> str:
 def _has(times: Sequence[datetime], at: datetime) -> bool:
     place = bisect.bisect_left(times, at - _SAME)
     return place < len(times) and times[place] <= at + _SAME
+
+
+def _foreign(measured: Line, at: datetime) -> bool:
+    """Stored, but not what a device of theirs showed: somebody else's, or keyed. Of older times nothing is known."""
+    return bool(measured.at) and at >= measured.at[0] and not _has(measured.at, at)
 
 
 def _ends(band: Band, span: Span) -> datetime:

@@ -215,7 +215,12 @@ class Link:
 
     async def get(self, path: str, answer: type[T], **query: str) -> T:
         """What it answers, checked."""
-        return msgspec.json.decode(await self._ask("GET", path, query=query), type=answer)
+        found = await self._ask("GET", path, query=query)
+        try:
+            return msgspec.json.decode(found, type=answer)
+        except msgspec.DecodeError as wrong:
+            # Of another version: say where, never what.
+            raise Away(f"The simulator answers {path} in another way than this service knows.") from wrong
 
     async def post(self, path: str, body: Any) -> None:
         """Asks it to do something."""
@@ -235,12 +240,21 @@ class Link:
                 aiohttp.ClientSession(self._simulator.url, headers=headers, timeout=timeout) as session,
                 session.request(method, path, params=query, json=body) as response,
             ):
-                found = await response.content.read(_MOST_BYTES)
+                found = await _whole(response)
                 if response.status >= 400:
                     raise Declined(_words(found))
                 return found
         except (aiohttp.ClientError, TimeoutError, OSError):
             raise Away("The simulator does not answer.") from None
+
+
+async def _whole(response: aiohttp.ClientResponse) -> bytes:
+    found = bytearray()
+    async for chunk in response.content.iter_chunked(65_536):
+        found += chunk
+        if len(found) > _MOST_BYTES:
+            raise Away("The simulator answers too much.")
+    return bytes(found)
 
 
 class _Wrong(msgspec.Struct, frozen=True):

@@ -119,6 +119,14 @@ export class BoardRow extends Component<RowProps> {
 }
 
 const STATES = ["missing", "late", "due"] as const;
+/** Named of each state; a resident from whom nothing comes would else fill the screen. */
+const MOST_NAMED = 3;
+
+function named(found: Awaited[]): string {
+  const names = found.map((one) => one.name);
+  const more = names.length - MOST_NAMED;
+  return more > 1 ? `${names.slice(0, MOST_NAMED).join(", ")} and ${more} more` : names.join(", ");
+}
 
 /** What was due and did not come, the worst first; also what time has made due since the row was sent. */
 function Expected({ expected, now, zone }: { expected: Awaited[]; now: number; zone: string }) {
@@ -131,7 +139,7 @@ function Expected({ expected, now, zone }: { expected: Awaited[]; now: number; z
         return (
           first && (
             <span key={name} class={`th-board__expected is-${name}`}>
-              {name.charAt(0).toUpperCase() + name.slice(1)} since {since(first, now, zone)}: {found.map((one) => one.name).join(", ")}
+              {name.charAt(0).toUpperCase() + name.slice(1)} since {since(first, now, zone)}: {named(found)}
             </span>
           )
         );

@@ -17,10 +17,21 @@ function settle(old: Element, fresh: Element): void {
   old.replaceChildren(...fresh.childNodes);
 }
 
+/** This page as it is now. A request for a document, because texts may not become documents here (trusted types). */
+function again(): Promise<Document> {
+  return new Promise((done, failed) => {
+    const asked = new XMLHttpRequest();
+    asked.open("GET", location.href);
+    asked.responseType = "document";
+    asked.timeout = SLOWEST_MS;
+    asked.onload = () => (asked.status === 200 && asked.responseXML ? done(asked.responseXML) : failed(new Error(String(asked.status))));
+    asked.onerror = asked.ontimeout = () => failed(new Error("no answer"));
+    asked.send();
+  });
+}
+
 async function refresh(): Promise<void> {
-  const answer = await fetch(location.href, { headers: { Accept: "text/html" }, redirect: "error" });
-  if (!answer.ok) throw new Error(String(answer.status));
-  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const fresh = await again();
   const parts = [...document.querySelectorAll<HTMLElement>("[data-live]")];
   const found = parts.map((part) => fresh.getElementById(part.id));
   // A home or a device more or less: the whole page is another one.
