@@ -121,8 +121,11 @@ class Unit:
                 if other is not None:
                     subject = other.subject or subject
                     shown = self._measured_of(self._stranger(other, own, bodies), moment)
+                # What a person enters no cuff or finger can spoil.
                 shown = {
-                    code: values.disturbed(wrong, self.kind, self.device_id, code, moment.at_ms, one)
+                    code: one
+                    if self.keyed and code in KEYED
+                    else values.disturbed(wrong, self.kind, self.device_id, code, moment.at_ms, one)
                     for code, one in shown.items()
                 }
             found.append(Taken(moment, shown, subject))
@@ -247,4 +250,8 @@ def built(person: world.Resident, seed: int) -> profile.Profile:
         zone=person.zone,
         calm=person.calm,
         usual=person.ranges,
+        frailty=person.frailty,
+        conditions=person.conditions,
+        takes_medicines=person.medicines,
+        oxygen_flow=person.oxygen_flow,
     )

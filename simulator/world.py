@@ -57,6 +57,12 @@ class Resident(msgspec.Struct, frozen=True):
     scenario: Illness | None = None
     #: Instead of the pathway's: within what a stable resident's values stay, canonical units.
     ranges: dict[Code, tuple[float, float]] = {}
+    #: Clinical Frailty Scale, 1 to 9; drawn from the seed where it is not given, like the lists below.
+    frailty: Annotated[int, msgspec.Meta(ge=1, le=9)] | None = None
+    conditions: Annotated[list[Code], msgspec.Meta(max_length=16)] | None = None
+    medicines: Annotated[list[Code], msgspec.Meta(max_length=16)] | None = None
+    #: Long-term oxygen, L/min.
+    oxygen_flow: Annotated[float, msgspec.Meta(ge=0, le=15)] = 0.0
     #: All of this resident's devices fell silent this long before the feeding starts.
     silent_hours_ago: Annotated[float, msgspec.Meta(ge=0, le=24 * 60)] | None = None
 

@@ -20,16 +20,7 @@ _ERROR_SIZE = 1.0 / float(np.sqrt(1.0 - _BAD + _BAD * _WRONG * _WRONG))
 
 def wandering(source: int, name: str, times_ms: Integers) -> Floats:
     """What wanders under a name (a vital sign's or a common one's): nearly normal, deviation 1."""
-    vital = vitals.VITALS.get(name)
-    shares = vital.shares if vital is not None else vitals.COMMON[name].shares
-    own = np.zeros(len(times_ms), dtype=np.float64)
-    for period, size in _sizes(name):
-        own += size * noise.smooth(noise.key(source, name, period), times_ms, vitals.PERIODS[period])
-    if vital is None or vital.along is None or not shares:
-        return own
-    leader, correlation = vital.along
-    rest = float(np.sqrt(1.0 - correlation * correlation))
-    return correlation * wandering(source, leader, times_ms) + rest * own
+    return noise.added(_parts(source, name), times_ms)
 
 
 def shaped(value: Floats, skew: float, tails: float) -> Floats:
@@ -49,9 +40,21 @@ def error(source: int, times_ms: Integers, lasting: str | None) -> Floats:
     return np.asarray(drawn * np.where(badly, _WRONG, 1.0) * _ERROR_SIZE, dtype=np.float64)
 
 
-@functools.cache
-def _sizes(name: str) -> tuple[tuple[str, float], ...]:
+@functools.lru_cache(maxsize=20_000)
+def _parts(source: int, name: str) -> noise.Weighted:
+    return noise.weighted(_listed(source, name, 1.0))
+
+
+def _listed(source: int, name: str, weight: float) -> list[tuple[int, int, float]]:
+    """(source, period, weight) of everything that a name is made of, what it wanders along with included."""
     vital = vitals.VITALS.get(name)
     shares = vital.shares if vital is not None else vitals.COMMON[name].shares
     whole = sum(shares.values()) or 1.0
-    return tuple((period, float(np.sqrt(share / whole))) for period, share in shares.items() if share > 0)
+    leader, correlation = (vital.along if vital is not None else None) or (None, 0.0)
+    own = weight * float(np.sqrt(1.0 - correlation * correlation))
+    found = [
+        (noise.key(source, name, period), vitals.PERIODS[period], own * float(np.sqrt(share / whole)))
+        for period, share in shares.items()
+        if share > 0
+    ]
+    return found if leader is None else found + _listed(source, leader, weight * correlation)
