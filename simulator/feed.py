@@ -78,7 +78,7 @@ class Feeder:
     def make(self, to_ms: int) -> None:
         """Makes what leaves up to a time; it is sent when that has come."""
         made = self.cast.maker.step(to_ms)
-        held = self.sender.publish(made.batches)
+        held = self.sender.keep(made.batches)
         if self._log is not None:
             self._log.add(held, [batch.created_ms for batch in made.batches])
             self._log.add_extras(made.extras)
@@ -237,10 +237,12 @@ class Feeder:
                 await asyncio.wait_for(self.woken.wait(), wait)
 
 
-def offline(found: cast.Cast, journal: outbox.Outbox, log: created.Log, end: datetime, progress: Progress) -> int:
-    """Makes everything up to end without any service, as if each message were settled at once. Number of readings."""
+async def offline(
+    found: cast.Cast, journal: outbox.Outbox, log: created.Log, end: datetime, stop: asyncio.Event
+) -> int:
+    """Makes everything up to end (or stop) without any service, as if all was settled at once. Number of readings."""
     end_ms, readings = clock.to_ms(end), 0
-    while found.maker.at_ms < end_ms:
+    while found.maker.at_ms < end_ms and not stop.is_set():
         to_ms = min(found.maker.at_ms + AHEAD_MS, end_ms)
         made = found.maker.step(to_ms)
         held = journal.put((b.device_id, b.taken_ms, b.sent_ms, b.count, b.readings) for b in made.batches)
@@ -250,7 +252,8 @@ def offline(found: cast.Cast, journal: outbox.Outbox, log: created.Log, end: dat
         for one in held:
             readings += one.count
             journal.settle(one)
-        progress(clock.from_ms(to_ms))
+        # Somebody may want it to stop.
+        await asyncio.sleep(0)
     return readings
 
 

@@ -183,20 +183,23 @@ class Publisher:
 
     def publish(self, batches: Iterable[kit.Batch]) -> list[outbox.Held]:
         """Keeps the messages on disk, then sends what may be sent now; the others when their time has come."""
+        fresh = self.keep(batches)
+        for name in {held.device_id for held in fresh}:
+            self._pump(self._stations[name])
+        return fresh
+
+    def keep(self, batches: Iterable[kit.Batch]) -> list[outbox.Held]:
+        """Keeps the messages on disk; send_due() sends them."""
         wanted = list(batches)
         fresh = self._journal.put((b.device_id, b.taken_ms, b.sent_ms, b.count, b.readings) for b in wanted)
-        touched: dict[str, Station] = {}
         for batch, held in zip(wanted, fresh, strict=True):
             held.copies = batch.copies
             station = self._stations[held.device_id]
             station.held[held.name] = held
             station.wanted.set()
-            touched[held.device_id] = station
             for totals in (self.totals, station.totals):
                 totals.taken += 1
                 totals.readings += held.count
-        for station in touched.values():
-            self._pump(station)
         return fresh
 
     def adopt(self, held: outbox.Held) -> None:

@@ -122,6 +122,8 @@ def prepared(
     if options.realistic:
         for fault in realistic.faults_of(units, options.seed, clock.to_ms(start)):
             found.add(fault)
+    if options.every is not None:
+        _measure_first(found, start)
     return found
 
 
@@ -133,19 +135,21 @@ async def run(
     stop: asyncio.Event,
     say: Callable[[str], None],
     shown: table.Shown | None = None,
+    event: Callable[[dict[str, Any]], None] | None = None,
 ) -> dict[str, Any]:
-    """Returns a summary. Raises BadInput, Refused or Unreachable."""
+    """Returns a summary. event: told of every message, receipt and refusal. Raises BadInput, Refused or Unreachable."""
     with contextlib.ExitStack() as files:
         created_to = files.enter_context(created.opened(options.created))
         resends_to = files.enter_context(created.opened(options.resends))
         rows = files.enter_context(tables.opened(options.csv))
         outputs = _Outputs(created_to, created.Resends(resends_to), rows)
         if options.offline:
-            return _offline(options, chosen, outputs, say)
+            return await _offline(options, chosen, outputs, say, stop)
         if broker is None:
             raise errors.BadInput("the file of devices does not name the broker: give --mqtt HOST:PORT")
+        one = _Run(options, world_file, chosen, broker, stop, _Ears(outputs, say, shown, event), shown)
         if options.speed == 1 and options.start is None and not (options.url and options.token and options.created):
-            return await _live(options, world_file, chosen, broker, stop, say, outputs, None, shown)
+            return await one.go(None)
         if not (options.url and options.token):
             raise errors.BadInput(
                 "another speed than 1 (or --start) steps the service's virtual clock: give --url and a control token"
@@ -160,8 +164,8 @@ async def run(
                     raise errors.BadInput(
                         "the service's time is real: a run can only start now; leave --start out"
                     ) from None
-                return await _live(options, world_file, chosen, broker, stop, say, outputs, None, shown)
-            return await _live(options, world_file, chosen, broker, stop, say, outputs, stepped, shown)
+                return await one.go(None)
+            return await one.go(stepped)
 
 
 @dataclass(frozen=True)
@@ -171,8 +175,12 @@ class _Outputs:
     rows: tables.Rows
 
 
-def _offline(
-    options: Options, chosen: Sequence[world.Device], outputs: _Outputs, say: Callable[[str], None]
+async def _offline(
+    options: Options,
+    chosen: Sequence[world.Device],
+    outputs: _Outputs,
+    say: Callable[[str], None],
+    stop: asyncio.Event,
 ) -> dict[str, Any]:
     start = options.start or clock.now()
     if options.duration is None:
@@ -182,98 +190,149 @@ def _offline(
     found.maker.watchers.append(outputs.rows.watch)
     with contextlib.closing(outbox.Outbox(None, new_stream=_streams(options, start))) as journal:
         log = created.Log(outputs.made, found.shown)
-        readings = feed.offline(found, journal, log, end, lambda _at: None)
+        readings = await feed.offline(found, journal, log, end, stop)
+    end = clock.from_ms(found.maker.at_ms)
     _truth(options, found, end)
     summary = _described(options, found, start, end)
     return {**summary, "messages": log.written, "readings": readings}
 
 
-async def _live(
-    options: Options,
-    world_file: world.World,
-    chosen: Sequence[world.Device],
-    broker: world.Broker,
-    stop: asyncio.Event,
-    say: Callable[[str], None],
-    outputs: _Outputs,
-    stepped: service.Service | None,
-    shown: table.Shown | None,
-) -> dict[str, Any]:
-    start = options.start or clock.now()
-    if stepped is not None:
-        stands = await stepped.virtual_now()
-        start = options.start or stands
-        if start < stands:
-            raise errors.BadInput(f"--start is before the service's present moment, {clock.text(stands)}")
-    end = start + timedelta(seconds=options.duration) if options.duration is not None else None
-    found = prepared(options, chosen, start, say)
-    found.maker.watchers.append(outputs.rows.watch)
-    refusals: list[dict[str, Any]] = []
-    feeders: list[feed.Feeder] = []
+class _Ears:
+    """What comes back from broker and service, for logs and for people."""
 
-    def refused(held: outbox.Held, refusal: receipts.Refusal) -> None:
-        if shown is None:
-            say(f"refused: device {held.device_id} seq {held.seq}: {refusal.error} ({refusal.detail or 'no detail'})")
-        if len(refusals) < REFUSALS_KEPT:
-            where = {"device_id": held.device_id, "seq": held.seq, "index": refusal.index}
-            refusals.append({**where, "error": refusal.error, "field": refusal.field, "detail": refusal.detail})
+    def __init__(
+        self,
+        outputs: _Outputs,
+        say: Callable[[str], None],
+        shown: table.Shown | None,
+        event: Callable[[dict[str, Any]], None] | None,
+    ) -> None:
+        self.outputs, self.say = outputs, say
+        self._event = event
+        #: Lines about what happens would tear a table apart, and stand in the events already.
+        self._aloud = shown is None and event is None
+        self.refusals: list[dict[str, Any]] = []
+        self.devices = feed.DeviceClock()
+        self.obeying: feed.Feeder | None = None
 
-    def heard(device_id: str, command: commands.Command) -> None:
-        if shown is None:
-            say(f"device {device_id}: asked to {type(command).__name__.lower()}")
-        # What is made must be a function of seed, script and start: only in real time anybody obeys.
-        for feeder in feeders if stepped is None else ():
-            feeder.obey(device_id, command)
+    def refused(self, held: outbox.Held, refusal: receipts.Refusal) -> None:
+        where = {"device_id": held.device_id, "seq": held.seq, "index": refusal.index}
+        found = {**where, "error": refusal.error, "field": refusal.field, "detail": refusal.detail}
+        self._tell("refused", **found)
+        if self._aloud:
+            self.say(f"refused: device {held.device_id} seq {held.seq}: {refusal.error} ({refusal.detail or '-'})")
+        if len(self.refusals) < REFUSALS_KEPT:
+            self.refusals.append(found)
 
-    streams = _streams(options, start) if options.repeatable else outbox.random_stream
-    state = None if options.repeatable and options.state is None else options.state
-    with contextlib.closing(outbox.Outbox(state, new_stream=streams)) as journal:
-        devices = feed.DeviceClock()
-        sender = publisher.Publisher(
-            broker,
-            journal,
-            now=devices.now,
-            on_refused=refused,
-            on_delivery=outputs.again.delivered,
-            beside="run",
-            on_command=heard,
-            facts=publisher.Facts(found.shown, found.maker.state),
-        )
-        log = created.Log(outputs.made, found.shown)
-        feeder = feed.Feeder(found, sender, devices, log)
-        feeders.append(feeder)
-        if stepped is not None:
-            devices.virtual = start
-        _add(sender, found.units, world_file)
-        if options.every is not None:
-            # A tester wants to see something at once; who keeps to the schedule measures when it is time.
-            for index in range(len(found.units)):
-                found.maker.measure(index, clock.to_ms(start) + min(index * SPREAD_MS, 5_000))
-        async with sender.running():
+    def delivered(self, held: outbox.Held, at_ms: int) -> None:
+        self.outputs.again.delivered(held, at_ms)
+        facts = {"device_id": held.device_id, "stream": held.stream, "seq": held.seq}
+        self._tell("sent", **facts, readings=held.count, delivery=held.attempts)
+
+    def settled(self, held: outbox.Held) -> None:
+        self._tell("receipted", device_id=held.device_id, stream=held.stream, seq=held.seq)
+
+    def heard(self, device_id: str, command: commands.Command) -> None:
+        named = type(command).__name__.lower()
+        self._tell("command", device_id=device_id, command=named)
+        if self._aloud:
+            self.say(f"device {device_id}: asked to {named}")
+        if self.obeying is not None:
+            self.obeying.obey(device_id, command)
+
+    def _tell(self, kind: str, **facts: Any) -> None:
+        if self._event is not None:
+            self._event({"event": kind, "at": clock.text(self.devices.now()), **facts})
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One run against a service."""
+
+    options: Options
+    world_file: world.World
+    chosen: Sequence[world.Device]
+    broker: world.Broker
+    stop: asyncio.Event
+    ears: _Ears
+    shown: table.Shown | None
+
+    async def go(self, stepped: service.Service | None) -> dict[str, Any]:
+        """Stepped through the service's virtual clock, or (None) as real time goes by."""
+        options, ears = self.options, self.ears
+        start = await _start(options, stepped)
+        end = start + timedelta(seconds=options.duration) if options.duration is not None else None
+        found = prepared(options, self.chosen, start, ears.say)
+        found.maker.watchers.append(ears.outputs.rows.watch)
+        streams = _streams(options, start) if options.repeatable else outbox.random_stream
+        with contextlib.closing(outbox.Outbox(options.state, new_stream=streams)) as journal:
+            sender = publisher.Publisher(
+                self.broker,
+                journal,
+                now=ears.devices.now,
+                on_refused=ears.refused,
+                on_delivery=ears.delivered,
+                on_settled=ears.settled,
+                beside="run",
+                on_command=ears.heard,
+                facts=publisher.Facts(found.shown, found.maker.state),
+            )
+            log = created.Log(ears.outputs.made, found.shown)
+            feeder = feed.Feeder(found, sender, ears.devices, log)
             if stepped is None:
-                work = feeder.real(end)
+                # What is made is a function of seed, script and start: only in real time anybody obeys.
+                ears.obeying = feeder
             else:
-                worn = any(unit.device.is_continuous for unit in found.units)
-                grid = feed.GRID_WORN_MS if worn else feed.GRID_SPOT_MS
-                await stepped.advance(start)
-                work = feeder.stepped(stepped, pace.Pace(options.speed), end, grid_ms=grid)
-            with table.live(shown, found, sender, devices.now):
-                await runtime.until(stop, work)
-            await _last_receipts(sender, 3.0 if stop.is_set() else LAST_RECEIPTS_SECONDS)
-            stood = clock.from_ms(feeder.at_ms)
-            _truth(options, found, stood)
-            totals = sender.totals
-            return {
-                **_described(options, found, start, stood),
-                "messages": totals.taken,
-                "readings": totals.readings,
-                "deliveries": totals.deliveries,
-                "settled_messages": totals.settled,
-                "unsettled_messages": sender.due,
-                "refused": totals.refused,
-                "refusals": refusals,
-                "troubles": sender.troubles,
-            }
+                ears.devices.virtual = start
+            _add(sender, found.units, self.world_file)
+            async with sender.running():
+                with table.live(self.shown, found, sender, ears.devices.now):
+                    await runtime.until(self.stop, _fed(options, feeder, stepped, start, end))
+                await _last_receipts(sender, 3.0 if self.stop.is_set() else LAST_RECEIPTS_SECONDS)
+                stood = clock.from_ms(feeder.at_ms)
+                _truth(options, found, stood)
+                return {**_described(options, found, start, stood), **_counted(sender, ears)}
+
+
+async def _start(options: Options, stepped: service.Service | None) -> datetime:
+    if stepped is None:
+        return clock.now()
+    stands = await stepped.virtual_now()
+    if options.start is not None and options.start < stands:
+        raise errors.BadInput(f"--start is before the service's present moment, {clock.text(stands)}")
+    return options.start or stands
+
+
+async def _fed(
+    options: Options, feeder: feed.Feeder, stepped: service.Service | None, start: datetime, end: datetime | None
+) -> None:
+    if stepped is None:
+        await feeder.real(end)
+        return
+    worn = any(unit.device.is_continuous for unit in feeder.cast.units)
+    await stepped.advance(start)
+    grid = feed.GRID_WORN_MS if worn else feed.GRID_SPOT_MS
+    await feeder.stepped(stepped, pace.Pace(options.speed), end, grid_ms=grid)
+
+
+def _measure_first(found: cast.Cast, start: datetime) -> None:
+    """A tester wants to see something at once; who keeps to the schedule measures when it is time."""
+    for index in range(len(found.units)):
+        found.maker.measure(index, clock.to_ms(start) + min(index * SPREAD_MS, 5_000))
+
+
+def _counted(sender: publisher.Publisher, ears: _Ears) -> dict[str, Any]:
+    totals = sender.totals
+    return {
+        "messages": totals.taken,
+        "readings": totals.readings,
+        "deliveries": totals.deliveries,
+        "settled_messages": totals.settled,
+        "unsettled_messages": sender.due,
+        "refused": totals.refused,
+        "refusals": ears.refusals,
+        "troubles": sender.troubles,
+    }
 
 
 def _streams(options: Options, start: datetime) -> Callable[[str], str]:

@@ -73,8 +73,13 @@ def running(
         csv,
     )
     shown = None if as_json or offline else _terminal()
-    summary = runtime.execute(lambda stop: run.run(settings, found, chosen, broker, stop, telling.say, shown))
-    if created != "-":
+    # Somebody reads it as it comes: a person at a terminal sees a table, a program in a pipe gets JSON lines.
+    lines = not as_json and not offline and created != "-" and shown is None and not sys.stdout.isatty()
+    event = telling.event if lines else None
+    summary = runtime.execute(lambda stop: run.run(settings, found, chosen, broker, stop, telling.say, shown, event))
+    if event is not None:
+        event({"event": "summary", **summary})
+    elif created != "-":
         _summary(summary, as_json)
     if summary.get("troubles") and summary["unsettled_messages"]:
         raise errors.Refused("; ".join(sorted(summary["troubles"].values())[:3]))
