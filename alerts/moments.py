@@ -46,6 +46,14 @@ def iso_day(number: int) -> str:
     return date.fromordinal(number + _ORDINAL).isoformat()
 
 
+def named(iso: str) -> str:
+    """A day of a record for people: "21-Nov" of "2026-11-21"; what is no day as it is."""
+    try:
+        return _named(date.fromisoformat(iso))
+    except ValueError:
+        return iso
+
+
 def _named(moment: date) -> str:
     return f"{moment.day:02d}-{_MONTHS[moment.month - 1]}"
 

@@ -203,7 +203,8 @@ def sentence(rule: rules.Rule) -> str:
             )
         case rules.Silence():
             return (
-                f"{codes.BY_KEY[rule.code].name} was due and did not come within {_span(rule.grace_seconds)} after it."
+                f"{codes.BY_KEY[rule.code].name} was due and did not come within {_span(rule.grace_seconds)} after it. "
+                "Where the resident's schedule says how long to wait, that counts instead."
             )
         case _:
             words = _KINDS.get(rule.kind)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from alerts import codes, telling
+from alerts import codes, moments, telling
 
 Json = Mapping[str, Any]
 
@@ -64,12 +64,12 @@ def _news2(evidence: Json) -> list[str]:
 def _silence(evidence: Json) -> list[str]:
     rule = evidence["rule"]
     seconds = rule["late_seconds"] if "late_seconds" in rule else rule["grace_seconds"]
-    told = [f"no reading from the time it counts from until {_n(seconds / 60)} min after the due time"]
+    told = [f"no reading from the time it counts from until {_span(seconds)} after the due time"]
     last, counts_from = evidence.get("last"), rule.get("counts_from")
     if last and counts_from:
         before = (datetime.fromisoformat(counts_from) - datetime.fromisoformat(last)).total_seconds()
         if before > 0:
-            told.append(f"the last reading was {_n(before // 60)} min before the time from which one counts")
+            told.append(f"the last reading was {_span(before)} before the time from which one counts")
     return [*told, f"due times missed: {evidence['missed']}"]
 
 
@@ -125,7 +125,7 @@ def _slope(evidence: Json) -> list[str]:
     if "line_at_crossing" in numbers:
         told.append(
             f"the line is at {_n(numbers['line_today'])} today and at {_n(numbers['line_at_crossing'])} "
-            f"on {numbers['crossing_day']}"
+            f"on {moments.named(numbers['crossing_day'])}"
         )
     return told
 
@@ -144,11 +144,13 @@ def _crossover(evidence: Json) -> list[str]:
 
 def _usual(evidence: Json) -> list[str]:
     usual = evidence["numbers"]["usual"]
-    left_out = [entry["day"] for entry in evidence["numbers"].get("left_out") or ()]
+    left_out = [moments.named(entry["day"]) for entry in evidence["numbers"].get("left_out") or ()]
     told = [f"left out, because an alert about it was open: {', '.join(left_out)}"] if left_out else []
+    values = sorted(value for _, value in usual["values"])
     return [
         *told,
-        f"usual: median of {usual['days']} days = {_n(usual['median'])}",
+        f"usual: median of {usual['days']} days = {_n(usual['median'])}; in order of size they are "
+        f"{', '.join(map(_n, values))}",
         f"spread: 1.4826 x {_n(usual['mad'])} (median distance from it), at least {_n(usual['floor'])} "
         f"= {_n(usual['spread'])}",
     ]
@@ -172,7 +174,7 @@ def _baseline(evidence: Json) -> list[str]:
     for entry in evidence["inputs"]:
         off = (entry["value"] - usual["median"]) * (1 if rise else -1)
         pair = (entry["value"], usual["median"]) if rise else (usual["median"], entry["value"])
-        text = f"{entry['day']}: {_n(pair[0])} - {_n(pair[1])} = {_n(off)}"
+        text = f"{moments.named(entry['day'])}: {_n(pair[0])} - {_n(pair[1])} = {_n(off)}"
         if numbers["unit"] == "z":
             text += f"; / {_n(usual['spread'])} = {_n(off / usual['spread'])}"
         elif numbers["unit"] == "percent":
@@ -226,6 +228,13 @@ def _against(evidence: Json) -> list[str]:
     if rule["kind"] in ("combination", "symptom"):
         return [f"{_n(signal)} >= {_n(limit)}, the {evidence['level']} limit"]
     return [f"{_n(signal)} {'<' if below else '>'} {_n(limit)}, the {evidence['level']} limit"]
+
+
+def _span(seconds: float) -> str:
+    """ "4 h", "6 h 39 min", "45 min": whole minutes."""
+    hours, minutes = divmod(int(seconds // 60), 60)
+    told = ([f"{hours} h"] if hours else []) + ([f"{minutes} min"] if minutes or not hours else [])
+    return " ".join(told)
 
 
 def _n(value: float) -> str:

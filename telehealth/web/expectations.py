@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from alerts import errors, expected, rules, schedule, single
+from alerts import codes, errors, expected, rules, schedule, single
 from telehealth.store.db import Record
 from telehealth.store.residents_view import History
-from telehealth.web import formats, measures
+from telehealth.web import formats
 
 Json = dict[str, Any]
 
@@ -56,7 +56,7 @@ def awaited(r: Record, latest: Mapping[str, Any], rule_list: Sequence[Json], now
     return [
         {
             "code": one.code,
-            "name": measures.name(one.code),
+            "name": codes.BY_KEY[one.code].name,
             "state": one.state,
             "due": _moment(one.due),
             "late_at": _moment(one.late_at),

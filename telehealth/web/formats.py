@@ -51,6 +51,14 @@ def staff_date(moment: Moment, zone: str = ZONE) -> str:
     return "" if at is None else _date(at)
 
 
+def staff_day(day: str) -> str:
+    """A day of a record, 2026-11-21, as "21-Nov-2026"; what is no day as it is."""
+    try:
+        return staff_date(datetime.fromisoformat(f"{day}T12:00:00+00:00"), "UTC")
+    except ValueError:
+        return day
+
+
 def staff_time(moment: Moment, zone: str = ZONE) -> str:
     """23:54; 01:30 BST where the zone has the hour twice."""
     at = _local(moment, zone)
@@ -168,6 +176,7 @@ _UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", 
 
 FILTERS: Mapping[str, Callable[..., Any]] = {
     "staff_date": staff_date,
+    "staff_day": staff_day,
     "staff_time": staff_time,
     "staff_moment": staff_moment,
     "staff_second": staff_second,
