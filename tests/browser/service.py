@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -63,6 +63,18 @@ class Service:
     ward_id: int
     people: Sequence[Person]
     process: subprocess.Popen[bytes]
+    #: Starts it anew, on the same port.
+    begin: Callable[[], subprocess.Popen[bytes]]
+
+    def killed(self) -> None:
+        """Ended at once and without a word."""
+        self.process.kill()
+        self.process.wait()
+
+    def again(self) -> None:
+        """Started anew and ready."""
+        self.process = self.begin()
+        _until_healthy(self.url)
 
     def say(
         self,
@@ -113,15 +125,23 @@ def running(
         **settings,
     }
     command = [sys.executable, "-m", "telehealth", "serve", "--roles", roles, "--port", str(port)]
-    process = subprocess.Popen(command, cwd=ROOT, env=environment)
+
+    def begin() -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment)
+        try:
+            servers.wait_for_port(port, process=process)
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+        return process
+
+    service = Service(f"http://127.0.0.1:{port}", database_url, *seed, begin(), begin)
     try:
-        servers.wait_for_port(port, process=process)
-        url = f"http://127.0.0.1:{port}"
-        _until_healthy(url)
-        yield Service(url, database_url, *seed, process)
+        _until_healthy(service.url)
+        yield service
     finally:
-        process.kill()
-        process.wait()
+        service.killed()
 
 
 def _until_healthy(url: str) -> None:
