@@ -17,8 +17,9 @@ from simulator.realism.people import Series
 
 KS_LIMIT: Final = 0.1
 LAG_LIMIT: Final = 0.1
-#: With fewer, chance alone makes distances above the limit: then it is worked out how large.
-FEW_PEOPLE: Final = 12
+#: With more people, or more readings of them, chance is no excuse.
+MOST_PEOPLE: Final = 60
+_MOST_READINGS: Final = 100_000
 _CHANCES: Final = 10
 #: Of fewer than so many nothing can be told of a distribution.
 _ALONE: Final = 3
@@ -78,7 +79,7 @@ class Compared:
     ks_interval: tuple[float, float]
     lag_interval: tuple[float, float]
     halves: tuple[Figures, Figures]
-    #: What distance chance alone makes in one of ten comparisons of so few people; None where there are enough.
+    #: What distance chance alone makes in one of ten comparisons of so few people; None where nobody needs to know.
     chance: float | None
     persons: Sequence[Person]
 
@@ -121,7 +122,9 @@ def compare(
     whole = figures(persons)
     ks, lag = _intervals(persons, seed)
     halves = [[one for one in persons if noise.key("half", one.series.person) % 2 == side] for side in (0, 1)]
-    chance = _chance(persons, seed) if len(persons) < FEW_PEOPLE else None
+    outside = whole.ks > KS_LIMIT or abs(whole.lag_difference) > LAG_LIMIT
+    few = len(persons) <= MOST_PEOPLE and whole.readings <= _MOST_READINGS
+    chance = _chance(persons, seed) if outside and few else None
     return Compared(
         code, how, vital.resolution, vital.unit, sum(one.stays for one in persons), whole, ks, lag,
         (figures(halves[0]), figures(halves[1])), chance, persons,

@@ -27,9 +27,9 @@ HEADER: Final = (
 )  # fmt: skip
 HALVES: Final = ("Measure", "Half", "People", "Readings", "Distance", "Lag-1 people", "Lag-1 twins")
 LEGEND: Final = (
-    "By chance: with few people their own level moves the distribution, whatever the simulator does. Where fewer than "
-    f"{comparing.FEW_PEOPLE} people measured, people are simulated too and compared with their twins; one of ten such "
-    "comparisons has a larger distance than this. Then a larger distance than 0.1 says nothing."
+    "By chance: with few people their own level moves the distribution, whatever the simulator does. Where a figure is "
+    f"outside and at most {comparing.MOST_PEOPLE} people measured, they are simulated too and compared with their "
+    "twins: one of ten such comparisons has a larger distance than this. A distance up to it says nothing."
 )
 _VERDICTS: Final = {"within": "within", "few": "too few people to tell", "outside": "OUTSIDE"}
 
