@@ -41,6 +41,7 @@ class Manner:
     join_hours: float = 0.0  #: refractory time of rules that have none of their own
     handled_minutes: float = burden.HANDLED_AFTER_US / MINUTE_US  #: how long people are assumed to take to act
     expected: Mapping[str, Any] | None = None  #: schedule of due times, for silence rules; None: nothing is expected
+    watched: tuple[int, int] | None = None  #: everybody's only stay, where it is known; None: as their readings say
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,8 @@ def together(rule_set: rules.RuleSet, replays: Iterable[Replay]) -> Replay:
 
 
 def _replay(history: History, rule_set: rules.RuleSet, manner: Manner) -> Replay:
-    stays = followed(history, manner.gap_days)
+    watched = manner.watched
+    stays = followed(history, manner.gap_days) if watched is None else ((watched,),) * len(history.people)
     expected = schedule.parse(manner.expected or {}, manner.zone)
     people = range(len(history.people))
     folded = _fold(people, history.readings, stays, rule_set, expected, manner.zone)

@@ -1,4 +1,4 @@
-"""telehealth-sim trial: people of a pathway by seed, without any service: what they measure, and what really happens."""
+"""telehealth-sim trial: people of a pathway by seed, without any service: what they measure and what really happens."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import json
 import re
 import sys
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import IO, Annotated, Any
 
@@ -84,14 +83,9 @@ def _seeds(text: str) -> range:
 
 def _rows(made: trial.Made, name: str) -> Iterator[tuple[object, ...]]:
     for one in made.readings:
-        if one.value is not None:
-            vital = physiology.VITALS.get(one.code)
-            value = str(one.value).lower() if isinstance(one.value, bool) else one.value
-            yield name, one.code, value, vital.unit if vital else "", _text(one.at), " ".join(one.flags)
-
-
-def _text(at: datetime) -> str:
-    return clock.text(at)
+        vital = physiology.VITALS.get(one.code)
+        value = "" if one.value is None else str(one.value).lower() if isinstance(one.value, bool) else one.value
+        yield name, one.code, value, vital.unit if vital else "", clock.text(one.at), " ".join(one.flags)
 
 
 def _named(record: dict[str, Any] | Any, name: str) -> dict[str, Any]:

@@ -83,7 +83,7 @@ def backtest(
         from telehealth.backtest import page, report, rulefile
 
         chosen = rulefile.choose(pathway, rules, 2 if scale == 2 else 1, ("--pathway", "--rules"))
-        with _progress() as tell:
+        with progress() as tell:
             asked = _asked(
                 readings, truth, zone, (before, after), (join, handled, gap), chosen if silence else None, tell
             )
@@ -134,7 +134,7 @@ def compare(
         from telehealth.backtest import page, report
 
         one, two = (_rules(source, pathway, scale, name) for source, name in ((first, "FIRST"), (second, "SECOND")))
-        with _progress() as tell:
+        with progress() as tell:
             asked = _asked(readings, truth, zone, (before, after), (join, handled, gap), one if silence else None, tell)
             judged = (
                 _judged(asked, one, tell, "Replaying the first", workers),
@@ -259,7 +259,7 @@ def _answer(
 
 
 @contextlib.contextmanager
-def _progress() -> Iterator[Tell]:
+def progress() -> Iterator[Tell]:
     """A bar on a terminal's standard error; silent in a pipe."""
     if not sys.stderr.isatty():
         yield lambda _what, _part: None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from telehealth import errors
-from telehealth.cli import terminal
+from telehealth.cli import backtest, terminal
 
 if TYPE_CHECKING:
     from telehealth.study.document import Report
@@ -70,6 +70,39 @@ def hospital(data: Data, html: Html = None, json: terminal.Json = False) -> None
     from telehealth.study import hospital
 
     _run(lambda: hospital.run(data), html, as_json=json)
+
+
+@app.command()
+def simulated(
+    seeds: Annotated[str, typer.Option(help="One person for each, of each scenario and each pathway.")] = "1..200",
+    scenarios: Annotated[str, typer.Option(help="Names, by comma; else all of them, and stable people.")] = "",
+    pathways: Annotated[str, typer.Option(help="Names or name@version, by comma; else the newest of all.")] = "",
+    days: Annotated[float, typer.Option(help="Of stable people.", min=1, max=366)] = 28,
+    jobs: Annotated[int, typer.Option(help="Processes.", min=1, max=64)] = 1,
+    perfect: Annotated[bool, typer.Option("--perfect", help="Without artefacts and missed measurements.")] = False,
+    keep: Annotated[Path | None, typer.Option(help="Leave truth and alerts in this folder.", file_okay=False)] = None,
+    html: Html = None,
+    json: terminal.Json = False,
+) -> None:
+    """Simulated people whose truth is known: burden of stable ones, illness noticed in time."""
+    from telehealth.study import simulated
+
+    first, dots, last = seeds.partition("..")
+    if not first.isdigit() or (dots and not last.isdigit()) or int(last or first) < int(first):
+        terminal.fail(errors.SettingError("--seeds", "must be a number, or two like 1..200"))
+    plan = simulated.Plan(
+        (int(first), int(last or first)), _names(scenarios), _names(pathways), days, jobs, not perfect, keep
+    )
+
+    def job() -> Report:
+        with backtest.progress() as tell:
+            return simulated.run(plan, tell)
+
+    _run(job, html, as_json=json)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def _needed(data: Path | None) -> Path:

@@ -61,6 +61,7 @@ class Report:
     points: tuple[Point, ...] = ()
     axes: tuple[str, str] = ("", "")
     figures: dict[str, Any] = field(default_factory=dict)  #: name -> Figure, number or text, for programs
+    intervals: str = INTERVALS  #: what stands in brackets
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON; figures as objects with value, low, high, other_low and other_high."""
@@ -75,7 +76,6 @@ class Report:
             }
             for table in self.tables
         ]
-        found["intervals"] = INTERVALS
         return found
 
     def text(self) -> str:
@@ -88,7 +88,7 @@ class Report:
                 lines.append(table.note)
         lines += ["", "Targets"]
         lines += _listed([f"{one.name}: {one.found}; wanted {one.wanted}: {_met(one.met)}" for one in self.targets])
-        lines += ["", INTERVALS]
+        lines += ["", self.intervals]
         if self.notes:
             lines += ["", "Notes", *_listed(self.notes)]
         return "\n".join(lines)
@@ -111,7 +111,7 @@ class Report:
             ("Data", self.data),
             ("Method", self.method),
             ("Rules", [_rule(rule) for rule in self.rules]),
-            ("Notes", (INTERVALS, *self.notes)),
+            ("Notes", (self.intervals, *self.notes)),
         ):
             parts.append(f"<h2>{title}</h2><ul>" + "".join(f"<li>{_(entry)}</li>" for entry in entries) + "</ul>")
         return _PAGE.format(title=_(self.study), body="\n".join(parts))
