@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 
 from simulator import clock, kit, native, noise, schedule
-from simulator.homes import clocks, delivery, malicious, moments, power, values
+from simulator.homes import clocks, delivery, habits, malicious, moments, power, values
 from simulator.homes.faults import Fault
 from simulator.homes.malicious import Extra
 from simulator.homes.script import Script
@@ -55,6 +55,8 @@ class Maker:
         self.units = list(units)
         self.script = script
         self.at_ms = start_ms
+        #: People measure again what went wrong or is not like them (simulator.homes.habits).
+        self.careful = False
         #: Told of everything that is measured, when it is made.
         self.watchers: list[Watcher] = []
         self._count = itertools.count()
@@ -150,14 +152,21 @@ class Maker:
 
     def _batches(self, index: int, unit: kit.Unit, after: int, to_ms: int) -> Iterator[kit.Batch]:
         yield from self._events(unit, after, to_ms)
-        due = self._due(index, to_ms)
-        if not due:
-            return
+        # What is measured may be measured again at once, still within the step.
+        while due := self._due(index, to_ms):
+            yield from self._measured(index, unit, due)
+
+    def _measured(self, index: int, unit: kit.Unit, due: list[tuple[int, schedule.Moment]]) -> Iterator[kit.Batch]:
         found = self._taken(unit, [moment for _, moment in due])
         if not found:
             return
         created = {id(moment): created for created, moment in due}
         taken = unit.take(found, self.script.of(unit.targets, "values"), self._body)
+        if self.careful and not unit.device.is_continuous:
+            for one in taken:
+                again = habits.repeated(unit.profile, unit.device_id, one.moment, one.shown)
+                if again is not None:
+                    self._push(index, again)
         for watcher in self.watchers:
             watcher(unit, taken)
         wrong = self.script.of(unit.targets, "clock")
@@ -289,23 +298,36 @@ class Maker:
 
     def _statuses(self, unit: kit.Unit, after: int, to_ms: int) -> Iterator[Extra]:
         device_id = unit.device_id
-        for at in self._telling(unit, after, to_ms):
-            now = self.state(device_id, at)
+        found = [
+            fault
+            for stage in ("device", "moments")
+            for fault in self.script.of(unit.targets, stage)
+            if fault.kind in power.KINDS
+        ]
+        near: list[Fault] = []
+        day = -1
+        for at in _telling(found, after, to_ms):
+            if at // clocks.DAY_MS != day:
+                # A wearable is charged every day for a year: only one of these can matter.
+                day = at // clocks.DAY_MS
+                near = [fault for fault in found if fault.from_ms < (day + 1) * clocks.DAY_MS]
+                near = [fault for fault in near if fault.to_ms is None or fault.to_ms > day * clocks.DAY_MS]
+            now = power.told(unit.kind, device_id, near, at), power.firmware(unit.kind, device_id, near, at)
             if now != self._told[device_id] and not self.is_down(device_id, at):
                 self._told[device_id] = now
                 shown = clocks.shown(self.script.of(unit.targets, "clock"), at)
                 payload = native.status(True, *now, clock.from_ms(shown))
                 yield Extra(device_id, at, native.topic(device_id, "status"), payload, retain=True)
 
-    def _telling(self, unit: kit.Unit, after: int, to_ms: int) -> list[int]:
-        """When it may have something new to say of itself: more often only while a fault changes its state."""
-        times = set(range((after // TELLING_MS + 1) * TELLING_MS, to_ms + 1, TELLING_MS))
-        for fault in (*self.script.of(unit.targets, "device"), *self.script.of(unit.targets, "moments")):
-            if fault.kind in power.KINDS:
-                first = max(after, fault.from_ms - 1) // TELLING_FAULTY_MS + 1
-                last = to_ms if fault.to_ms is None else min(to_ms, fault.to_ms + TELLING_FAULTY_MS)
-                times |= set(range(first * TELLING_FAULTY_MS, last + 1, TELLING_FAULTY_MS))
-        return sorted(times)
+
+def _telling(found: Sequence[Fault], after: int, to_ms: int) -> list[int]:
+    """When a device may have something new to say of itself: more often only while a fault changes its state."""
+    times = set(range((after // TELLING_MS + 1) * TELLING_MS, to_ms + 1, TELLING_MS))
+    for fault in found:
+        first = max(after, fault.from_ms - 1) // TELLING_FAULTY_MS + 1
+        last = to_ms if fault.to_ms is None else min(to_ms, fault.to_ms + TELLING_FAULTY_MS)
+        times |= set(range(first * TELLING_FAULTY_MS, last + 1, TELLING_FAULTY_MS))
+    return sorted(times)
 
 
 def _packed(
