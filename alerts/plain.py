@@ -110,6 +110,13 @@ def label(field: str) -> str:
     return _LABELS.get(field, field.replace("_", " ").replace("[", " ").replace("]", "").capitalize())
 
 
+def worded(problem: str) -> str:
+    """What is wrong with a field, with the names of fields as people know them: must not be above "amber below"."""
+    return _NAMED.sub(lambda match: f'"{_LABELS[match[0]][:1].lower()}{_LABELS[match[0]][1:]}"', problem)
+
+
+_NAMED = re.compile(r"\b(?:" + "|".join(name for name in _LABELS if "_" in name) + r")\b")
+
 #: red_low, profiles[0].amber_low, max_age_seconds.spo2
 _FIELD = r"[a-z][a-z0-9_]*(?:\[\d+\])?(?:\.[a-z][a-z0-9_]*)?"
 _SOURCED = re.compile(rf"({_FIELD}(?:, {_FIELD})*): (.*)", re.DOTALL)

@@ -9,6 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
+from alerts import plain
 from alerts.personal import SCALE, Change
 from telehealth import errors
 from telehealth.web import (
@@ -142,16 +143,14 @@ def _invalid(error: errors.Invalid, rule: Json) -> Json:
     """An error of the store, at the field of the form that it is about."""
     if error.field in ("why", "review_on"):
         return rule_forms.fault("review" if error.field == "review_on" else "why", f"This {error.problem}")
-    field = error.field.rpartition(".")[2]
+    field, problem = error.field.rpartition(".")[2], plain.worded(error.problem)
     if "profiles" in error.field:
-        return rule_forms.fault("night_red_low", f"At night: {error.problem}")
+        return rule_forms.fault("night_red_low", f"At night: {problem}")
     if field not in rule_forms.offered(rule):
         first = next(iter(rule_forms.offered(rule)), "how")
-        return rule_forms.fault(
-            first if rule["kind"] != "scale" else "scale", error.problem[:1].upper() + error.problem[1:]
-        )
+        return rule_forms.fault(first if rule["kind"] != "scale" else "scale", problem[:1].upper() + problem[1:])
     label = next(one["label"] for one in rule["changeable"] if one["field"] == field)
-    return rule_forms.fault(field, f"{label}: {error.problem}")
+    return rule_forms.fault(field, f"{label}: {problem}")
 
 
 def _less(proposed: Json) -> bool:

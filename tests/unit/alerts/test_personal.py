@@ -151,3 +151,10 @@ def test_units_of_numbers() -> None:
     assert plain.unit(compiled.thresholds["systolic"], "red_low") == "mmHg"
     best = pathways.compile(COPD).assessments["distance/peak_flow_of_best"]
     assert [plain.unit(best, field) for field in ("amber", "reference")] == ["%", "L/min"]
+
+
+def test_problems_name_fields_as_people_do() -> None:
+    assert plain.worded("must not be above amber_low") == 'must not be above "amber below"'
+    assert plain.worded("is wider than the band: an alert could never clear") == (
+        "is wider than the band: an alert could never clear"
+    )
