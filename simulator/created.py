@@ -107,6 +107,13 @@ def _extra(extra: Extra) -> bytes:
     return native.encode(head)
 
 
+class Envelope(msgspec.Struct, frozen=True):
+    """The payload of a message that devices keep until a receipt."""
+
+    readings: msgspec.Raw
+    sent_at: str | None = None
+
+
 class Message(msgspec.Struct, frozen=True):
     """A line of a log, read again."""
 
@@ -117,7 +124,7 @@ class Message(msgspec.Struct, frozen=True):
     topic: str
     stream: str | None = None
     seq: int | None = None
-    payload: msgspec.Raw | None = None
+    payload: msgspec.Raw = msgspec.Raw(b"")
     hex: str | None = None
     retain: bool = False
 
@@ -126,16 +133,16 @@ class Message(msgspec.Struct, frozen=True):
         return clock.to_ms(clock.parsed(self.sent_at))
 
     @property
+    def envelope(self) -> Envelope | None:
+        """What devices keep until a receipt; None for what is sent beside the contract."""
+        if self.stream is None or self.seq is None:
+            return None
+        return msgspec.json.decode(self.payload, type=Envelope)
+
+    @property
     def body(self) -> bytes:
         """What is sent beside the contract, byte for byte."""
-        return bytes.fromhex(self.hex) if self.hex is not None else bytes(self.payload or b"")
-
-
-class Envelope(msgspec.Struct, frozen=True):
-    """The payload of a message that devices keep until a receipt."""
-
-    readings: msgspec.Raw
-    sent_at: str | None = None
+        return bytes.fromhex(self.hex) if self.hex is not None else bytes(self.payload)
 
 
 def read(path: str) -> list[Message]:
@@ -148,6 +155,7 @@ def read(path: str) -> list[Message]:
                     try:
                         message = msgspec.json.decode(text, type=Message)
                         clock.parsed(message.sent_at)
+                        _ = message.envelope
                     except (msgspec.DecodeError, ValueError) as error:
                         raise errors.BadInput(f"{path}: line {number} is not a created message: {error}") from None
                     found.append(message)

@@ -88,9 +88,9 @@ def _log(path: str, most: int, as_json: bool) -> None:
     messages = created.read(path)
     codes: Counter[str] = Counter()
     for message in messages:
-        if message.stream is not None and message.payload is not None:
-            entries = msgspec.json.decode(msgspec.json.decode(message.payload, type=created.Envelope).readings)
-            codes.update(entry["code"] for entry in entries)
+        envelope = message.envelope
+        if envelope is not None:
+            codes.update(entry["code"] for entry in msgspec.json.decode(envelope.readings))
     summary = {
         "messages": len(messages),
         "beside": sum(message.stream is None for message in messages),

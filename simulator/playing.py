@@ -23,11 +23,9 @@ class _Clock:
     def __init__(self, messages: Sequence[created.Message]) -> None:
         self.error: dict[tuple[str, int], int] = {}
         for message in messages:
-            if message.stream is not None and message.payload is not None:
-                said = msgspec.json.decode(message.payload, type=created.Envelope).sent_at
-                if said is not None:
-                    shown = clock.to_ms(clock.parsed(said))
-                    self.error[message.device_id, message.sent_ms] = shown
+            envelope = message.envelope
+            if envelope is not None and envelope.sent_at is not None:
+                self.error[message.device_id, message.sent_ms] = clock.to_ms(clock.parsed(envelope.sent_at))
 
     def shown(self, device_id: str, at_ms: int) -> int:
         return self.error.get((device_id, at_ms), at_ms)
@@ -130,10 +128,11 @@ async def _play(
 
 
 def _send(message: created.Message, sender: publisher.Publisher) -> None:
-    if message.stream is None or message.seq is None or message.payload is None:
+    envelope = message.envelope
+    if envelope is None or message.stream is None or message.seq is None:
         sender.say(message.device_id, message.topic, message.body, retain=message.retain)
         return
-    readings = bytes(msgspec.json.decode(message.payload, type=created.Envelope).readings)
+    readings = bytes(envelope.readings)
     entries = msgspec.json.decode(readings)
     taken = message.sent_ms if message.lane == "readings" else message.sent_ms - native.LIVE_MS - 1
     sender.adopt(

@@ -42,6 +42,8 @@ class FakeService:
     settled: dict[tuple[str, str], receipts.Ranges] = field(default_factory=dict)
     virtual: datetime | None = None
     advanced: list[datetime] = field(default_factory=list)
+    #: Whether time that is real may become virtual.
+    may_turn: bool = False
 
     def time_is_real(self) -> bool:
         return self.virtual is None
@@ -75,6 +77,9 @@ class FakeService:
             if request.headers.get("Authorization") != f"Bearer {TOKEN}":
                 return web.Response(status=401)
             to = (await request.json())["to"]
+            if to == "virtual" and self.may_turn:
+                self.virtual = self.virtual or datetime.now(UTC)
+                return web.json_response({"at": self.virtual.isoformat()})
             if self.virtual is None:
                 return web.Response(status=409)
             if to == "real":

@@ -273,3 +273,105 @@ async def check_control(url: str) -> None:
             assert [record["resident"] for record in status["scenarios"]] == ["r3"]
         async with session.delete(f"{url}/scenarios/r3") as answer:
             assert (await answer.json())["scenarios"] == []
+
+
+async def asked(session: aiohttp.ClientSession, method: str, path: str, **body: Any) -> tuple[int, Any]:
+    async with session.request(method, path, json=body or None) as answer:
+        return answer.status, await answer.json()
+
+
+async def test_a_tester_sees_homes_presses_faults_and_changes_the_speed(
+    service: fake.FakeService, devices: Path, tmp_path: Path
+) -> None:
+    options = ("serve", "--devices", devices, "--state-dir", tmp_path / "state", "--json", "--live-seconds", "2")
+    async with service.http() as url, started(*options, "--url", url) as process:
+        assert process.stdout is not None
+        events: list[dict[str, Any]] = []
+        async with asyncio.timeout(60):
+            while not events or events[-1]["event"] != "live":
+                events.append(json.loads(await process.stdout.readline()))
+        headers = {"Authorization": f"Bearer {fake.TOKEN}"}
+        address = next(event["url"] for event in events if event["event"] == "listening")
+        async with aiohttp.ClientSession(address, headers=headers) as session:
+            _, catalogue = await asked(session, "GET", "/catalogue")
+            assert {"stable", "sepsis_urine"} <= {one["name"] for one in catalogue["scenarios"]}
+            assert all(fault["sees"] and fault["targets"] for fault in catalogue["faults"])
+            status, pressed = await asked(session, "POST", "/faults", kind="duplicated", target="device:d2")
+            assert status == 201
+            assert (await asked(session, "POST", "/faults", kind="duplicated", target="device:d99"))[0] == 400
+            assert (await asked(session, "POST", "/measure", device_id="d2"))[0] == 202
+            await until(lambda: sum(delivery.device_id == "d2" for delivery in service.deliveries) >= 3)
+            same = {d.payload for d in service.deliveries if d.device_id == "d2"}
+            assert len({json.loads(payload)["seq"] for payload in same}) == 1
+            _, homes = await asked(session, "GET", "/homes")
+            found = {device["device_id"]: device for home in homes["homes"] for device in home["devices"]}
+            assert [fault["kind"] for fault in found["d2"]["faults"]] == ["duplicated"]
+            assert found["d2"]["connected"]
+            assert found["d2"]["deliveries"] >= 3
+            _, messages = await asked(session, "GET", "/messages?after=0&device_id=d2")
+            assert len(messages["messages"][0]["deliveries"]) >= 3
+            assert (await asked(session, "DELETE", f"/faults/{pressed['id']}"))[0] == 200
+            assert (await asked(session, "DELETE", "/faults/never"))[0] == 400
+            # Off: the broker hears the last will, and the page sees it.
+            await asked(session, "POST", "/faults", kind="stopped", target="resident:r0")
+            await until(lambda: (b"d0", False) in {(d.encode(), json.loads(p)["online"]) for d, p in service.statuses})
+            _, truth = await asked(session, "GET", "/truth?resident=r0")
+            assert {"pulse", "spo2"} <= set(truth["codes"])
+            assert len(truth["codes"]["pulse"]["true"]) == len(truth["codes"]["pulse"]["at"])
+            assert [fault["kind"] for fault in truth["faults"]] == ["stopped"]
+            # Time that is real and cannot be stepped stays so, with words; one that can is stepped.
+            status, why = await asked(session, "POST", "/speed", speed=60)
+            assert (status, "real" in why["error"]) == (409, True)
+            service.may_turn = True
+            assert (await asked(session, "POST", "/speed", speed=600))[0] == 200
+            await until(lambda: len(service.advanced) >= 3)
+            status, paused = await asked(session, "POST", "/speed", speed=0)
+            assert (paused["virtual"], paused["speed"]) == (True, 0)
+            _, told = await asked(session, "GET", "/events?after=0&wait=0")
+            kinds = [event["event"] for event in told["events"]]
+            assert [kind for kind in kinds if kind in ("fault", "fault_ended", "speed")] == [
+                "fault", "fault_ended", "fault", "speed", "speed",
+            ]  # fmt: skip
+
+
+async def test_what_was_recorded_is_played_again_to_the_byte(
+    service: fake.FakeService, devices: Path, tmp_path: Path
+) -> None:
+    log, table = tmp_path / "log.jsonl", tmp_path / "log.csv"
+    start = ("--start", "2026-11-10T05:00:00Z", "--duration", "1d", "--continuous-every", "600")
+    status, out, err = await command("record", log, "--devices", devices, *start, "--csv", table, "--json")
+    assert (status, err) == (0, "")
+    summary = json.loads(out)
+    written = [json.loads(line) for line in log.read_text().splitlines()]
+    assert summary["messages"] == len(written) > 100
+    assert len(table.read_text().splitlines()) == summary["readings"] + 1
+    status, out, err = await command("replay", log, "--devices", devices, "--json")
+    assert (status, err) == (0, "")
+    assert json.loads(out)["settled_messages"] == sum(line["stream"] is not None for line in written)
+    played = [json.loads(readings_of(delivery.payload)) for delivery in service.deliveries]
+    assert sorted(map(json.dumps, played)) == sorted(
+        json.dumps(line["payload"]) for line in written if line["stream"] is not None
+    )
+    status, out, _ = await command("show", log, "--json")
+    assert (status, json.loads(out)["messages"]) == (0, len(written))
+
+
+async def test_lists_and_shows_what_there_is() -> None:
+    status, out, _ = await command("list", "--json")
+    assert status == 0
+    assert set(json.loads(out)) == {"scenarios", "faults", "devices"}
+    for name in ("sepsis_urine", "motion", "oximeter"):
+        status, out, _ = await command("show", name)
+        assert status == 0
+        assert out.strip()
+    status, _, err = await command("show", "nothing-like-it")
+    assert (status, err.count("\n")) == (2, 1)
+
+
+async def test_in_a_pipe_a_run_is_json_lines(service: fake.FakeService, devices: Path, tmp_path: Path) -> None:
+    options = ("--devices", devices, "--residents", "r1", "--duration", "6", "--state-dir", tmp_path / "state")
+    status, out, _ = await command("run", *options)
+    assert status == 0
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert {"sent", "receipted"} <= {line["event"] for line in lines}
+    assert lines[-1]["event"] == "summary"
