@@ -47,6 +47,8 @@ class Rooms:
         self._group: asyncio.TaskGroup | None = None
         self._lags: deque[float] = deque(maxlen=_LAG_SAMPLES)
         self._recent: deque[float] = deque(maxlen=int(_STRAIN_SECONDS / _TICK_SECONDS))
+        #: Who was let in and has no transport yet, by room: many may come at once.
+        self._coming: Counter[int] = Counter()
         self._strain: int | None = None
         self._strained_at = self._unwatched_at = 0.0
         self._unwatched: Counter[int] = Counter()
@@ -92,13 +94,16 @@ class Rooms:
             room = None
         elif room is not None and room.epoch > question.epoch:
             raise Refused("unknown room")
-        if not self._fits(room, question.participant):
+        new = room is None or question.participant not in room.people
+        if new and not self._fits(question.consultation):
             raise Refused("full")
         if room is None:
             room = self._rooms[question.consultation] = self._open(question.consultation, question.epoch)
+        self._coming[question.consultation] += new
         try:
             sdp = await room.join(question.participant, question.offer, question.allowed)
         finally:
+            self._coming[question.consultation] -= new
             self._tidy()
         # As it is now that all is shared out: whatever events say of it later is later.
         return Answer(sdp, room.slots_of(question.participant))
@@ -113,18 +118,22 @@ class Rooms:
             now=clock.monotonic(),
         )
 
-    def _fits(self, room: Room | None, participant: int) -> bool:
-        if room is not None and participant in room.people:
-            return True
-        before = len(room.people) if room is not None else 0
-        viewers = [viewer for other in self._rooms.values() if other is not room for viewer in other.wanted]
-        # Whoever comes is heard and seen by everybody, and hears and sees them.
-        viewers += [(voices + 1, pictures + 1) for voices, pictures in (room.wanted if room is not None else [])]
-        viewers.append((before, before))
+    def _fits(self, consultation: int) -> bool:
+        """Whether one more person in this room does."""
+        coming = self._coming + Counter({consultation: 1})
+        viewers = [viewer for one in {*self._rooms, *coming} for viewer in self._viewers(one, coming[one])]
         return slots.pictures_each(viewers, self._capacity, least=_LEAST) is not None
+
+    def _viewers(self, consultation: int, coming: int) -> list[tuple[int, int]]:
+        """Of a room to which so many come: whoever does is heard and seen by everybody, and hears and sees them."""
+        room = self._rooms.get(consultation)
+        there = room.wanted if room is not None else []
+        others = len(there) + coming - 1
+        return [(voices + coming, pictures + coming) for voices, pictures in there] + [(others, others)] * coming
 
     def _tidy(self) -> None:
         """After whatever changed: empty rooms go, and the others share what the worker can carry."""
+        self._coming += Counter()  # without those of whom none are left
         for consultation, room in list(self._rooms.items()):
             if not room.people and not room.busy:
                 room.close()

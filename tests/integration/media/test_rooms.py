@@ -158,6 +158,29 @@ async def test_a_full_worker_shows_fewer_pictures_and_then_refuses(workers: Work
         await visit.close()
 
 
+async def test_many_rooms_share_what_a_worker_can_carry(workers: Workers) -> None:
+    """Also where many come at once: nobody's media suffer, the rest are refused."""
+    async with started(capacity=8) as worker:
+        visits = [Visit(workers, worker) for _ in range(4)]
+        for visit in visits:
+            await visit.join(1)  # alone: nothing to forward
+        found = await asyncio.gather(*(visit.join(2) for visit in visits), return_exceptions=True)
+        # Two people are two voices and two pictures.
+        refused = [one for one in found if isinstance(one, Refused)]
+        assert [one.why for one in refused] == ["full", "full"]
+        inside = [visit for visit, one in zip(visits, found, strict=True) if not isinstance(one, Refused)]
+        for visit in inside:
+            one, two = (visit.people[number] for number in (1, 2))
+            await visit.watched.until(lambda one=one: one.mid_of(2, "video") is not None)
+            await asyncio.gather(one.sees(2), two.sees(1))
+        # When somebody leaves there is room for others.
+        await workers.leave(inside[0].room, 2)
+        another = next(visit for visit in visits if visit not in inside)
+        await another.join(2)
+        for visit in visits:
+            await visit.close()
+
+
 async def test_offers_that_are_none_are_refused_and_the_room_is_unharmed(visit: Visit) -> None:
     one, two = await visit.join(1), await visit.join(2)
     good = await visit.offer(3)
