@@ -78,7 +78,7 @@ async def fleet(database: Database, count: int, *, prefix: str = "bench", whole_
     resident_ids: list[int] = []
     async with database.transaction(_ACTOR) as connection:
         ward = await wards.add(connection, name=f"Ward {prefix}", simulated=True, actor=_ACTOR, now=now)
-        for n, (name, number) in enumerate(zip(names, _nhs_numbers(prefix), strict=False)):
+        for n, (name, number) in enumerate(zip(names, nhs_numbers(prefix), strict=False)):
             pathway, version, schedule, rules = _rules(n, whole_pathways=whole_pathways)
             new = NewResident(
                 ward_id=ward.id,
@@ -104,7 +104,7 @@ async def fleet(database: Database, count: int, *, prefix: str = "bench", whole_
     return Fleet(ward.id, names, resident_ids)
 
 
-def _nhs_numbers(prefix: str) -> Iterator[str]:
+def nhs_numbers(prefix: str) -> Iterator[str]:
     """Valid numbers of the never-issued range; another part of it for each prefix."""
     start = sum(prefix.encode()) * 1000 % 900_000
     for serial in range(start, 1_000_000):

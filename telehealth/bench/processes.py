@@ -56,9 +56,16 @@ async def serving(url: str, broker: servers.Mosquitto, *, roles: str = "ingest,a
         *("-m", "telehealth", "serve", "--port", str(port), "--roles", roles),
         env=os.environ | {"DATABASE_URL": url, "MQTT_URL": broker.url, "TELEHEALTH_LOG_LEVEL": "error"},
     )
+    async with watched(process, port, answers="web" in roles) as service:
+        yield service
+
+
+@contextlib.asynccontextmanager
+async def watched(process: asyncio.subprocess.Process, port: int, *, answers: bool = True) -> AsyncIterator[Service]:
+    """A service that was started, once it is ready; its memory is watched until it is ended with the block."""
     service = Service(process, port)
     try:
-        if "web" in roles:
+        if answers:
             await ready(service)
         async with asyncio.TaskGroup() as group:
             watching = group.create_task(_watch(service))

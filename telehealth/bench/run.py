@@ -12,13 +12,38 @@ from typing import Final
 
 import msgspec
 
-from telehealth.bench import backlog, drain, folding, live, overload, screen, servers, targets, two, visits, wards
+from telehealth.bench import (
+    backlog,
+    drain,
+    folding,
+    live,
+    month,
+    overload,
+    screen,
+    servers,
+    targets,
+    two,
+    visits,
+    wards,
+)
 from telehealth.bench.targets import Figures, Target
 from telehealth.store import db
 from telehealth.store.db import Database
 
 _SHOWN = ("server_version", "fsync", "synchronous_commit", "full_page_writes", "wal_sync_method", "shared_buffers")
-PHASES: Final = ("evaluation", "wards", "screen", "drain", "two", "live", "memory", "backlog", "overload", "visits")
+PHASES: Final = (
+    "evaluation",
+    "wards",
+    "screen",
+    "drain",
+    "two",
+    "live",
+    "memory",
+    "backlog",
+    "overload",
+    "visits",
+    "simulator",
+)
 _SCREENS = (200, 1000)
 #: Messages a second that are tried in an overload where the drain was not measured.
 _SUSTAINABLE = 8000
@@ -37,6 +62,7 @@ class Plan:
     backlog_devices: int = 1000
     residents: int = 10_000
     visits: visits.Plan = field(default_factory=visits.Plan)
+    simulated: month.Plan = field(default_factory=month.Plan)
 
 
 class Report(msgspec.Struct):
@@ -129,6 +155,8 @@ async def _phase(
             sustainable = _SUSTAINABLE if figures.drain is None else int(figures.drain.durable_median)
             progress(f"overload: {_TIMES} times {sustainable:,} messages/s tried for {plan.seconds} s")
             figures.overload = await overload.measure(overload.Plan(_TIMES * sustainable, plan.seconds), url, broker)
+        elif phase == "simulator":
+            figures.simulator = await month.measure(plan.simulated, url, broker, progress=progress)
 
 
 @contextlib.asynccontextmanager
