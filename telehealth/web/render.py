@@ -55,6 +55,23 @@ NOTICES = {
 }
 
 
+class _Compiled(jinja2.BytecodeCache):
+    """Templates are compiled once a process, however many applications there are in it: tests make hundreds."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: jinja2.bccache.Bucket) -> None:
+        if bucket.key in self._known:
+            bucket.bytecode_from_string(self._known[bucket.key])
+
+    def dump_bytecode(self, bucket: jinja2.bccache.Bucket) -> None:
+        self._known[bucket.key] = bucket.bytecode_to_string()
+
+
+_COMPILED = _Compiled()
+
+
 def set_up(app: web.Application, built: Built) -> None:
     """Templates with our filters. Undefined names are empty, as the NHS macros expect; autoescape is on."""
     environment = aiohttp_jinja2.setup(
@@ -66,6 +83,7 @@ def set_up(app: web.Application, built: Built) -> None:
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
+        bytecode_cache=_COMPILED,
     )
     environment.filters.update(formats.FILTERS)
     environment.globals["asset"] = built.url

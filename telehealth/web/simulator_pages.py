@@ -26,6 +26,8 @@ Form = Mapping[str, str]
 
 _SPANS = ((6, "6 hours"), (24, "A day"), (72, "3 days"), (168, "A week"))
 _ALERTS, _RESIDENTS = 500, 1000
+#: The parameter of faults that says in how many of all cases.
+_SHARE = "share"
 _LONGEST_MINUTES = 60 * 24 * 28
 
 
@@ -49,8 +51,23 @@ async def resident(request: web.Request) -> web.StreamResponse:
 
 
 async def fault(request: web.Request) -> web.StreamResponse:
-    """The form of one fault with its settings."""
-    return await _fault(request, request.query)
+    """What can go wrong with something; or the form of one kind of fault with its settings."""
+    if "kind" in request.query:
+        return await _fault(request, request.query)
+    async with access.opened(request, "simulator.open", kind="simulator", refreshes=True) as opened:
+        world = await _joined(request, opened)
+        context = await render.frame(request, opened)
+    target = _target(world, request.query)
+    offered = {one["name"] for one in view.offered_of(world.homes, target, world.words.catalogue)}
+    more = {
+        "kinds": sorted(
+            (one for one in world.words.catalogue.faults if one.name in offered), key=lambda one: one.title
+        ),
+        "target": target,
+        "target_words": view.targets(world.homes, world.seen)[target],
+        "next": render.own_path(request.query.get("next"), "/simulator"),
+    }
+    return render.page(request, "simulator_faults.html", {**context, **more})
 
 
 async def start_fault(request: web.Request) -> web.StreamResponse:
@@ -311,6 +328,10 @@ def _parameters(kind: link.Kind, form: Form, wrong: list[Json]) -> Json:
     whole = form.get("settings") == "shown"
     for one in kind.parameters:
         typed = form.get(f"p_{one.name}")
+        if one.name == _SHARE and not whole:
+            # Whoever only presses the button wants to see it every time, not in the part that is usual.
+            found[one.name] = one.highest
+            continue
         if one.type == "boolean":
             # A box that is not ticked is not sent.
             if whole:

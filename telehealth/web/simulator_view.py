@@ -200,6 +200,19 @@ def offered(catalogue: link.Catalogue, place: str, codes: Sequence[str]) -> list
     return [{"name": kind.name, "title": kind.title, "minutes": kind.minutes} for kind in sorted(fitting, key=_title)]
 
 
+def offered_of(homes: Sequence[link.Home], target: str, catalogue: link.Catalogue) -> list[Json]:
+    """The same of something by its full name."""
+    place, _, key = target.partition(":")
+    codes = [
+        code
+        for home in homes
+        for one in home.devices
+        for code in one.codes
+        if key in (home.id, one.device_id, *(who.resident for who in one.residents))
+    ]
+    return offered(catalogue, place, codes)
+
+
 def _title(kind: link.Kind) -> str:
     return kind.title
 
