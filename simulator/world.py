@@ -1,7 +1,7 @@
 """Files of devices: who measures what, with which credentials. Unknown keys are ignored; what is known is checked.
 
 Three shapes are accepted: the file of "telehealth-sim serve", the object that "telehealth demo --json"
-prints, and a plain list of devices. docs/simulator.md describes them.
+prints, and a plain list of devices. docs/simulator/devices-file.md describes them.
 """
 
 from __future__ import annotations

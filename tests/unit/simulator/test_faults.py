@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from simulator import clock, errors
-from simulator.homes import catalogue, clocks, faults, realistic
+from simulator.homes import catalogue, clocks, faults, kinds, realistic
 
 START = datetime(2026, 10, 25, 0, 50, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -88,6 +89,16 @@ def test_every_kind_says_what_a_tester_sees_and_can_be_switched_on_as_it_stands(
             if isinstance(parameter.default, float):
                 assert parameter.lowest <= parameter.default <= parameter.highest
     assert realistic.known()
+
+
+def test_the_document_names_every_fault_with_its_parameters_and_every_kind_of_device() -> None:
+    text = Path("docs/simulator/faults.md").read_text("utf-8")
+    for kind in catalogue.KINDS.values():
+        line = next(line for line in text.splitlines() if line.startswith(f"| `{kind.name}` |"))
+        assert kind.description in line
+        assert kind.sees in line
+        assert all(f"`{parameter.name}`" in line for parameter in kind.parameters)
+    assert all(f"| `{name}` | {kind.title} |" in text for name, kind in kinds.KINDS.items())
 
 
 def test_faults_of_scenarios_count_from_the_onset() -> None:
