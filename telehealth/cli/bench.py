@@ -29,7 +29,6 @@ def bench(
     backlog: Annotated[int, typer.Option(min=1, max=20_000, help="Devices with 48 hours of readings.")] = 1000,
     residents: Annotated[int, typer.Option(min=100, max=100_000, help="Residents of wards.")] = 10_000,
     rounds: Annotated[int, typer.Option(min=1, max=10_000, help="Of people who come to visits and go.")] = 200,
-    minutes: Annotated[float, typer.Option(min=0, max=1440, help="Of one video visit that goes on.")] = 0,
     month: Annotated[float, typer.Option(min=0.5, max=366, help="Days of the simulated ward.")] = 30,
     only: Annotated[str, typer.Option(help="Phases, by commas; see docs/bench.md.")] = "",
     whole_pathways: Annotated[
@@ -72,7 +71,6 @@ def bench(
                 repeats=min(30, 3 + seconds),
                 rounds=rounds,
                 runs=runs,
-                minutes=minutes,
             ),
         )
         report = await run.everything(plan, progress=lambda text: typer.echo(text, err=True))
@@ -200,22 +198,9 @@ def _of_visits(visits: Any) -> list[str]:
         f"visits: 5 % loss each way for {visits.lossy.seconds:.0f} s: {visits.lossy.frames:,} frames,"
         f" {visits.lossy.freezes} freezes, longest {visits.lossy.longest:.2f} s",
         f"visits: {visits.rounds.rounds} rounds of {visits.rounds.people} people:"
-        f" {visits.rounds.before.bytes / 1e6:.0f} to {visits.rounds.after.bytes / 1e6:.0f} MB,"
-        f" threads {visits.rounds.before.threads} to {visits.rounds.after.threads},"
-        f" descriptors {visits.rounds.before.files} to {visits.rounds.after.files}",
-        *([] if visits.long is None else [_of_long(visits.long)]),
+        f" {visits.rounds.before.bytes / 1e6:.0f} to {visits.rounds.after.bytes / 1e6:.0f} MB",
         *(f"visits: {note}" for note in visits.notes),
     ]
-
-
-def _of_long(long: Any) -> str:
-    first, last = long.sizes[0], long.sizes[-1]
-    return (
-        f"visits: one call of {long.minutes:g} minutes: {first.bytes / 1e6:.1f} to {last.bytes / 1e6:.1f} MB, at most"
-        f" {max(size.bytes for size in long.sizes) / 1e6:.1f}; threads {first.threads} to {last.threads}, descriptors"
-        f" {first.files} to {last.files}; {100 * long.delivered:.2f} % delivered, {long.freezes} freezes,"
-        f" loop p99 {long.lag_ms:.1f} ms"
-    )
 
 
 def _seconds(found: list[float]) -> str:
