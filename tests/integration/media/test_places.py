@@ -150,6 +150,7 @@ async def _registered(database: Database, other_than: UUID | None) -> Worker:
 
 
 def _pid_of_child() -> int:
-    found = [child.pid for child in psutil.Process().children() if "telehealth.media.worker" in child.cmdline()]
+    children = [child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE]
+    found = [child.pid for child in children if "telehealth.media.worker" in child.cmdline()]
     assert len(found) == 1
     return int(found[0])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from devices import formats
 from telehealth.clock import ClinicalClock, Step
 from telehealth.config import Settings
+from telehealth.model import secrets
 from telehealth.model.delivery import Delivery
 from telehealth.model.health import Health
 from telehealth.store import db, ingest, staff
@@ -26,8 +27,9 @@ from telehealth.web import server as web_server
 from tests.support import world
 
 PASSWORD = "correct horse battery"
-#: Verified with the parameters that it was made with: cheap ones, because every test signs in.
-HASH = argon2.PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash(PASSWORD)
+#: Cheap, because every test signs in; also for names that nobody has.
+_HASHER = argon2.PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+HASH = _HASHER.hash(PASSWORD)
 NOW = world.T0 + timedelta(hours=1)
 CONTROL = "control-token-of-the-tests"
 
@@ -111,6 +113,13 @@ class World:
     bert_reading: str
     #: A video visit of bert, planned.
     bert_visit: Planned
+
+
+@pytest.fixture(scope="package", autouse=True)
+def cheap_hashes() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(secrets, "_hasher", lambda: _HASHER)
+        yield
 
 
 @pytest.fixture
