@@ -119,6 +119,7 @@ def prepared(
         found.add(clocks.option(text, f"clock/{number}", found.targets, start))
     for fault in faults.parse_all(options.faults, found.targets, start):
         found.add(fault)
+    found.maker.careful = options.realistic
     if options.realistic:
         for fault in realistic.faults_of(units, options.seed, clock.to_ms(start)):
             found.add(fault)

@@ -161,13 +161,15 @@ def run(
     start: datetime = START,
     realistic_faults: bool = False,
     fault: Sequence[str] = (),
+    asked: Sequence[tuple[str, str, datetime]] = (),
     schedule: Mapping[str, Sequence[str]] | None = None,
     zone: str = "Europe/London",
 ) -> Made:
     """Residents of a pathway for some days; with a scenario, all of them fall ill after after_days.
 
     fault: as --fault has them, for targets device:ID, resident:KEY, home:KEY (keys r1, r2, ...; devices r1-1, r1-2).
-    schedule: local times by code, instead of the pathway's. Raises BadInput.
+    schedule: local times by code, instead of the pathway's. asked: (resident, code, when): somebody asked for a
+    measurement then. Raises BadInput.
     """
     devices = home(pathway, residents, seed, schedule=schedule, zone=zone)
     found = _cast(devices, seed, start)
@@ -175,11 +177,16 @@ def run(
     _script(found, scenario, start + timedelta(days=after_days), seed)
     for one in faults.parse_all(list(fault), found.targets, start):
         found.add(one)
+    found.maker.careful = realistic_faults
     if realistic_faults:
         for one in realistic.faults_of(found.units, seed, clock.to_ms(start)):
             found.add(one)
     readings: list[Reading] = []
     found.maker.watchers.append(lambda unit, taken: readings.extend(_readings(unit, taken)))
+    for resident, code, at in asked:
+        for index, unit in enumerate(found.units):
+            if unit.person.key == resident and code in unit.codes:
+                found.maker.measure(index, clock.to_ms(at))
     made = found.maker.step(clock.to_ms(end))
     courses = {course.id: course for unit in found.units for course in unit.courses}
     return Made(

@@ -58,6 +58,10 @@ def test_faults_and_schedules_of_ones_own() -> None:
     assert max(one.at for one in none.readings) < none.start + timedelta(days=1)
     often = trial.run("copd", days=1, schedule={"spo2": ["06:00", "12:00", "18:00"]})
     assert len(often.values("spo2")) == 3
+    asked = trial.run(
+        "copd", days=1, schedule={"spo2": ["06:00"]}, asked=[("r1", "spo2", trial.START + timedelta(hours=9))]
+    )
+    assert len(asked.values("spo2")) == 2
 
 
 def test_a_scenario_of_ones_own() -> None:
