@@ -39,6 +39,8 @@ class Plan:
     repeats: int = 10
     rounds: int = 200
     runs: int = 3
+    #: Of one call that goes on; 0: none.
+    minutes: float = 0.0
 
 
 class Forwarded(msgspec.Struct):
@@ -78,6 +80,16 @@ class Rounds(msgspec.Struct):
     after: Size
 
 
+class Long(msgspec.Struct):
+    """One call of two people, after its first minute (or tenth) and at its end. sizes: of the worker, each minute."""
+
+    minutes: float
+    delivered: float
+    lag_ms: float
+    freezes: int
+    sizes: list[Size]
+
+
 class Visits(msgspec.Struct):
     """Seconds but where said otherwise; medians of runs for what is compared. janus null: it is not installed."""
 
@@ -91,6 +103,7 @@ class Visits(msgspec.Struct):
     lossy: Lossy
     rounds: Rounds
     notes: list[str] = msgspec.field(default_factory=list)
+    long: Long | None = None
 
 
 async def measure(plan: Plan, *, progress: Callable[[str], None]) -> Visits:
@@ -119,6 +132,10 @@ async def measure(plan: Plan, *, progress: Callable[[str], None]) -> Visits:
     lossy = await _lossy(max(plan.seconds, 5.0))
     progress(f"visits: {plan.rounds} rounds of {_ROUND_PEOPLE} people who come and go")
     rounds = await _rounds(plan.rounds)
+    long = None
+    if plan.minutes:
+        progress(f"visits: one call of {plan.minutes:g} minutes")
+        long = await _long(plan.minutes, progress)
     return Visits(
         twos.median(),
         decodeds.median(),
@@ -130,6 +147,7 @@ async def measure(plan: Plan, *, progress: Callable[[str], None]) -> Visits:
         lossy,
         rounds,
         notes,
+        long,
     )
 
 
@@ -319,6 +337,34 @@ async def _come_and_go(
         for who in people:
             await room.leave(who)
     await asyncio.sleep(1.0)
+
+
+async def _long(minutes: float, progress: Callable[[str], None]) -> Long:
+    """Two people as browsers send at most, for long."""
+    async with (
+        _people(2, Picture()) as people,
+        visit_servers.worker() as worker,
+        backend.Workers().running() as workers,
+    ):
+        room = Room(workers, people)
+        began = clock.monotonic()
+        await room.open(worker)
+        await room.seen(began)
+        first = min(60.0, minutes * 6)
+        await asyncio.sleep(first)
+        processes = _processes(people)
+        before, sizes = await visit_rooms.counted(processes), [worker.size()]
+        over = before.at + minutes * 60 - first
+        while (left := over - clock.monotonic()) > 0:
+            await asyncio.sleep(min(60.0, left))
+            sizes.append(worker.size())
+            if len(sizes) % 10 == 0:
+                progress(f"visits: minute {len(sizes)} of {minutes:g}: {sizes[-1].bytes / 1e6:.0f} MB")
+        after = await visit_rooms.counted(processes)
+        due = after.sent - before.sent
+        delivered = (after.received - before.received) / due if due else 0.0
+        freezes = int(after.total("freezes") - before.total("freezes"))
+        return Long(minutes, min(1.0, delivered), worker.told.lag * 1e3, freezes, sizes)
 
 
 def p95(values: Sequence[float]) -> float:

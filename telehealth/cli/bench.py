@@ -29,7 +29,7 @@ def bench(
     backlog: Annotated[int, typer.Option(min=1, max=20_000, help="Devices with 48 hours of readings.")] = 1000,
     residents: Annotated[int, typer.Option(min=100, max=100_000, help="Residents of wards.")] = 10_000,
     rounds: Annotated[int, typer.Option(min=1, max=10_000, help="Of people who come to visits and go.")] = 200,
-    month: Annotated[float, typer.Option(min=0.5, max=366, help="Days of the simulated ward.")] = 30,
+    minutes: Annotated[float, typer.Option(min=0, max=1440, help="Of one video visit that goes on.")] = 0,
     only: Annotated[str, typer.Option(help="Phases, by commas; see docs/bench.md.")] = "",
     whole_pathways: Annotated[
         bool,
@@ -46,7 +46,6 @@ def bench(
     async def job() -> None:
         from telehealth import log
         from telehealth.bench import drain, run, visits
-        from telehealth.bench import month as months
         from telehealth.errors import SettingError
 
         phases = [name.strip() for name in only.split(",") if name.strip()] or list(run.PHASES)
@@ -61,16 +60,12 @@ def bench(
             connections=connections,
             backlog_devices=backlog,
             residents=residents,
-            simulated=months.Plan(
-                days=month,
-                connections=min(10_000, 2 * connections),
-                seconds=_FULL_SECONDS if full else steady,
-            ),
             visits=visits.Plan(
                 seconds=_FULL_SCREEN_SECONDS if full else seconds,
                 repeats=min(30, 3 + seconds),
                 rounds=rounds,
                 runs=runs,
+                minutes=minutes,
             ),
         )
         report = await run.everything(plan, progress=lambda text: typer.echo(text, err=True))
@@ -163,19 +158,6 @@ def _lines(report: Report) -> list[str]:
         )
     if (visits := figures.visits) is not None:
         found += _of_visits(visits)
-    if (simulated := figures.simulator) is not None:
-        done = simulated.month
-        found.append(
-            f"simulator: {done.days:g} days of {done.residents} residents in {done.seconds:.0f} s,"
-            f" {done.days_a_minute:.1f} days a minute; {done.messages:,} messages, {done.readings:,} readings,"
-            f" {done.lost} lost, {done.alerts:,} alerts; service {done.service_bytes / 1e6:.0f} MB"
-        )
-        found += [
-            f"simulator: {held.devices:,} devices, {held.made_a_second:,.0f} messages/s for {held.seconds:.0f} s:"
-            f" {held.cores:.2f} cores, {held.bytes / 1e6:.0f} MB, {held.lost} lost;"
-            f" PUBACK p50 {held.puback_p50_ms:.1f} ms, p99 {held.puback_p99_ms:.1f} ms"
-            for held in (simulated.many, simulated.quick)
-        ]
     return found
 
 
@@ -198,9 +180,22 @@ def _of_visits(visits: Any) -> list[str]:
         f"visits: 5 % loss each way for {visits.lossy.seconds:.0f} s: {visits.lossy.frames:,} frames,"
         f" {visits.lossy.freezes} freezes, longest {visits.lossy.longest:.2f} s",
         f"visits: {visits.rounds.rounds} rounds of {visits.rounds.people} people:"
-        f" {visits.rounds.before.bytes / 1e6:.0f} to {visits.rounds.after.bytes / 1e6:.0f} MB",
+        f" {visits.rounds.before.bytes / 1e6:.0f} to {visits.rounds.after.bytes / 1e6:.0f} MB,"
+        f" threads {visits.rounds.before.threads} to {visits.rounds.after.threads},"
+        f" descriptors {visits.rounds.before.files} to {visits.rounds.after.files}",
+        *([] if visits.long is None else [_of_long(visits.long)]),
         *(f"visits: {note}" for note in visits.notes),
     ]
+
+
+def _of_long(long: Any) -> str:
+    first, last = long.sizes[0], long.sizes[-1]
+    return (
+        f"visits: one call of {long.minutes:g} minutes: {first.bytes / 1e6:.1f} to {last.bytes / 1e6:.1f} MB, at most"
+        f" {max(size.bytes for size in long.sizes) / 1e6:.1f}; threads {first.threads} to {last.threads}, descriptors"
+        f" {first.files} to {last.files}; {100 * long.delivered:.2f} % delivered, {long.freezes} freezes,"
+        f" loop p99 {long.lag_ms:.1f} ms"
+    )
 
 
 def _seconds(found: list[float]) -> str:
