@@ -40,22 +40,30 @@ class Stretch:
 
 
 _CHOSEN: Final = "chosen: no published rate for homes found"
+#: Of people with COPD who wore a finger oximeter at home for a week, 93.3 % of the data of days and 99.3 % of nights was
+#: valid; 67.9 % while they moved much.
+_WORN: Final = "Buekers 2019, JMIR mHealth uHealth 7(6):e12866: 6.7 % by day and 0.7 % by night not valid"
 
 RATES: Final = (
     Rate("motion", ("oximeter",), 0.02, _CHOSEN),
     Rate("motion", ("cuff", "hub"), 0.02, _CHOSEN),
-    Rate("motion", ("band", "patch"), 0.05, _CHOSEN + "; wearables move more"),
+    Rate("motion", ("band", "patch"), 0.05, _CHOSEN + "; more than at rest, see " + _WORN),
     Rate("cold_finger", ("oximeter",), 0.02, _CHOSEN),
     Rate("loose_cuff", ("cuff", "hub"), 0.02, _CHOSEN),
     Rate("used_cold", ("thermometer", "hub"), 0.03, _CHOSEN),
     Rate("could_not_measure", ("oximeter", "cuff", "thermometer", "scales", "hub"), 0.02, _CHOSEN),
-    Rate("could_not_measure", ("band", "patch"), 0.05, _CHOSEN),
+    Rate("could_not_measure", ("band", "patch"), 0.05, _WORN),
     Rate("clipped", ("oximeter",), 0.001, _CHOSEN),
     Rate("wrong_person", ("scales",), 0.01, _CHOSEN),
 )  # fmt: skip
 
-#: Part of a resident's sittings that are forgotten.
-MISSED: Final = (0.10, _CHOSEN + "; trials of home monitoring report that 80 to 95 % of what is due is measured")
+#: Part of a resident's sittings that are forgotten. Chosen for a ward that calls whoever does not measure, within what is
+#: published; over many months without, people with long-term conditions did less: 64.8 % of their days.
+MISSED: Final = (
+    0.10,
+    "Celler 2018, JMIR Med Inform 6(2):e15: 40 to 90 % of what is due is measured, by study; Kerby 2012, J Clin "
+    "Hypertens 14:668: 73 % of people kept to six readings a week",
+)
 
 STRETCHES: Final = (
     Stretch("wifi_outage", "home", 2.0, (0.2, 10.0), _CHOSEN),
