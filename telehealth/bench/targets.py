@@ -10,6 +10,7 @@ from telehealth.bench.backlog import Backlog
 from telehealth.bench.drain import Drains
 from telehealth.bench.folding import Folding
 from telehealth.bench.live import Live
+from telehealth.bench.month import Simulated
 from telehealth.bench.overload import Overload
 from telehealth.bench.screen import Latencies
 from telehealth.bench.two import Processes
@@ -30,6 +31,10 @@ _CRASH_SECONDS = 8.0
 _FREEZE_SECONDS = 0.5
 _LAG_MS = 10.0
 _GROWTH_BYTES = 5e6
+#: Of the simulator: a month of 50 residents within five minutes; 10,000 connections within a core and this much memory.
+_DAYS_A_MINUTE = 6.0
+_LOAD_BYTES = 1e9
+_LOAD_CORES = 1.0
 
 
 class Figures(msgspec.Struct):
@@ -45,6 +50,7 @@ class Figures(msgspec.Struct):
     backlog: Backlog | None = None
     overload: Overload | None = None
     visits: Visits | None = None
+    simulator: Simulated | None = None
 
 
 class Target(msgspec.Struct):
@@ -97,6 +103,17 @@ def _judged(figures: Figures) -> Iterator[Target]:
         yield Target("overload: memory", over.service_bytes / 1e6, _OVERLOAD_BYTES / 1e6, False, "MB")
     if figures.visits is not None:
         yield from _of_visits(figures.visits)
+    if (simulated := figures.simulator) is not None:
+        name = f"simulated days a minute of {simulated.month.residents} residents"
+        yield Target(name, simulated.month.days_a_minute, _DAYS_A_MINUTE, True)
+        for held in (simulated.many, simulated.quick):
+            name = f"{held.devices:,} devices from one process"
+            yield Target(
+                f"{name}: messages/s of those asked for", held.made_a_second / held.wanted_a_second, 0.99, True
+            )
+            yield Target(f"{name}: lost or away", held.lost + held.devices - held.connected, 0, False)
+            yield Target(f"{name}: cores", held.cores, _LOAD_CORES, False)
+            yield Target(f"{name}: memory", held.bytes / 1e6, _LOAD_BYTES / 1e6, False, "MB")
 
 
 def _of_visits(found: Visits) -> Iterator[Target]:

@@ -30,6 +30,7 @@ def bench(
     residents: Annotated[int, typer.Option(min=100, max=100_000, help="Residents of wards.")] = 10_000,
     rounds: Annotated[int, typer.Option(min=1, max=10_000, help="Of people who come to visits and go.")] = 200,
     minutes: Annotated[float, typer.Option(min=0, max=1440, help="Of one video visit that goes on.")] = 0,
+    month: Annotated[float, typer.Option(min=0.5, max=366, help="Days of the simulated ward.")] = 30,
     only: Annotated[str, typer.Option(help="Phases, by commas; see docs/bench.md.")] = "",
     whole_pathways: Annotated[
         bool,
@@ -46,6 +47,7 @@ def bench(
     async def job() -> None:
         from telehealth import log
         from telehealth.bench import drain, run, visits
+        from telehealth.bench import month as months
         from telehealth.errors import SettingError
 
         phases = [name.strip() for name in only.split(",") if name.strip()] or list(run.PHASES)
@@ -60,6 +62,11 @@ def bench(
             connections=connections,
             backlog_devices=backlog,
             residents=residents,
+            simulated=months.Plan(
+                days=month,
+                connections=min(10_000, 2 * connections),
+                seconds=_FULL_SECONDS if full else steady,
+            ),
             visits=visits.Plan(
                 seconds=_FULL_SCREEN_SECONDS if full else seconds,
                 repeats=min(30, 3 + seconds),
@@ -158,6 +165,19 @@ def _lines(report: Report) -> list[str]:
         )
     if (visits := figures.visits) is not None:
         found += _of_visits(visits)
+    if (simulated := figures.simulator) is not None:
+        done = simulated.month
+        found.append(
+            f"simulator: {done.days:g} days of {done.residents} residents in {done.seconds:.0f} s,"
+            f" {done.days_a_minute:.1f} days a minute; {done.messages:,} messages, {done.readings:,} readings,"
+            f" {done.lost} lost, {done.alerts:,} alerts; service {done.service_bytes / 1e6:.0f} MB"
+        )
+        found += [
+            f"simulator: {held.devices:,} devices, {held.made_a_second:,.0f} messages/s for {held.seconds:.0f} s:"
+            f" {held.cores:.2f} cores, {held.bytes / 1e6:.0f} MB, {held.lost} lost;"
+            f" PUBACK p50 {held.puback_p50_ms:.1f} ms, p99 {held.puback_p99_ms:.1f} ms"
+            for held in (simulated.many, simulated.quick)
+        ]
     return found
 
 
