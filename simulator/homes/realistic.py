@@ -40,8 +40,7 @@ class Stretch:
 
 
 _CHOSEN: Final = "chosen: no published rate for homes found"
-#: Of people with COPD who wore a finger oximeter at home for a week, 93.3 % of the data of days and 99.3 % of nights was
-#: valid; 67.9 % while they moved much.
+#: People with COPD wore a finger oximeter at home for a week; while they moved much, 32.1 % was not valid.
 _WORN: Final = "Buekers 2019, JMIR mHealth uHealth 7(6):e12866: 6.7 % by day and 0.7 % by night not valid"
 
 RATES: Final = (
@@ -57,8 +56,8 @@ RATES: Final = (
     Rate("wrong_person", ("scales",), 0.01, _CHOSEN),
 )  # fmt: skip
 
-#: Part of a resident's sittings that are forgotten. Chosen for a ward that calls whoever does not measure, within what is
-#: published; over many months without, people with long-term conditions did less: 64.8 % of their days.
+#: Part of a resident's sittings that are forgotten. Chosen for a ward that calls whoever does not measure, within what
+#: is published; over many months, people with long-term conditions measured on 64.8 % of their days.
 MISSED: Final = (
     0.10,
     "Celler 2018, JMIR Med Inform 6(2):e15: 40 to 90 % of what is due is measured, by study; Kerby 2012, J Clin "
