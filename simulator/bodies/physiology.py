@@ -70,7 +70,7 @@ def measured(profile: Profile, course: Course | None, device_id: str, code: str,
         return np.floor(lower + (upper - lower) / 3.0 + 0.5)
     usual = _usual(profile, course, code, times_ms)
     at = _days(profile, times_ms) if code in _DAILY else times_ms
-    size = profile.spread(code) * float(np.sqrt(vital.error))
+    size = profile.spread(code) * float(np.sqrt(profile.error(code)))
     wrong = size * wander.error(noise.key(profile.source, device_id, code, "error"), at, vital.lasting)
     if code in _DAILY:
         wrong = _daily(profile, code, wrong, times_ms)
@@ -110,12 +110,15 @@ def _usual(profile: Profile, course: Course | None, code: str, times_ms: Integer
 
 def _varied(profile: Profile, code: str, vital: Vital, times_ms: Integers) -> Floats:
     """Deviation from the usual value: rhythm, wandering, meals, days of the week."""
-    size = profile.spread(code)
+    # What is not error: all of the spread together stays as it is.
+    size = profile.spread(code) * float(np.sqrt((1.0 - profile.error(code)) / (1.0 - vital.error)))
     if not size:
         return np.zeros(len(times_ms), dtype=np.float64)
     at = _days(profile, times_ms) if code in _DAILY else times_ms
     whole = sum(vital.shares.values())
-    wandered = wander.shaped(wander.wandering(profile.source, code, at), vital.skew, vital.tails)
+    wandered = wander.shaped(
+        wander.wandering(profile.source, code, at // profile.paces.get(code, 1)), vital.skew, vital.tails
+    )
     varied = size * float(np.sqrt(whole)) * wandered
     if code in _DAILY:
         return _daily(profile, code, varied, times_ms)

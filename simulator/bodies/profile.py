@@ -95,6 +95,10 @@ class Profile:
     baselines: dict[str, float] = field(default_factory=dict)
     #: Deviation of home measurements by code, where it is not the vital sign's usual one.
     spreads: dict[str, float] = field(default_factory=dict)
+    #: Part of the variance that is error of measuring, by code, where it is not the usual one: instruments differ.
+    errors: dict[str, float] = field(default_factory=dict)
+    #: What wanders takes so many times as long, by code: an instrument that smooths.
+    paces: dict[str, int] = field(default_factory=dict)
     #: Clinical Frailty Scale, 1 very fit to 9 terminally ill.
     frailty: int = 3
     conditions: tuple[str, ...] = ()
@@ -117,6 +121,10 @@ class Profile:
             return usual * 0.4
         # Old and frail people vary a little more (Kato 2010: age is a determinant).
         return usual * (1.0 + max(0, self.age - 75) * 0.005) * medicines.spread(self.medicines, code)
+
+    def error(self, code: str) -> float:
+        """The part of the variance that is error of measuring."""
+        return self.errors.get(code, VITALS[code].error)
 
 
 def build(
@@ -169,6 +177,8 @@ def build(
         held,
         baselines,
         _spreads(ill, baselines),
+        {},
+        {},
         frailty,
         ill,
         taken,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -82,6 +82,9 @@ class Compared:
     #: What distance chance alone makes in one of ten comparisons of so few people; None where nobody needs to know.
     chance: float | None
     persons: Sequence[Person]
+    #: The instrument, where it is not as published, and the figures of twins who are told nothing of it.
+    instrument: twins.Instrument | None
+    published: Figures
 
     @property
     def verdict(self) -> str:
@@ -106,37 +109,35 @@ def groups(series: Iterable[Series]) -> dict[tuple[str, str], list[Series]]:
     return dict(sorted(found.items()))
 
 
-def compare(
-    code: str, how: str, series: Sequence[Series], seed: int, told: Callable[[], None] = lambda: None
-) -> Compared | None:
+def compare(code: str, how: str, series: Sequence[Series], seed: int) -> Compared | None:
     """None where nobody measured often enough."""
-    persons = []
-    for one in series:
-        person = beside(one, seed)
-        told()
-        if person is not None:
-            persons.append(person)
-    if not persons:
+    stays = [stay for one in series for stay in twins.stays(one)]
+    if not stays:
         return None
+    kind = twins.instrument(stays)
+    persons = [person for one in series if (person := beside(one, seed, kind)) is not None]
+    published = figures(persons)
+    if kind is not None:
+        published = figures([person for one in series if (person := beside(one, seed)) is not None])
     vital = VITALS[twins.simulated_code(persons[0].series)]
     whole = figures(persons)
     ks, lag = _intervals(persons, seed)
     halves = [[one for one in persons if noise.key("half", one.series.person) % 2 == side] for side in (0, 1)]
     outside = whole.ks > KS_LIMIT or abs(whole.lag_difference) > LAG_LIMIT
     few = len(persons) <= MOST_PEOPLE and whole.readings <= _MOST_READINGS
-    chance = _chance(persons, seed) if outside and few else None
+    chance = _chance(persons, seed, kind) if outside and few else None
     return Compared(
         code, how, vital.resolution, vital.unit, sum(one.stays for one in persons), whole, ks, lag,
-        (figures(halves[0]), figures(halves[1])), chance, persons,
+        (figures(halves[0]), figures(halves[1])), chance, persons, kind, published,
     )  # fmt: skip
 
 
-def beside(series: Series, seed: int) -> Person | None:
+def beside(series: Series, seed: int, kind: twins.Instrument | None = None) -> Person | None:
     """A person beside the twin; None where no stay is long enough."""
     resolution = VITALS[twins.simulated_code(series)].resolution
     person = Person(series, 0, 0, {}, {}, {}, {}, 0.0, 0.0, {})
     for stay in twins.stays(series):
-        lived = twins.of(stay, seed).lives
+        lived = twins.of(stay, seed, kind).lives
         rest = np.floor(stay.rest / resolution + 0.5) * resolution
         share = 1.0 / len(lived)
         _count(person.real, rest / resolution, 1.0)
@@ -144,22 +145,15 @@ def beside(series: Series, seed: int) -> Person | None:
         _count(person.real_apart, (rest - rest.mean()) / resolution, 1.0)
         _count(person.twin_apart, ((lived - lived.mean(axis=1, keepdims=True)) / resolution).ravel(), share)
         _add_gaps(person.gaps, stay, rest, lived)
-        twin_lag = float(np.mean([autocorrelation(row) for row in lived]))
+        twin_lag = float(np.mean([twins.autocorrelation(row) for row in lived]))
         person = replace(
             person,
             stays=person.stays + 1,
             readings=person.readings + len(rest),
-            real_lag=person.real_lag + len(rest) * autocorrelation(rest),
+            real_lag=person.real_lag + len(rest) * twins.autocorrelation(rest),
             twin_lag=person.twin_lag + len(rest) * twin_lag,
         )
     return person if person.stays else None
-
-
-def autocorrelation(values: Floats) -> float:
-    """Of consecutive measurements, about their own mean; 0 where nothing varies."""
-    apart = values - values.mean()
-    whole = float((apart * apart).sum())
-    return float((apart[1:] * apart[:-1]).sum()) / whole if whole > 1e-12 else 0.0
 
 
 def figures(persons: Sequence[Person], weights: Sequence[float] | None = None) -> Figures:
@@ -227,6 +221,10 @@ def as_json(compared: Compared) -> dict[str, Any]:
         "lag1_difference_interval": [round(value, 4) for value in compared.lag_interval],
         "chance_ks": None if compared.chance is None else round(compared.chance, 4),
         "halves": [_figures_json(half) for half in compared.halves],
+        "instrument": None
+        if compared.instrument is None
+        else {"error": round(compared.instrument.error, 3), "pace": compared.instrument.pace},
+        "as_published": _figures_json(compared.published),
         "by_gap": [
             {"hours_up_to": hours, "pairs": pairs, "real": round(real, 4), "twin": round(twin, 4)}
             for hours, pairs, real, twin in by_gap(compared.persons)
@@ -302,11 +300,11 @@ def _middle(values: list[float]) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _chance(persons: Sequence[Person], seed: int) -> float:
+def _chance(persons: Sequence[Person], seed: int, kind: twins.Instrument | None) -> float:
     """The distance when the people are themselves simulated: what so few people allow to be told at all."""
     found = []
     for number in range(_CHANCES):
-        again = [beside(_played(one.series, seed + 50_000 + number), seed) for one in persons]
+        again = [beside(_played(one.series, seed + 50_000 + number), seed, kind) for one in persons]
         found.append(figures([one for one in again if one is not None]).ks)
     return float(np.percentile(found, 90))
 

@@ -101,7 +101,7 @@ def _example(one: Compared, seed: int, name: str, unit: str) -> str:
     """One stay as it was and as a twin lived it: the person with most measurements of a stay."""
     every = (stay for person in one.persons for stay in twins.stays(person.series))
     stay = max(every, key=lambda stay: min(len(stay.rest), 300))
-    lived = twins.of(stay, seed).lives[0]
+    lived = twins.of(stay, seed, one.instrument).lives[0]
     days = (stay.times_ms - stay.times_ms[0]) / 86_400_000
     rest = days[stay.known :]
     few = slice(0, 300)

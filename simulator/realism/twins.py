@@ -7,7 +7,7 @@ twin; everything else, how values hang together in time, rhythm, tails, error an
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -29,6 +29,15 @@ _REHEARSALS: Final = 24
 #: mmol/L a minute: more than twice what sensors show at their fastest (4 mg/dL a minute); share of steps at most.
 _FASTEST: Final = 0.5
 _MOST_JUMPS: Final = 0.05
+#: What the published steadiness counts for, in pairs of measurements; what difference is left as it is; at how many
+#: stays, and in how many lives of each, an instrument is looked at.
+_INSTRUMENT_PRIOR: Final = 400.0
+_NEAR: Final = 0.08
+_MOST_STAYS: Final = 40
+_TRIES: Final = 4
+#: Instruments that are tried: (times the published error, pace).
+_LOOSER: Final = ((1.15, 1), (1.3, 1), (1.6, 1), (2.0, 1), (2.5, 1), (3.0, 1), (4.0, 1), (6.0, 1), (10.0, 1))
+_STEADIER: Final = ((0.8, 1), (0.6, 1), (0.4, 1), (0.2, 1), (0.1, 1), (0.4, 2), (0.2, 2), (0.1, 2), (0.2, 4), (0.1, 8))
 #: Readings a twin has in all its lives together, about.
 _LIVED: Final = 4000
 
@@ -81,10 +90,68 @@ def _mixed(series: Series, start: int, end: int) -> bool:
     return float((jumps > _FASTEST).mean()) > _MOST_JUMPS
 
 
-def of(stay: Stay, seed: int) -> Twins:
+@dataclass(frozen=True)
+class Instrument:
+    """How an instrument repeats itself. error: part of the variance; pace: it smooths over so many times as long."""
+
+    error: float
+    pace: int
+
+
+def instrument(every: Sequence[Stay]) -> Instrument | None:
+    """The instrument that the first thirds of all stays together speak for; None: as published, or near enough.
+
+    One watch shows each night's pulse, another the mean of a week: that is no property of a body, and is seen at
+    admission. Judged by the autocorrelation of the first thirds, with the published one as so many pairs besides.
+    """
+    chosen = every[:: max(1, len(every) // _MOST_STAYS)]
+    code = simulated_code(chosen[0].series)
+    pairs = [min(stay.known, _MOST_KNOWN) - 1 for stay in chosen]
+    seen = _steadiness(
+        [autocorrelation(stay.values[: more + 1]) for stay, more in zip(chosen, pairs, strict=True)], pairs
+    )
+    error = physiology.VITALS[code].error
+    usual = _rehearsed_steadiness(chosen, pairs, code, None)
+    wanted = (_INSTRUMENT_PRIOR * usual + sum(pairs) * seen) / (_INSTRUMENT_PRIOR + sum(pairs))
+    if abs(usual - wanted) <= _NEAR:
+        return None
+    kinds = [Instrument(min(error * part, 0.95), pace) for part, pace in (_LOOSER if wanted < usual else _STEADIER)]
+    found = [(abs(_rehearsed_steadiness(chosen, pairs, code, kind) - wanted), kind) for kind in kinds]
+    nearest, kind = min(found, key=lambda each: each[0])
+    return kind if nearest < abs(usual - wanted) else None
+
+
+def autocorrelation(values: Floats) -> float:
+    """Of consecutive measurements, about their own mean; 0 where nothing varies."""
+    apart = values - values.mean()
+    whole = float((apart * apart).sum())
+    return float((apart[1:] * apart[:-1]).sum()) / whole if whole > 1e-12 else 0.0
+
+
+def _rehearsed_steadiness(chosen: Sequence[Stay], pairs: Sequence[int], code: str, kind: Instrument | None) -> float:
+    found = []
+    for stay, more in zip(chosen, pairs, strict=True):
+        level, spread = float(stay.values[: stay.known].mean()), float(stay.values[: stay.known].std())
+        profile = _with(somebody(stay.series.person, code, level, spread or 1.0, 0), code, kind)
+        times = stay.times_ms[: more + 1]
+        found.append(float(np.mean([autocorrelation(measured(profile, code, life, times)) for life in range(_TRIES)])))
+    return _steadiness(found, pairs)
+
+
+def _steadiness(found: Sequence[float], pairs: Sequence[int]) -> float:
+    return sum(one * more for one, more in zip(found, pairs, strict=True)) / sum(pairs)
+
+
+def _with(profile: Profile, code: str, kind: Instrument | None) -> Profile:
+    if kind is None:
+        return profile
+    return replace(profile, errors={code: kind.error}, paces={code: kind.pace})
+
+
+def of(stay: Stay, seed: int, kind: Instrument | None = None) -> Twins:
     """The twin's measurements at the stay's times."""
     code = simulated_code(stay.series)
-    profile = _admitted(stay, code, seed)
+    profile = _admitted(stay, code, seed, kind)
     rest = stay.times_ms[stay.known :]
     lives = max(1, min(25, _LIVED // len(rest)))
     rows = [measured(profile, code, seed + 1000 + life, rest) for life in range(lives)]
@@ -100,7 +167,7 @@ def measured(profile: Profile, code: str, life: int, times_ms: Integers) -> Floa
     return physiology.measured(replace(profile, seed=life), None, "twin", code, times_ms)
 
 
-def _admitted(stay: Stay, code: str, seed: int) -> Profile:
+def _admitted(stay: Stay, code: str, seed: int, kind: Instrument | None) -> Profile:
     """Somebody whose measurements in the first third have, in the mean, the person's mean and spread."""
     step = max(1, stay.known // _MOST_KNOWN)
     times, values = stay.times_ms[: stay.known : step], stay.values[: stay.known : step]
@@ -108,7 +175,7 @@ def _admitted(stay: Stay, code: str, seed: int) -> Profile:
     usual = physiology.VITALS[code].spread
     if code in vitals.LEVELS:
         usual *= level / vitals.LEVELS[code]
-    profile = somebody(stay.series.person, code, level, usual, seed)
+    profile = _with(somebody(stay.series.person, code, level, usual, seed), code, kind)
     _, variance = _rehearsed(profile, code, times)
     # What slow wandering has not shown within the third is added: the rehearsals had no more time either.
     own = len(values) - 1

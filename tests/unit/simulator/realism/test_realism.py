@@ -119,8 +119,8 @@ def test_the_distance_is_kolmogorov_and_smirnovs() -> None:
 
 
 def test_autocorrelation_is_about_the_own_mean() -> None:
-    assert comparing.autocorrelation(np.array([1.0, -1.0, 1.0, -1.0])) == pytest.approx(-0.75)
-    assert comparing.autocorrelation(np.array([5.0, 5.0, 5.0])) == 0
+    assert twins.autocorrelation(np.array([1.0, -1.0, 1.0, -1.0])) == pytest.approx(-0.75)
+    assert twins.autocorrelation(np.array([5.0, 5.0, 5.0])) == 0
 
 
 def people_like_bodies(count: int, code: str, level: float, spread: float) -> list[Series]:
@@ -142,17 +142,34 @@ def test_people_who_are_like_bodies_are_within() -> None:
     assert found.chance is None
 
 
-def test_people_who_wander_otherwise_are_outside() -> None:
-    """The same level and spread, but each measurement for itself."""
-    index = np.arange(60, dtype=np.int64)
+def test_people_who_change_after_admission_are_outside() -> None:
+    """No chance and no instrument makes everybody's pressure rise."""
     strangers = [
-        Series(one.person, one.code, one.times_ms, 125 + 9 * noise.gaussian(noise.key(one.person), index))
-        for one in people_like_bodies(20, "systolic", 125, 8.6)
+        Series(one.person, one.code, one.times_ms, one.values + 15 * (np.arange(60) >= 20))
+        for one in people_like_bodies(12, "systolic", 125, 8.6)
     ]
     found = comparing.compare("systolic", "spot", strangers, 1)
     assert found is not None
     assert found.verdict == "outside"
-    assert found.figures.lag_difference > comparing.LAG_LIMIT
+    assert found.figures.ks > comparing.KS_LIMIT
+
+
+def test_an_instrument_is_known_by_the_first_thirds_of_all_people() -> None:
+    """The same level and spread, but each measurement for itself."""
+    index = np.arange(60, dtype=np.int64)
+    people = people_like_bodies(16, "systolic", 125, 8.6)
+    strangers = [
+        Series(one.person, one.code, one.times_ms, 125 + 9 * noise.gaussian(noise.key(one.person), index))
+        for one in people
+    ]
+    stays, usual = ([stay for one in many for stay in twins.stays(one)] for many in (strangers, people))
+    kind = twins.instrument(stays)
+    assert kind is not None
+    assert kind.error > 0.3
+    assert twins.instrument(usual) is None
+    found = comparing.compare("systolic", "spot", strangers, 1)
+    assert found is not None
+    assert abs(found.figures.lag_difference) < comparing.LAG_LIMIT < abs(found.published.lag_difference)
 
 
 def test_of_few_people_it_is_said_that_nothing_can_be_told() -> None:
