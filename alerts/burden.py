@@ -48,7 +48,8 @@ class _Open:
         """What became of it by a time."""
         if self.handling != "new":
             return
-        due, ended = self.called_at + handled_after_us, self.episodes[-1].ended_at
+        newest = self.episodes[-1]
+        due, ended = self.called_at + joining.waits_us(newest) + handled_after_us, newest.ended_at
         if ended is not None and ended <= min(at, due) and joining.handled_automatically(self.episodes):
             self.handling = "automatic"
         elif due <= at:

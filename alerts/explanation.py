@@ -32,7 +32,7 @@ _ORIGIN = ("key", "kind", "name", "pathway", "version", "source", "approval")
 #: Said by the limits, the inputs and the sentence.
 _OF_LIMITS = ("amber", "red", "clears_when", "code", "codes", "conditions", "counts_from")
 #: What is not said where it is not so.
-_OPTIONAL = ("refractory_hours", "auto", "percent", "hysteresis", "drop_first_day")
+_OPTIONAL = ("refractory_hours", "auto", "calls_after_hours", "percent", "hysteresis", "drop_first_day")
 #: Numbers on the way whose own name says little to a nurse.
 _NUMBERS = {
     "earlier": "Value before",
@@ -78,7 +78,11 @@ _NUMBERS = {
     "percent_of_reference": "Percent of the set value",
 }
 _UNIT_OF_A_DEVIATION = {"z": "usual spreads", "value": "the unit of the measure", "percent": "percent"}
-_SETTINGS = {"auto": "What clears itself is handled automatically", "max_age_seconds": "Oldest value that counts"}
+_SETTINGS = {
+    "auto": "What clears itself is handled automatically",
+    "calls_after_hours": "Calls nobody before it has lasted (hours)",
+    "max_age_seconds": "Oldest value that counts",
+}
 
 
 def explain(rule: str, evidence: Mapping[str, Any], *, provisional: bool = False) -> Json:

@@ -43,6 +43,12 @@ def reach_us(episodes: Sequence[Episode]) -> int:
     return max((refractory_us(episode) for episode in episodes), default=0)
 
 
+def waits_us(episode: Episode) -> int:
+    """How long an episode that its rule leaves to the service may last before anybody is called; 0: at once."""
+    rule = episode.evidence.get("rule") or {}
+    return int(rule.get("calls_after_hours") or 0) * _HOUR_US if may_be_automatic(episode) else 0
+
+
 def may_be_automatic(episode: Episode) -> bool:
     """Whether the rule leaves this episode to the service once it has cleared: never a red or high priority one."""
     rule = episode.evidence.get("rule") or {}
@@ -50,7 +56,14 @@ def may_be_automatic(episode: Episode) -> bool:
 
 
 def handled_automatically(episodes: Sequence[Episode]) -> bool:
-    """Whether an alert with these episodes, which nobody has handled, needed nobody: all cleared of themselves."""
+    """Whether an alert with these episodes, which nobody has handled, needed nobody: all cleared of themselves, or were
+    contradicted by a repeat, which says that nothing was there.
+    """
     return bool(episodes) and all(
-        may_be_automatic(episode) and episode.ending in ("cleared", "withdrawn") for episode in episodes
+        needs_nobody(episode) and episode.ending in ("cleared", "withdrawn") for episode in episodes
     )
+
+
+def needs_nobody(episode: Episode) -> bool:
+    """Whether people may be left out of it, unless it goes on."""
+    return not counts(episode) or may_be_automatic(episode)

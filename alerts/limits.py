@@ -75,7 +75,8 @@ def priority(entry: Mapping[str, Any], key: str, where: str, default: Priority) 
 
 
 def optional_priority(entry: Mapping[str, Any], key: str, where: str, default: Priority) -> Priority | None:
-    return None if key in entry and entry[key] is None else priority(entry, key, where, default)
+    """None: no alert; in files, which cannot say None, the word none."""
+    return None if key in entry and entry[key] in (None, "none") else priority(entry, key, where, default)
 
 
 def ordered(four: Sequence[float | None], hysteresis: float, where: str) -> None:

@@ -87,6 +87,8 @@ def silence_rule(rule_set: rules.RuleSet, rule: rules.Silence, deadline: schedul
         "late_seconds" if deadline.late else "grace_seconds": (deadline.at - deadline.due) // 1_000_000,
         "counts_from": instant(deadline.counts_from),
         "clears_when": f"the next {codes.inner(rule.code)} reading",
+        **({"auto": True} if rule.auto else {}),
+        **({"calls_after_hours": rule.calls_after_hours} if rule.calls_after_hours else {}),
     }
 
 

@@ -151,7 +151,7 @@ def _reopen(alerts: Sequence[Alert], changes: list[Change], members: Mapping[int
         if change.standing.condition == "withdrawn" and episodes and _condition(episodes) == "cleared":
             kinds = ("returned", "cleared")
         elif any(event.kind == "worsened" for event, _ in change.events) or (
-            change.standing.handling == "automatic" and not all(map(joining.may_be_automatic, episodes))
+            change.standing.handling == "automatic" and not all(map(joining.needs_nobody, episodes))
         ):
             kinds = ("reopened",)
         if kinds:

@@ -26,6 +26,7 @@ class Threshold:
 
     An amber spot reading waits `repeat_seconds` for its repeat; where readings come at most
     CONTINUOUS_SECONDS apart and sampling is continuous, a level must hold `persistence_seconds`.
+    provisional: one spot reading opens an episode that is provisional until another confirms it.
     refractory_hours and auto: see alerts.joining.
     """
 
@@ -46,6 +47,7 @@ class Threshold:
     source: str = ""
     approval: str = APPROVAL
     profiles: tuple[Profile, ...] = ()  #: other limits at times of the day
+    provisional: bool = False
 
     def limit(self, side: str, level: str) -> float | None:
         """side low or high, level red or amber; outside the profiles."""
@@ -104,6 +106,7 @@ class Silence:
     """An expected measure did not come. The schedule's own grace goes before this one.
 
     late_seconds after the due time it is late, which is an episode already; None: only missing is.
+    auto, calls_after_hours: what is measured before it has been missing so long needs nobody (alerts.joining).
     """
 
     code: str
@@ -113,6 +116,8 @@ class Silence:
     approval: str = APPROVAL
     late_seconds: int | None = None
     late_priority: Priority = "low"
+    auto: bool = False
+    calls_after_hours: int = 0
 
 
 def threshold(entry: Mapping[str, Any], where: str) -> Threshold:
@@ -135,6 +140,7 @@ def threshold(entry: Mapping[str, Any], where: str) -> Threshold:
             "priority",
             "refractory_hours",
             "auto",
+            "provisional",
             "source",
             "approval",
             "profiles",
@@ -172,6 +178,7 @@ def threshold(entry: Mapping[str, Any], where: str) -> Threshold:
         source=limits.note(entry, "source", where, ""),
         approval=limits.note(entry, "approval", where, APPROVAL),
         profiles=profiles.parse(entry, where),
+        provisional=limits.switch(entry, "provisional", where),
     )
     for place, (profile, variant) in enumerate(rule.variants):
         if profile is not None:
@@ -216,11 +223,15 @@ def warning_score(entry: Mapping[str, Any], where: str) -> News2:
 def silence(entry: Mapping[str, Any], where: str) -> Silence:
     """A silence rule from JSON. Raises RuleError naming the field."""
     names = ("kind", "code", "grace_seconds", "late_seconds", "priority", "late_priority", "source", "approval")
-    limits.known(entry, where, names)
+    limits.known(entry, where, (*names, "auto", "calls_after_hours"))
     grace = limits.seconds(entry, "grace_seconds", where, 7200, 60, 86_400)
     late = None if entry.get("late_seconds") is None else limits.seconds(entry, "late_seconds", where, 0, 0, 86_400)
     if late is not None and late >= grace:
         raise errors.RuleError(f"{where}.late_seconds", f"must be less than grace_seconds ({grace}): late comes first")
+    auto = limits.switch(entry, "auto", where)
+    calls_after = limits.seconds(entry, "calls_after_hours", where, 0, 0, 168)
+    if calls_after and not auto:
+        raise errors.RuleError(f"{where}.calls_after_hours", "needs auto = true: only what clears itself can wait")
     return Silence(
         limits.code(entry, where),
         grace,
@@ -229,6 +240,8 @@ def silence(entry: Mapping[str, Any], where: str) -> Silence:
         limits.note(entry, "approval", where, APPROVAL),
         late,
         limits.priority(entry, "late_priority", where, "low"),
+        auto,
+        calls_after,
     )
 
 
@@ -251,6 +264,7 @@ def dump(rule: Threshold | News2 | Silence) -> dict[str, Any]:
                 "priority": {"red": rule.red_priority, "amber": rule.amber_priority},
                 **({"refractory_hours": rule.refractory_hours} if rule.refractory_hours else {}),
                 **({"auto": True} if rule.auto else {}),
+                **({"provisional": True} if rule.provisional else {}),
                 "source": rule.source,
                 "approval": rule.approval,
                 **({"profiles": [profile.to_json() for profile in rule.profiles]} if rule.profiles else {}),
@@ -277,6 +291,8 @@ def dump(rule: Threshold | News2 | Silence) -> dict[str, Any]:
                 "priority": rule.priority,
                 "source": rule.source,
                 "approval": rule.approval,
+                **({"auto": True} if rule.auto else {}),
+                **({"calls_after_hours": rule.calls_after_hours} if rule.calls_after_hours else {}),
             } | (
                 {}
                 if rule.late_seconds is None

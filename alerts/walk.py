@@ -213,7 +213,8 @@ class Walk:
         )
         if rule is None or not (self.tracks or row.low_level or row.high_level):
             return changed
-        proof = _proof(row.quality, lone=rule.sampling == "continuous" and not near)
+        lone = not close and (rule.provisional or rule.sampling == "continuous")
+        proof = _proof(row.quality, lone=lone)
         for side, level, clears, value in (
             ("low", row.low_level, row.low_clears, row.low),
             ("high", row.high_level, row.high_clears, row.high),

@@ -16,10 +16,10 @@ from alerts.pathways.model import Number
 _FIELDS: dict[str, tuple[str, ...]] = {
     "threshold": (
         *("code", "unit", "red_low", "amber_low", "amber_high", "red_high", "hysteresis", "sampling"),
-        *("persistence_seconds", "repeat_seconds", "profiles", "refractory_hours", "auto"),
+        *("persistence_seconds", "repeat_seconds", "profiles", "refractory_hours", "auto", "provisional"),
     ),
     "news2": ("max_age_seconds", "refractory_hours"),
-    "silence": ("code", "grace_seconds", "late_seconds", "late_priority"),
+    "silence": ("code", "grace_seconds", "late_seconds", "late_priority", "auto", "calls_after_hours"),
 }
 _ALWAYS = ("kind", "scale", "priority", "source", "approval")
 #: What nobody can know in advance: may be without a value, and is set for each resident.

@@ -165,7 +165,9 @@ def _field(kind: str, field: str) -> Json:
             return {"enum": [1, 2], "description": "Only for residents on this SpO2 scale."}
         case "priority":
             names = ("emergency", "urgent", "single") if kind == "news2" else ("red", "amber")
-            table = {"type": "object", "additionalProperties": False, "properties": dict.fromkeys(names, _PRIORITY)}
+            # a band of the score may call nobody
+            words = {"enum": [*_PRIORITY["enum"], "none"]} if kind == "news2" else _PRIORITY
+            table = {"type": "object", "additionalProperties": False, "properties": dict.fromkeys(names, words)}
             return _PRIORITY if kind == "silence" else table
         case "code":
             return {"$ref": "#/$defs/code"}
@@ -179,7 +181,7 @@ def _field(kind: str, field: str) -> Json:
             return {"$ref": "#/$defs/set_value"}
         case "max_age_seconds":
             return {"type": "object", "additionalProperties": number}
-        case "auto":
+        case "auto" | "provisional":
             return {"type": "boolean"}
         case "late_priority":
             return _PRIORITY

@@ -89,9 +89,10 @@ def test_the_time_counts_from_the_end_of_the_last_episode() -> None:
 def test_nobody_is_quiet_about_what_follows_an_artefact() -> None:
     """What a repeat contradicted was nothing; somebody who acknowledged that has not seen the real one."""
     book = Book()
+    book.follow([episode(0, None, evidence=RULE)], 3)
+    book.handle(1, "acknowledged")
     false = episode(0, 5, ending="withdrawn", evidence=RULE)
     book.follow([false], 6)
-    book.handle(1, "acknowledged")
     assert book.follow([false, episode(30, None, evidence=RULE)], 31) == [(2, ["raised"])]
 
 
@@ -122,12 +123,20 @@ def test_ended_and_begun_again_at_once_calls_again_without_a_refractory_time() -
     assert book.standing(1).handling == "new"
 
 
-def test_a_real_episode_that_joins_a_withdrawn_alert_is_seen() -> None:
+def test_a_real_episode_after_a_withdrawn_one_is_seen() -> None:
     book = Book()
-    false = episode(0, 5, ending="withdrawn")
-    book.follow([false], 6)
-    assert book.follow([false, episode(30, 40)], 60) == [(1, ["joined", "returned", "cleared"])]
-    assert book.standing(1) == lifecycle.Standing("cleared", "new", "medium")
+    false = episode(0, 5, "high", ending="withdrawn", level="red")
+    assert book.follow([false], 6) == [(1, ["raised", "withdrawn", "auto_handled"])]
+    assert book.follow([false, episode(30, 40)], 60) == [(2, ["raised", "cleared"])]
+    assert book.standing(2) == lifecycle.Standing("cleared", "new", "medium")
+
+
+def test_what_a_repeat_contradicted_and_then_confirmed_is_seen() -> None:
+    """Late data: there was more than the repeat said."""
+    book = Book()
+    book.follow([episode(0, 5, "high", ending="withdrawn", level="red")], 6)
+    assert book.follow([episode(0, 8, "high", level="red")], 60) == [(1, ["returned", "cleared"])]
+    assert book.standing(1).open
 
 
 # Left to the service ------------------------------------------------------------------------------
@@ -224,7 +233,7 @@ def test_any_refolds_and_handling(steps: list[tuple[list[Episode], str]]) -> Non
         for alert_id in book.events:
             if book.standing(alert_id).handling == "automatic" and not open_ones:
                 mine = [book.episodes[n] for n, a in book.alert_of.items() if a == alert_id]
-                assert all(joining.may_be_automatic(e) for e in mine)
+                assert all(joining.needs_nobody(e) for e in mine)
         for alert_id in list(book.events):
             if handling and lifecycle.allowed(book.standing(alert_id), handling):  # type: ignore[arg-type]  # one of them
                 book.handle(alert_id, handling)  # type: ignore[arg-type]  # one of them
@@ -275,3 +284,11 @@ def test_counted_as_lived(episodes: list[Episode], wait: int) -> None:
         assert one.automatic == ("acknowledged" not in kinds)
         assert one.priority == max((e.priority for e in one.episodes), key=RANK.__getitem__)
         assert one.calls >= max(1, kinds.count("acknowledged"))
+
+
+def test_what_may_wait_calls_nobody_before_its_time() -> None:
+    waits = {"rule": {"auto": True, "calls_after_hours": 24}}
+    soon, late = episode(0, 20 * HOUR, evidence=waits), episode(0, 25 * HOUR, evidence=waits)
+    assert [one.automatic for one in burden.alerts([soon])] == [True]
+    assert [one.automatic for one in burden.alerts([late])] == [False]
+    assert [one.automatic for one in burden.alerts([episode(0, 20 * HOUR, "high", evidence=waits)])] == [False]

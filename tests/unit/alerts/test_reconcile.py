@@ -123,7 +123,7 @@ def test_withdrawn_when_nothing_is_left_or_a_repeat_contradicts() -> None:
     book = Book()
     book.follow([episode(0, None, provisional=True)], 1)
     assert book.last.changes[0].provisional
-    assert book.follow([episode(0, 3, provisional=True, ending="withdrawn")], 4) == [(1, ["withdrawn"])]
+    assert book.follow([episode(0, 3, provisional=True, ending="withdrawn")], 4) == [(1, ["withdrawn", "auto_handled"])]
     assert book.follow([], 5) == [(1, [])]
     assert book.standing(1).condition == "withdrawn"
     other = Book()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from alerts import engine, repeats, schedule, timeline
+from alerts import engine, repeats, scenario, schedule, timeline
 from alerts.repeats import Repeat
 from alerts.rules import RuleSet
 
@@ -63,3 +64,29 @@ def test_of_a_score_only_what_is_in_doubt() -> None:
     wanted = folded(NEWS2, (0, "resp_rate", 30, ()), (0, "pulse", 220, ("extreme",)), (0, "spo2", 95, ()), now=1)
     assert [found.codes for found in wanted] == [("pulse",)]
     assert folded(NEWS2, (0, "resp_rate", 30, ()), (0, "pulse", 135, ()), (0, "spo2", 90, ()), now=1) == []
+
+
+def _spot(*readings: tuple[str, float], now: str, **more: Any) -> list[dict[str, Any]]:
+    rule = {"kind": "threshold", "code": "spo2", "red_low": 88, "amber_low": 92, "hysteresis": 1, **more}
+    document = {
+        "rules": [{"rules": [rule]}],
+        "spells": [{"from": "2026-11-18T07:00:00Z"}],
+        "readings": [{"code": "spo2", "value": value, "at": f"2026-11-18T{at}:00Z"} for at, value in readings],
+        "now": f"2026-11-18T{now}:00Z",
+    }
+    found: list[dict[str, Any]] = scenario.evaluate(json.dumps(document))["episodes"]
+    return found
+
+
+def test_a_single_spot_reading_may_be_provisional_until_another() -> None:
+    """At once, but gone with a normal repeat; without the field a red one stands by itself."""
+    [alone] = _spot(("08:00", 84), now="08:02", provisional=True)
+    assert (alone["level"], alone["provisional"]) == ("red", True)
+    [gone] = _spot(("08:00", 84), ("08:03", 95), now="09:00", provisional=True)
+    assert gone["ending"] == "withdrawn"
+    [sure] = _spot(("08:00", 84), ("08:03", 85), now="09:00", provisional=True)
+    assert (sure["provisional"], sure["ended_at"]) == (False, None)
+    [late] = _spot(("08:00", 84), ("18:00", 95), now="19:00", provisional=True)
+    assert late["ending"] == "cleared"
+    [plain] = _spot(("08:00", 84), ("08:03", 95), now="09:00")
+    assert plain["ending"] == "cleared"

@@ -191,3 +191,10 @@ def test_measured_before_a_short_pause_for_what_is_due_after_it(measured: str, m
     }
     found = scenario.evaluate(json.dumps(document))["episodes"]
     assert [e["started_at"][11:16] for e in found if e["started_at"] >= DAY] == missing
+
+
+def test_a_rule_may_call_nobody_for_a_while() -> None:
+    [episode] = told(now="10:00", auto=True, calls_after_hours=24)
+    assert (episode["evidence"]["rule"]["auto"], episode["evidence"]["rule"]["calls_after_hours"]) == (True, 24)
+    with pytest.raises(errors.RuleError, match="needs auto"):
+        single.silence(rule(calls_after_hours=24), "rules[0]")
