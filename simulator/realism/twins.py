@@ -29,8 +29,8 @@ _REHEARSALS: Final = 24
 #: mmol/L a minute: more than twice what sensors show at their fastest (4 mg/dL a minute); share of steps at most.
 _FASTEST: Final = 0.5
 _MOST_JUMPS: Final = 0.05
-#: What the published steadiness counts for, in pairs of measurements; what difference is left as it is; at how many
-#: stays, and in how many lives of each, an instrument is looked at.
+#: What the published steadiness counts for, in pairs of measurements, against the difference that is still near; at
+#: how many stays, and in how many lives of each, an instrument is looked at.
 _INSTRUMENT_PRIOR: Final = 400.0
 _NEAR: Final = 0.08
 _MOST_STAYS: Final = 40
@@ -112,9 +112,9 @@ def instrument(every: Sequence[Stay]) -> Instrument | None:
     )
     error = physiology.VITALS[code].error
     usual = _rehearsed_steadiness(chosen, pairs, code, None)
-    wanted = (_INSTRUMENT_PRIOR * usual + sum(pairs) * seen) / (_INSTRUMENT_PRIOR + sum(pairs))
-    if abs(usual - wanted) <= _NEAR:
+    if abs(seen - usual) * sum(pairs) / (_INSTRUMENT_PRIOR + sum(pairs)) <= _NEAR:
         return None
+    wanted = seen
     kinds = [Instrument(min(error * part, 0.95), pace) for part, pace in (_LOOSER if wanted < usual else _STEADIER)]
     found = [(abs(_rehearsed_steadiness(chosen, pairs, code, kind) - wanted), kind) for kind in kinds]
     nearest, kind = min(found, key=lambda each: each[0])
