@@ -111,10 +111,9 @@ def parts(plan: Plan) -> tuple[list[Part], list[Part]]:
 def _shared(seeds: tuple[int, int], parties: int) -> Iterator[tuple[int, int]]:
     """Seeds in so many stretches of about the same length; fewer where there are fewer seeds."""
     first, count = seeds[0], seeds[1] - seeds[0] + 1
-    for party in range(min(parties, count)):
-        low, high = first + count * party // parties, first + count * (party + 1) // parties
-        if high > low:
-            yield low, high - 1
+    stretches = min(parties, count)
+    for number in range(stretches):
+        yield first + count * number // stretches, first + count * (number + 1) // stretches - 1
 
 
 def _simulator(*arguments: str) -> bytes:
@@ -236,9 +235,9 @@ def _report(plan: Plan, burden: Json | None, found: Json | None, made: Sequence[
         (
             f"stable people of each pathway for {plan.days:g} days, one of each seed; of each scenario one person of"
             " each seed, in equal parts on the pathways that it concerns, after a week of ordinary life",
-            "readings at their true times through the engine with the pathway's newest version and usual schedule, also"
-            " what did not come; scale 1, no personal limits; alerts are assumed to be handled after 30 minutes",
-            "scored by `telehealth-sim score`: docs/simulator/scoring.md; alerts of stable people count, right or false",
+            "readings at their true times through the engine with the pathway's newest version and usual schedule,"
+            " also what did not come; scale 1, no personal limits; alerts are assumed to be handled after 30 minutes",
+            "scored by `telehealth-sim score` (docs/simulator/scoring.md); of stable people all alerts count",
         ),
         (),
         tuple(tables),
