@@ -229,6 +229,12 @@ class Publisher:
             for held in station.held.values()
         )
 
+    @property
+    def open(self) -> int:
+        """Messages whose time has come and that no receipt has settled, whether their devices can be reached or not."""
+        now_ms = clock.to_ms(self._now())
+        return sum(held.sent_ms <= now_ms for station in self._stations.values() for held in station.held.values())
+
     async def nothing_due(self) -> None:
         """Waits until everything that could be sent by now is settled."""
         async with self._changed:

@@ -329,7 +329,7 @@ def _counted(sender: publisher.Publisher, ears: _Ears) -> dict[str, Any]:
         "readings": totals.readings,
         "deliveries": totals.deliveries,
         "settled_messages": totals.settled,
-        "unsettled_messages": sender.due,
+        "unsettled_messages": sender.open,
         "refused": totals.refused,
         "refusals": ears.refusals,
         "troubles": sender.troubles,
