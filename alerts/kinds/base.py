@@ -132,6 +132,7 @@ class Assessment(abc.ABC):
     amber_priority: Priority = "medium"
     refractory_hours: int = 0
     auto: bool = False
+    calls_after_hours: int = 0  #: needs auto: what clears itself before has called nobody
     source: str = ""
     approval: str = APPROVAL
 
@@ -240,6 +241,9 @@ def common(
     auto = entry.get("auto", False)
     if not isinstance(auto, bool):
         raise errors.RuleError(f"{where}.auto", "must be true or false")
+    calls_after = limits.seconds(entry, "calls_after_hours", where, 0, 0, 168)
+    if calls_after and not auto:
+        raise errors.RuleError(f"{where}.calls_after_hours", "needs auto = true: only what clears itself can wait")
     return {
         "name": called,
         "amber": amber,
@@ -249,6 +253,7 @@ def common(
         "amber_priority": limits.priority(priority, "amber", f"{where}.priority", "medium"),
         "refractory_hours": limits.seconds(entry, "refractory_hours", where, 0, 0, 24 * 60),
         "auto": auto,
+        "calls_after_hours": calls_after,
         "source": limits.note(entry, "source", where, ""),
         "approval": limits.note(entry, "approval", where, APPROVAL),
     }

@@ -15,7 +15,7 @@ from alerts import kinds, scenario, timeline
 from alerts.kinds import base
 
 PAGES = Path(__file__).parents[4] / "docs" / "clinical" / "rules"
-COMMON = {"name", "priority", "refractory_hours", "auto", "source", "approval"}
+COMMON = {"name", "priority", "refractory_hours", "auto", "calls_after_hours", "source", "approval"}
 MINE = ("change", "distance", "average", "symptom", "combination")
 
 
