@@ -29,14 +29,14 @@ FAULTS = (
 )  # fmt: skip
 
 
-async def command(*arguments: str | Path) -> tuple[int | None, str]:
+async def command(*arguments: str | Path) -> tuple[int | None, str, str]:
     environment = {**os.environ, "TELEHEALTH_CONTROL_TOKEN": whole.TOKEN}
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "simulator", *arguments, stdout=-1, stderr=-1, env=environment
     )
     async with asyncio.timeout(100):
         out, err = await process.communicate()
-    return process.returncode, out.decode() + err.decode()
+    return process.returncode, out.decode(), err.decode()
 
 
 async def registered(database: Database, port: int, folder: Path) -> Path:
@@ -76,17 +76,17 @@ async def test_what_is_created_is_the_same_at_any_speed_and_without_a_service(
                 tmp_path / "at",
             ]
             through += ["--resends", tmp_path / "again", "--json"]
-            status, told = await command("run", "--devices", devices, *options, *through)
-            assert status == 0, told
+            status, told, trouble = await command("run", "--devices", devices, *options, *through)
+            assert status == 0, trouble
             summary = json.loads(told)
             assert (summary["unsettled_messages"], summary["refused"]) == (0, 0)
             async with database.transaction(world.ACTOR) as connection:
                 stored = await connection.fetchval("SELECT count(*) FROM reading")
                 quarantined = await connection.fetchval("SELECT count(*) FROM quarantine")
-    status, told = await command(
+    status, told, trouble = await command(
         "record", tmp_path / "b", "--devices", devices, *options, "--truth", tmp_path / "bt", "--json"
     )
-    assert status == 0, told
+    assert status == 0, trouble
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     assert (tmp_path / "at").read_bytes() == (tmp_path / "bt").read_bytes()
     lines = [json.loads(line) for line in (tmp_path / "a").read_text().splitlines()]

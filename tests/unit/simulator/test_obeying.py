@@ -18,7 +18,7 @@ class Heard:
     def __init__(self) -> None:
         self.batches: list[kit.Batch] = []
 
-    def publish(self, batches: Sequence[kit.Batch]) -> list[outbox.Held]:
+    def keep(self, batches: Sequence[kit.Batch]) -> list[outbox.Held]:
         self.batches += batches
         return []
 
