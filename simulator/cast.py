@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
-from simulator import clock, errors, kit, outbox, scenario, truth
-from simulator.homes import catalogue, clocks, faults, making, script, truths
+from simulator import clock, errors, happened, kit, making, outbox, scenario, truth
+from simulator.homes import catalogue, clocks, faults, script
 
 #: What happens in a world whose file does not say: (scenario, hours since onset at the start, pathways it suits).
 USUAL = (
@@ -31,7 +31,7 @@ class Cast:
         self.start = start
         self.script = script.Script()
         self.maker = making.Maker(self.units, self.script, clock.to_ms(start))
-        self.measured = truths.Measured()
+        self.measured = happened.Measured()
         self.maker.watchers.append(self.measured.watch)
         self.targets = frozenset(target for unit in self.units for target in unit.targets)
         #: Courses that were taken away, with when.
@@ -209,8 +209,8 @@ class Cast:
             truth.course(course, key, pathways[key], ended=ended, number=number)
             for number, (course, key, ended) in enumerate(every, 1)
         ]
-        records += truths.overdue(self.units, self.measured, self.start, to)
-        records += truths.of_faults((f for f in self.script.all() if f.from_ms < clock.to_ms(to)), self.units)
+        records += happened.overdue(self.units, self.measured, self.start, to)
+        records += happened.of_faults((f for f in self.script.all() if f.from_ms < clock.to_ms(to)), self.units)
         return records
 
 

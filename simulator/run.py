@@ -23,6 +23,7 @@ from simulator import (
     outbox,
     pace,
     publisher,
+    realistic,
     receipts,
     runtime,
     scenario,
@@ -31,7 +32,7 @@ from simulator import (
     tables,
     world,
 )
-from simulator.homes import clocks, faults, realistic
+from simulator.homes import clocks, faults
 
 #: A tester's pace: spot devices measure this often, wearables this often, in seconds.
 SPOT_SECONDS = 300.0

@@ -19,8 +19,8 @@ from typing import Any, Final
 
 import msgspec
 
-from simulator import cast, clock, errors, kit, native, noise, scenario, world
-from simulator.homes import faults, realistic
+from simulator import cast, clock, errors, kit, native, noise, realistic, scenario, world
+from simulator.homes import faults
 
 #: A Monday on which no clock changes for weeks.
 START: Final = datetime(2026, 1, 5, tzinfo=UTC)

@@ -1,1 +1,1 @@
-"""Homes: kinds of devices, who shares them, and what goes wrong with them, in pure stages."""
+"""Kinds of devices, and what goes wrong with them, in pure stages. Whose they are is the business of simulator.kit."""

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from simulator import clock, errors
-from simulator.homes import catalogue, clocks, faults, kinds, realistic
+from simulator import clock, errors, realistic
+from simulator.homes import catalogue, clocks, faults, kinds
 
 START = datetime(2026, 10, 25, 0, 50, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from devices import native as decoder
-from simulator import cast, clock, feed, kit, native, outbox, schedule, world
-from simulator.homes import making, script
+from simulator import cast, clock, feed, kit, making, native, outbox, schedule, world
+from simulator.homes import script
 
 START = datetime(2026, 10, 20, 3, 17, tzinfo=UTC)
 END = START + timedelta(days=8)

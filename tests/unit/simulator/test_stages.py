@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from devices import native as decoder
-from simulator import cast, clock, kit, native, world
-from simulator.homes import catalogue, delivery, faults, making, malicious, script
+from simulator import cast, clock, kit, making, native, world
+from simulator.homes import catalogue, delivery, faults, malicious, script
 
 START = datetime(2026, 11, 10, 5, 0, tzinfo=UTC)
 AT = clock.to_ms(START)
