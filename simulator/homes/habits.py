@@ -1,7 +1,8 @@
 """What people do of their own accord: who sees an error, or a value that is not like them, measures again.
 
 The instructions of home oximetry and of blood pressure monitors ask for it. How many do is chosen: four of five, some
-always and some less often; no published share was found.
+always and some less often; no published share was found. Where no service can ask (simulator.trial), what it asks is
+simulated too: to measure again within minutes, and as many do.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ ODD: Final[Mapping[str, float]] = {
 }  # fmt: skip
 #: Part of odd measurements that are repeated: by resident between these.
 SHARE: Final = (0.6, 1.0)
-#: Milliseconds until then, shortest and longest.
+#: Milliseconds until then, shortest and longest: of their own accord, and when asked.
 PAUSE_MS: Final = (90_000, 240_000)
+ASKED_MS: Final = (180_000, 900_000)
 #: Nobody goes on for ever.
 MOST: Final = 2
 _AGAIN: Final = "/again"
@@ -31,18 +33,20 @@ _PRESSURE: Final = frozenset(("systolic", "diastolic"))
 
 
 def repeated(
-    profile: Profile, device_id: str, moment: schedule.Moment, shown: Mapping[str, values.Shown]
+    profile: Profile, device_id: str, moment: schedule.Moment, shown: Mapping[str, values.Shown], *, asked: bool = False
 ) -> schedule.Moment | None:
-    """The further measurement after one that is odd; None: the resident leaves it at that."""
+    """The measurement after one that is odd; None: the resident leaves it at that. asked: a service would ask."""
     odd = {code for code, one in shown.items() if _odd(profile, code, one)}
     if not odd or moment.slot.count(_AGAIN) >= MOST:
         return None
     low, high = SHARE
     careful = low + (high - low) * noise.uniform_one(noise.key(profile.source, "careful"))
     drawn = noise.key(profile.source, device_id, moment.at_ms, "again")
-    if noise.uniform_one(drawn) >= careful:
-        return None
     first, last = PAUSE_MS
+    if noise.uniform_one(drawn) >= careful:
+        if not asked or noise.uniform_one(drawn, 1) >= careful:
+            return None
+        first, last = ASKED_MS
     return replace(
         moment,
         at_ms=moment.at_ms + first + drawn % (last - first),

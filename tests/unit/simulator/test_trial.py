@@ -38,7 +38,7 @@ def test_the_same_seed_is_the_same_trial_and_another_is_not() -> None:
 def test_all_residents_fall_ill_after_the_days_that_are_asked_for() -> None:
     made = trial.run("copd", scenario="copd_exacerbation_fast", residents=3, after_days=4, days=6)
     assert made.residents == ("r1", "r2", "r3")
-    assert [course.onset - made.start for course in made.courses] == [timedelta(days=4)] * 3
+    assert all(timedelta(days=4) <= course.onset - made.start < timedelta(days=5) for course in made.courses)
     assert sorted(r["resident"] for r in made.truth if r["record"] == "course") == ["r1", "r2", "r3"]
     assert len({course.severity for course in made.courses}) == 3
     for key in made.residents:
