@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from alerts import codes, errors, plausible, schedule
+from alerts.kinds.base import APPROVAL
+from alerts.pathways import approval as approvals
 from alerts.pathways import entry as entries
 from alerts.pathways.lines import Lines
 from alerts.pathways.model import Number, Pathway, Problem, Unusable
@@ -22,7 +24,7 @@ _EXAMPLES = {
     "name": 'name = "copd": small letters, digits and _',
     "version": 'version = "1": letters, digits, points and dashes, in quotes',
     "title": 'title = "Chronic obstructive pulmonary disease"',
-    "approval": 'approval = "needs local approval", or who approved the file and when',
+    "approval": 'approval = "needs local approval", or who approved the file and when, "approved by ..., 3 Nov 2026"',
 }
 
 
@@ -49,6 +51,8 @@ class _Reader:
                 self._say(name, entries.unknown(name, _TOP, "a pathway"))
         self._top(document)
         approval = str(document.get("approval", ""))
+        if approvals.problem(approval) is not None:  # said of the file, and not again of each number
+            approval = APPROVAL
         found = document.get("rules")
         if not isinstance(found, list) or not found:
             self._say("rules", "there is no rule: each rule begins with [[rules]]")
@@ -111,6 +115,8 @@ class _Reader:
                 self._say(field, f"must be like {example}")
             elif not 1 <= len(value.strip()) <= 200 or not value.isprintable():
                 self._say(field, "must be a text of 1 to 200 characters")
+            elif field == "approval" and (wrong := approvals.problem(value)) is not None:
+                self._say(field, wrong)
 
     def _rule(self, one: object, place: int, approval: str) -> tuple[dict[str, Any], list[Number]] | None:
         where = f"rules[{place}]"
@@ -124,7 +130,7 @@ class _Reader:
 
         known = entries.check(one, say)
         # what is not known yet must not hide what else is wrong
-        plain, numbers = entries.split(one, approval or "missing", say)
+        plain, numbers = entries.split(one, approval, say)
         if not known or len(self._problems) > before:
             return None
         try:

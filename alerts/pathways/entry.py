@@ -10,6 +10,7 @@ from typing import Any
 
 from alerts import codes, errors, kinds, rules
 from alerts.kinds import base
+from alerts.pathways import approval as approvals
 from alerts.pathways.model import Number
 
 #: Of the kinds that are no assessments.
@@ -46,6 +47,7 @@ def named(entry: Mapping[str, Any]) -> str:
 def split(entry: Mapping[str, Any], approval: str, say: Say) -> tuple[dict[str, Any], list[Number]]:
     """A rule with plain numbers, and the numbers. What is wrong is said; then the rule is of no use."""
     scale, code = entry.get("scale"), entry.get("code")
+    entry = _approved(entry, "approval", say)
     key = named(entry) + (f" (scale {scale})" if scale is not None else "")
     unit = codes.BY_KEY[code].unit if isinstance(code, str) and code in codes.BY_KEY else None
     splitter = _Splitter(key, unit, say)
@@ -75,6 +77,7 @@ class _Splitter:
         """The value without sources. default: source and approval of numbers that have none of their own."""
         field = re.split(r"[.\[]", path)[-1].rstrip("]")
         if isinstance(value, Mapping):
+            value = _approved(value, f"{path}.approval", self._say)
             own = (value.get("source", default[0]), value.get("approval", default[1]))
             if "value" in value or ("source" in value and set(value) <= set(_OF_A_NUMBER)):
                 return self._number(path, value, own)
@@ -106,11 +109,17 @@ class _Splitter:
             self._say(path, f"is given in {unit!s:.20}, but this measure is judged in {self._unit or 'no unit'}")
         if not isinstance(own[0], str) or len(own[0].strip()) < LEAST:
             self._say(path, 'has no source: say where the number comes from, source = "..."')
-        elif not isinstance(own[1], str) or len(own[1].strip()) < LEAST:
-            self._say(path, 'has no approval: write approval = "needs local approval", or who approved it and when')
         else:
             self.numbers.append(Number(self._key, path, value, own[0], own[1]))
         return value
+
+
+def _approved(entry: Mapping[str, Any], path: str, say: Say) -> Mapping[str, Any]:
+    """What stands beside an approval that says nothing is read as if there were none, so that this is told once."""
+    if "approval" not in entry or (wrong := approvals.problem(entry["approval"])) is None:
+        return entry
+    say(path, wrong)
+    return {**entry, "approval": base.APPROVAL}
 
 
 def check(entry: Mapping[str, Any], say: Say) -> bool:

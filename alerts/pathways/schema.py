@@ -9,13 +9,19 @@ from dataclasses import MISSING, fields
 from typing import Any, Literal, Union
 
 from alerts import codes, kinds, pathways
-from alerts.pathways import document, entry
+from alerts.pathways import approval, document, entry
 
 Json = dict[str, Any]
 
 _PRIORITY: Json = {"enum": ["high", "medium", "low"]}
 _TIME = "^([01][0-9]|2[0-3]):[0-5][0-9]$"
 _NOTE: Json = {"type": "string", "minLength": entry.LEAST, "maxLength": 500}
+_APPROVAL: Json = {
+    "type": "string",
+    "maxLength": approval.MOST,
+    "pattern": approval.PATTERN,
+    "description": "Who approved it and when: approved by the heart failure board, 3 Nov 2026; or: needs local approval.",
+}
 _LIMITS = ("red_low", "amber_low", "amber_high", "red_high")
 
 
@@ -36,7 +42,7 @@ def schema() -> Json:
             "name": {"type": "string", "pattern": f"^{document.NAME.pattern}$"},
             "version": {"type": "string", "pattern": f"^{document.VERSION.pattern}$"},
             "title": {"type": "string", "minLength": 1, "maxLength": 200},
-            "approval": {"type": "string", "minLength": entry.LEAST, "maxLength": 200},
+            "approval": {**_APPROVAL, "maxLength": 200},
             "rules": {
                 "type": "array",
                 "minItems": 1,
@@ -55,7 +61,7 @@ def schema() -> Json:
 
 
 def _definitions() -> Json:
-    inner: Json = {"value": {"type": "number"}, "source": _NOTE, "approval": _NOTE, "unit": {"type": "string"}}
+    inner: Json = {"value": {"type": "number"}, "source": _NOTE, "approval": _APPROVAL, "unit": {"type": "string"}}
     minutes = {"type": ["integer", "null"], "minimum": 1, "maximum": 1440}
     number = {"$ref": "#/$defs/number"}
     return {
@@ -93,7 +99,7 @@ def _definitions() -> Json:
                 "rule": {"type": "string"},
                 "level": {"enum": ["amber", "red"]},
                 "source": _NOTE,
-                "approval": _NOTE,
+                "approval": _APPROVAL,
             },
             "oneOf": [{"required": ["code"]}, {"required": ["rule"]}],
         },
@@ -106,7 +112,7 @@ def _definitions() -> Json:
                 "to": {"type": "string", "pattern": _TIME},
                 **dict.fromkeys(_LIMITS, number),
                 "source": _NOTE,
-                "approval": _NOTE,
+                "approval": _APPROVAL,
             },
         },
         "due": {
@@ -128,7 +134,7 @@ def _definitions() -> Json:
 
 
 def _rule(kind: str) -> Json:
-    properties: Json = {"kind": {"const": kind}, "source": _NOTE, "approval": _NOTE}
+    properties: Json = {"kind": {"const": kind}, "source": _NOTE, "approval": _APPROVAL}
     for field in entry.known(kind):
         if field not in properties:
             properties[field] = _field(kind, field)

@@ -246,7 +246,28 @@ BROKEN = {
     ),
     "empty_approval_of_a_number": (
         GOOD.replace('approval = "needs local approval" }', 'approval = "" }'),
-        "line 11: rule 1 (threshold spo2), amber_low: has no approval",
+        "line 11: rule 1 (threshold spo2), amber_low.approval: has no approval",
+    ),
+    "approval_that_says_nothing": (
+        GOOD.replace('approval = "needs local approval" }', 'approval = "yes" }'),
+        'line 11: rule 1 (threshold spo2), amber_low.approval: is "yes", which does not say who approved it and when: '
+        'write "needs local approval", or who approved it and when, such as "approved by the heart failure board, 3 Nov 2026"',
+    ),
+    "approval_of_the_file_that_says_nothing": (
+        GOOD.replace("approved by the ward's lead clinician, 3 Nov 2026", "pending, 3 Nov 2026"),
+        'line 4: approval: is "pending, 3 Nov 2026", which does not say who approved it and when',
+    ),
+    "approval_without_a_day": (
+        GOOD.replace("approved by the ward's lead clinician, 3 Nov 2026", "approved by the ward's lead clinician"),
+        "line 4: approval: is \"approved by the ward's lead clinician\", which does not say",
+    ),
+    "approval_on_no_day": (
+        GOOD.replace("3 Nov 2026\"\n", "31 Nov 2026\"\n"),
+        "line 4: approval: names a day that there is not, 31 Nov 2026",
+    ),
+    "approval_of_a_rule": (
+        GOOD.replace('code = "spo2"\n', 'code = "spo2"\napproval = true\n', 1),
+        "line 9: rule 1 (threshold spo2), approval: has no approval: write",
     ),
     "no_value": (
         GOOD.replace("red_low = { value = 86, ", "red_low = { "),
@@ -335,7 +356,7 @@ BROKEN = {
         GOOD.replace("[schedule.spo2]", "[schedule.sp02]"),
         'schedule.sp02: "sp02" is not a measure that is known, did you mean "spo2"?',
     ),
-    "wrong_word": (
+    "wrong_priority": (
         GOOD + '\n[[rules]]\nkind = "silence"\ncode = "pulse"\npriority = "urgent"\nsource = "chosen"\n',
         'priority: must be high, medium or low (priority is "urgent")',
     ),
@@ -351,9 +372,9 @@ BROKEN = {
         GOOD + '\n[[rules]]\nkind = "news2"\nscale = 2\n',
         "rule 5 (news2), scale: is set for each resident by a clinician, never by a pathway",
     ),
-    "no_rules": ('name = "a"\nversion = "1"\ntitle = "A"\napproval = "none yet"\n', "rules: there is no rule: each rule begins with [[rules]]"),
+    "no_rules": ('name = "a"\nversion = "1"\ntitle = "A"\napproval = "needs local approval"\n', "rules: there is no rule: each rule begins with [[rules]]"),
     "single_brackets": (
-        'name = "a"\nversion = "1"\ntitle = "A"\napproval = "none yet"\n[rules]\nkind = "news2"\n',
+        'name = "a"\nversion = "1"\ntitle = "A"\napproval = "needs local approval"\n[rules]\nkind = "news2"\n',
         "rules: there is no rule: each rule begins with [[rules]]",
     ),
 }  # fmt: skip
@@ -366,6 +387,36 @@ def test_a_mistake_is_told_with_its_place(name: str) -> None:
         pathways.parse(text)
     said = [str(problem) for problem in caught.value.problems]
     assert any(told in one for one in said), said
+
+
+@pytest.mark.parametrize(
+    ("said", "fine"),
+    [
+        ("needs local approval", True),
+        ("needs local approval: minute 4 is not confirmed", True),
+        ("approved by the board, 3 Nov 2026, review Nov 2027", True),
+        ("Approved by Dr A. Okafor on 03-November-2026", True),
+        ("approved by ward 3 (2026-11-03)", True),
+        ("Needs local approval", False),
+        ("not approved by the board, 3 Nov 2026", False),
+        ("approved, 3 Nov 2026", False),
+        ("approved by 3 Nov 2026", False),
+        ("approved by the board, Nov 2026", False),
+        ("approved by the board, 3/11/2026", False),
+        ("approved by the board, 3 Nov 20267", False),
+        ("yes", False),
+    ],
+)
+def test_an_approval_says_who_and_when(said: str, fine: bool) -> None:
+    """The reader and the schema agree on what counts as approved."""
+    text = GOOD.replace("approved by the ward's lead clinician, 3 Nov 2026", said)
+    assert jsonschema.Draft202012Validator(SCHEMA).is_valid(tomllib.loads(text)) is fine
+    if fine:
+        pathways.parse(text)
+        return
+    with pytest.raises(pathways.Unusable) as caught:
+        pathways.parse(text)
+    assert [problem.path for problem in caught.value.problems] == ["approval"]
 
 
 def test_every_mistake_is_told_at_once() -> None:
