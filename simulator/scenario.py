@@ -313,8 +313,9 @@ def _text(path: Path) -> str:
         if path.stat().st_size > MOST_BYTES:
             raise errors.BadInput(f"{path.name} is longer than a scenario can be, {MOST_BYTES // 1000} kB")
         return path.read_text("utf-8")
-    except UnicodeDecodeError:
-        raise errors.BadInput(f"{path.name} is not UTF-8 text") from None
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise errors.BadInput(f"{path.name}: line {line}: this is not UTF-8 text") from None
     except OSError as error:
         raise errors.BadInput(f"cannot read {path.name}: {error.strerror}") from None
 

@@ -56,7 +56,9 @@ def _statement(rows: list[str], start: int) -> tuple[dict[str, Any] | None, int]
 def nearest(found: dict[str, int], path: str) -> int | None:
     """The line of a path, or of the nearest thing that it is part of."""
     while path:
-        if path in found:
-            return found[path]
+        # Of what stands several times ([[vitals]]) the first is meant if none is named.
+        line = found.get(path, found.get(f"{path}[0]"))
+        if line is not None:
+            return line
         path = path[: max(path.rfind("."), path.rfind("["), 0)]
     return None

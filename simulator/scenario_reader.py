@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-import itertools
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -11,16 +9,18 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from devices import catalogue
-from simulator import errors, scenario_lines
+from simulator import errors, scenario_lines, scenario_table
 from simulator.bodies import physiology
+from simulator.bodies.profile import PATHWAYS
+from simulator.homes import catalogue as homes
 from simulator.homes import faults
 from simulator.scenario_model import Curve, Happening, Notice, Phase, Quiet, Scenario, Symptom, Value, Vital
+from simulator.scenario_table import YEAR, Table
 
 _AT: Final = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)$")
+_TWICE: Final = re.compile(r"Cannot declare \('(\w+)',\) twice")
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,59}")
 _CLOCK: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
-#: Hours a year, in either direction; sizes within what any vital sign could ever change by.
-_YEAR, _SIZE = 8784.0, 100_000.0
 MOST_ENTRIES = 100
 _PLAIN: Final[Mapping[str, str]] = {
     "Cannot overwrite a value": "the same name is there twice",
@@ -30,6 +30,8 @@ _PLAIN: Final[Mapping[str, str]] = {
     "Expected newline or end of document after a statement": "something follows the value on the same line",
     "Unclosed array": "a list is not closed with ]",
     "Unterminated string": "a text is not closed with its quotes",
+    "Expected ']]' at the end of an array declaration": "a head with two brackets must be closed with two: [[vital]]",
+    "Expected ']' at the end of a table declaration": "a head with one bracket must be closed with one: [adherence]",
     "Illegal character '\\n'": "a text is not closed with its quotes on the same line",
 }
 EVENTS: Final[Mapping[str, str]] = {
@@ -49,7 +51,7 @@ _TOP: Final = (
 
 @dataclass(frozen=True)
 class Problem:
-    """line: from 1; None where it belongs to no line."""
+    """line: from 1; None where it belongs to no line (a file that is nested too deeply)."""
 
     line: int | None
     message: str
@@ -88,119 +90,12 @@ def _syntax(message: str, text: str) -> Problem:
     rows = text.split("\n")
     line = int(at[1]) if at and at[1] else len(rows)
     said = _AT.sub("", message)
-    said = _PLAIN.get(said, said[:1].lower() + said[1:])
+    twice = _TWICE.fullmatch(said)
+    plain = f"[{twice[1]}] is there twice" if twice else said[:1].lower() + said[1:]
+    said = _PLAIN.get(said, plain)
     shown = rows[line - 1].strip() if line <= len(rows) else ""
     near = f" in {shown[:60]!r}" if shown and shown.isprintable() else ""
     return Problem(line, f"this is not TOML: {said}{near}")
-
-
-class _Table:
-    """One table of the file: hands out checked values and says what is wrong with the others."""
-
-    def __init__(self, reader: _Reader, value: Any, path: str, known: Sequence[str], what: str) -> None:
-        self._reader, self._path, self._what = reader, path, what
-        self.value: Mapping[str, Any] = value if isinstance(value, dict) else {}
-        if not isinstance(value, dict):
-            self.say("", f"must be a table: write [{path}] or [[{path.partition('[')[0]}]] on a line of its own")
-        for key in self.value:
-            if key not in known:
-                near = difflib.get_close_matches(key, known, 1)
-                hint = f"; is {near[0]} meant?" if near else f"; known are {', '.join(known)}"
-                self.say(key, f"{what} has no {key!r}{hint}" if what else f"there is no {key!r}{hint}")
-
-    def say(self, key: str, message: str) -> None:
-        path = f"{self._path}.{key}" if self._path and key else self._path or key
-        self._reader.say(path, message)
-
-    def about(self, key: str) -> str:
-        return f"{self._what}: {key}" if self._what else key
-
-    def has(self, *keys: str) -> bool:
-        return any(key in self.value for key in keys)
-
-    def missing(self, key: str, example: str) -> None:
-        self.say("" if self._path else key, f"{self.about(key)} is missing: write {example}")
-
-    def text(self, key: str, *, example: str = "", most: int = 200, needed: bool = True) -> str:
-        value = self.value.get(key)
-        if value is None:
-            if needed:
-                self.missing(key, example)
-            return ""
-        if not isinstance(value, str) or not 1 <= len(value.strip()) <= most:
-            self.say(key, f"{self.about(key)} must be a text in quotes of 1 to {most} characters")
-            return ""
-        return value.strip()
-
-    def word(self, key: str, choices: Sequence[str], *, usual: str | None = None) -> str:
-        value = self.value.get(key, usual)
-        if value is None:
-            self.missing(key, f'{key} = "{choices[0]}" (or {", ".join(choices[1:6])})')
-        elif value not in choices:
-            near = difflib.get_close_matches(str(value), choices, 1)
-            several = f"one of {', '.join(choices)}" if len(choices) <= 12 else "one of the codes that are known"
-            self.say(key, f"{self.about(key)} must be {several}" + (f"; is {near[0]} meant?" if near else ""))
-        else:
-            return str(value)
-        return choices[0]
-
-    def number(self, key: str, low: float, high: float, *, usual: float | None = None) -> float | None:
-        value = self.value.get(key, usual)
-        if value is not None and not _is_number(value, low, high):
-            self.say(key, f"{self.about(key)} must be a number from {low:g} to {high:g}")
-            return usual
-        return None if value is None else float(value)
-
-    def numbers(self, key: str, low: float, high: float) -> tuple[float, ...]:
-        value = self.value.get(key)
-        good = isinstance(value, list) and 1 <= len(value) <= 1000 and all(_is_number(one, low, high) for one in value)
-        if value is None:
-            self.missing(key, f"{key} = [0, 12, 24]")
-        elif not good:
-            self.say(key, f"{self.about(key)} must be a list of numbers from {low:g} to {high:g}")
-        return tuple(float(one) for one in value) if isinstance(value, list) and good else ()
-
-    def words(self, key: str, choices: Sequence[str] = (), *, most: int = 500) -> tuple[str, ...]:
-        value = self.value.get(key, [])
-        if not isinstance(value, list) or not all(isinstance(one, str) and 0 < len(one) <= most for one in value):
-            self.say(key, f'{self.about(key)} must be a list of texts: {key} = ["...", "..."]')
-            return ()
-        for one in value:
-            if choices and one not in choices:
-                near = difflib.get_close_matches(one, choices, 1)
-                self.say(key, f"{self.about(key)}: {one!r} is not known" + (f"; is {near[0]} meant?" if near else ""))
-        return tuple(value)
-
-    def span(self, key: str, low: float, high: float, usual: tuple[float, float]) -> tuple[float, float]:
-        """One number, or a list of two that do not fall."""
-        value = self.value.get(key)
-        if value is None:
-            return usual
-        if _is_number(value, low, high):
-            return float(value), float(value)
-        pair = isinstance(value, list) and len(value) == 2 and all(_is_number(one, low, high) for one in value)
-        if not pair or value[0] > value[1]:
-            self.say(key, f"{self.about(key)} must be two numbers, the lower first, from {low:g} to {high:g}")
-            return usual
-        return float(value[0]), float(value[1])
-
-    def curve(self, key: str, low: float = -_SIZE, high: float = _SIZE) -> Curve | None:
-        """The values of a key over the table's hours."""
-        if key not in self.value:
-            return None
-        hours, values = self.hours(), self.numbers(key, low, high)
-        if hours and values and len(hours) != len(values):
-            self.say(key, f"{self.about(key)} has {len(values)} numbers but hours has {len(hours)}: one for each hour")
-            return None
-        return Curve(hours, values) if hours and values else None
-
-    def hours(self) -> tuple[float, ...]:
-        found = self.numbers("hours", -_YEAR, _YEAR)
-        for before, after in itertools.pairwise(found):
-            if after <= before:
-                self.say("hours", f"{self.about('hours')} must rise: {after:g} comes after {before:g}")
-                return ()
-        return found
 
 
 class _Reader:
@@ -209,11 +104,17 @@ class _Reader:
         self.problems: list[Problem] = []
 
     def say(self, path: str, message: str) -> None:
-        self.problems.append(Problem(scenario_lines.nearest(self._lines, path), message))
+        # What is missing from the file as a whole is told at its beginning.
+        self.problems.append(Problem(scenario_lines.nearest(self._lines, path) or 1, message))
 
     def scenario(self, text: str) -> Scenario:
-        top = _Table(self, self._document, "", _TOP, "")
+        top = Table(self.say, self._document, "", _TOP, "")
         name = top.text("name", example='name = "my_scenario"', most=60)
+        peak, end = top.number("peak_hours", 0, YEAR), top.number("end_hours", 0, YEAR)
+        if peak is not None and end is not None and end < peak:
+            top.say(
+                "end_hours", f"end_hours ({end:g}) is before peak_hours ({peak:g}): it cannot be worst when it is over"
+            )
         if name and not _NAME.fullmatch(name):
             top.say("name", "name must be small letters, digits and _, beginning with a letter")
         return Scenario(
@@ -222,12 +123,12 @@ class _Reader:
             description=top.text("description", example='description = """What happens and why"""', most=5000),
             text=text,
             sources=top.words("sources"),
-            pathways=top.words("pathways", most=60),
+            pathways=top.pathways("pathways", PATHWAYS),
             severity=top.span("severity", 0.05, 5.0, (1.0, 1.0)),
             tempo=top.span("tempo", 0.05, 20.0, (1.0, 1.0)),
             starts=self._starts(top),
-            peak_hours=top.number("peak_hours", 0, _YEAR),
-            end_hours=top.number("end_hours", 0, _YEAR),
+            peak_hours=peak,
+            end_hours=end,
             phases=tuple(self._phase(*one) for one in self._each("phase")),
             vitals=self._vitals(),
             states=self._states(),
@@ -256,18 +157,19 @@ class _Reader:
         known = ("code", "hours", "offset", "level", "part", "spread")
         found: dict[str, Vital] = {}
         for value, path in self._each("vital"):
-            table = _Table(self, value, path, known, self._named("vital", value))
+            table = Table(self.say, value, path, known, self._named("vital", value))
             code = table.word("code", tuple(physiology.VITALS))
             if not table.has("offset", "level", "spread"):
                 table.say("", f"{self._named('vital', value)} needs offset, level or spread, one value for each hour")
+            level = physiology.VITALS[code]
             if table.has("part") and not table.has("level"):
                 table.say("part", "part says how far a vital is drawn towards its level: it needs level")
-            if code in found:
+            if code in found and code == table.value.get("code"):
                 table.say("code", f"vital {code} is there twice: one [[vital]] for each code")
             found[code] = Vital(
                 code,
                 table.curve("offset"),
-                table.curve("level"),
+                table.curve("level", level.lowest, level.highest),
                 table.curve("part", 0, 1),
                 table.curve("spread", 0, 20),
             )
@@ -276,7 +178,7 @@ class _Reader:
     def _states(self) -> dict[str, tuple[tuple[float, Value], ...]]:
         found: dict[str, tuple[tuple[float, Value], ...]] = {}
         for value, path in self._each("state"):
-            table = _Table(self, value, path, ("code", "hours", "value"), self._named("state", value))
+            table = Table(self.say, value, path, ("code", "hours", "value"), self._named("state", value))
             code = table.word("code", (*_answers(), "consciousness", *_scales()))
             hours, given = table.hours(), table.value.get("value")
             if not isinstance(given, list) or (hours and len(given) != len(hours)):
@@ -285,7 +187,7 @@ class _Reader:
             for one in given:
                 if problem := _wrong(code, one):
                     table.say("value", f"{table.about('value')}: {problem}")
-            if code in found:
+            if code in found and code == table.value.get("code"):
                 table.say("code", f"state {code} is there twice: one [[state]] for each code")
             found[code] = tuple(zip(hours, given, strict=False))
         return found
@@ -294,13 +196,13 @@ class _Reader:
         found: dict[str, Symptom] = {}
         for value, path in self._each("symptom"):
             named = self._named("symptom", value)
-            table = _Table(self, value, path, ("code", "hours", "chance", "offset"), named)
+            table = Table(self.say, value, path, ("code", "hours", "chance", "offset"), named)
             code = table.word("code", (*_answers(), *_scales()))
             wanted, other = ("offset", "chance") if code in _scales() else ("chance", "offset")
             if not table.has(wanted) or table.has(other):
                 kind = "is a scale of 0 to 10" if wanted == "offset" else "is yes or no"
                 table.say(other if table.has(other) else "", f"{named} {kind}: it needs {wanted}, one for each hour")
-            if code in found:
+            if code in found and code == table.value.get("code"):
                 table.say("code", f"{named} is there twice: one [[symptom]] for each code")
             found[code] = Symptom(code, table.curve("chance", 0, 1), table.curve("offset", -10, 10))
         return found
@@ -308,15 +210,18 @@ class _Reader:
     def _adherence(self) -> Curve | None:
         if "adherence" not in self._document:
             return None
-        table = _Table(self, self._document["adherence"], "adherence", ("hours", "part"), "adherence")
+        if isinstance(self._document["adherence"], list):
+            self.say("adherence", "adherence must be written [adherence], with one bracket, only once")
+            return None
+        table = Table(self.say, self._document["adherence"], "adherence", ("hours", "part"), "adherence")
         if not table.has("part"):
             table.missing("part", "part = [1, 0.5]: how much of what is due is measured, one for each hour")
         return table.curve("part", 0, 1)
 
     def _event(self, value: Any, path: str) -> Happening:
-        table = _Table(self, value, path, ("kind", "hours", "at", "chance", "lasts", "values"), "event")
+        table = Table(self.say, value, path, ("kind", "at", "chance", "lasts", "values"), "event")
         kind = table.word("kind", tuple(EVENTS))
-        hours = table.span("at", -_YEAR, _YEAR, (0.0, 0.0))
+        hours = table.span("at", -YEAR, YEAR, (0.0, 0.0))
         if not table.has("at"):
             table.missing("at", "at = 3, or at = [2, 5] for an hour in between that is drawn")
         given = table.value.get("values", {"fall": True} if kind in ("fall", "button") else {})
@@ -337,28 +242,32 @@ class _Reader:
         return Happening(kind, hours, given, 1.0 if chance is None else chance, lasts)
 
     def _fault(self, value: Any, path: str) -> faults.Planned | None:
-        if not isinstance(value, dict):
-            self.say(path, "fault must be written [[fault]] on a line of its own")
+        kinds = tuple(homes.KINDS)
+        known = tuple(value) if isinstance(value, dict) else ()  # what else a kind may have, it knows itself
+        table = Table(self.say, value, path, known, "fault")
+        before = len(self.problems)
+        kind = table.word("kind", kinds)
+        codes = table.words("codes", tuple(catalogue.ENTRIES))
+        self._from_to(table)
+        if len(self.problems) > before or not isinstance(value, dict):
             return None
         try:
-            return faults.planned(value)
+            return faults.planned({**value, "kind": kind, "codes": codes})
         except errors.BadInput as error:
             key = next((key for key in value if re.search(rf"\b{re.escape(key)}\b", str(error))), "")
             self.say(f"{path}.{key}" if key else path, str(error))
-        except (TypeError, ValueError):
-            self.say(path, "fault: codes must be a list of codes")
         return None
 
     def _phase(self, value: Any, path: str) -> Phase:
-        table = _Table(self, value, path, ("name", "from_hours", "to_hours", "text"), "phase")
+        table = Table(self.say, value, path, ("name", "from_hours", "to_hours", "text"), "phase")
         name = table.text("name", example='name = "Fever"', most=60)
         start, end = self._from_to(table)
         return Phase(name, start, end, table.text("text", most=1000, needed=False))
 
     def _notice(self, value: Any, path: str) -> Notice:
         known = ("what", "by_hours", "priority", "codes", "categories", "pathways", "source")
-        table = _Table(self, value, path, known, "notice")
-        by = table.number("by_hours", 0, _YEAR)
+        table = Table(self.say, value, path, known, "notice")
+        by = table.number("by_hours", 0, YEAR)
         if not table.has("by_hours"):
             table.missing("by_hours", "by_hours = 24: hours from the onset")
         return Notice(
@@ -368,23 +277,24 @@ class _Reader:
             table.text("source", example='source = "why this can be asked"', most=1000),
             table.words("codes", tuple(catalogue.ENTRIES)),
             table.words("categories", CATEGORIES) or ("clinical",),
-            table.words("pathways", most=60),
+            table.pathways("pathways", PATHWAYS),
         )
 
     def _quiet(self, value: Any, path: str) -> Quiet:
-        table = _Table(self, value, path, ("why", "from_hours", "to_hours", "codes", "pathways"), "quiet")
+        table = Table(self.say, value, path, ("why", "from_hours", "to_hours", "codes", "pathways"), "quiet")
         start, end = self._from_to(table)
         why = table.text("why", example='why = "nothing is wrong with it"')
-        return Quiet(why, start, end, table.words("codes", tuple(catalogue.ENTRIES)), table.words("pathways", most=60))
+        codes = table.words("codes", tuple(catalogue.ENTRIES))
+        return Quiet(why, start, end, codes, table.pathways("pathways", PATHWAYS))
 
-    def _from_to(self, table: _Table) -> tuple[float, float | None]:
-        start = table.number("from_hours", -_YEAR, _YEAR, usual=0.0) or 0.0
-        end = table.number("to_hours", -_YEAR, _YEAR)
+    def _from_to(self, table: Table) -> tuple[float, float | None]:
+        start = table.number("from_hours", -YEAR, YEAR, usual=0.0) or 0.0
+        end = table.number("to_hours", -YEAR, YEAR)
         if end is not None and end <= start:
             table.say("to_hours", f"{table.about('to_hours')} must be later than from_hours")
         return start, end
 
-    def _starts(self, top: _Table) -> tuple[int, int] | None:
+    def _starts(self, top: Table) -> tuple[int, int] | None:
         value = self._document.get("starts")
         if value is None:
             return None
@@ -414,9 +324,5 @@ def _wrong(code: str, value: Any) -> str | None:
     if entry.kind == "code":
         allowed = ", ".join(entry.codes)
         return None if isinstance(value, str) and value in entry.codes else f"must be one of {allowed}"
-    good = _is_number(value, entry.impossible_low, entry.impossible_high)
+    good = scenario_table.is_number(value, entry.impossible_low, entry.impossible_high)
     return None if good else f"must be a number from {entry.impossible_low:g} to {entry.impossible_high:g}"
-
-
-def _is_number(value: object, low: float, high: float) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high

@@ -8,6 +8,7 @@ the catalogue's units.
 
 from __future__ import annotations
 
+import math
 from typing import Final, Protocol
 
 import numpy as np
@@ -115,7 +116,7 @@ def _varied(profile: Profile, code: str, vital: Vital, times_ms: Integers) -> Fl
     if not size:
         return np.zeros(len(times_ms), dtype=np.float64)
     at = _days(profile, times_ms) if code in _DAILY else times_ms
-    whole = sum(vital.shares.values())
+    whole = math.fsum(vital.shares.values())  # sum() rounds otherwise from Python 3.12 on
     wandered = wander.shaped(
         wander.wandering(profile.source, code, at // profile.paces.get(code, 1)), vital.skew, vital.tails
     )

@@ -6,6 +6,7 @@ All pure functions of (source, time), of deviation 1 over a long time.
 from __future__ import annotations
 
 import functools
+import math
 
 import numpy as np
 
@@ -49,7 +50,7 @@ def _listed(source: int, name: str, weight: float) -> list[tuple[int, int, float
     """(source, period, weight) of everything that a name is made of, what it wanders along with included."""
     vital = vitals.VITALS.get(name)
     shares = vital.shares if vital is not None else vitals.COMMON[name].shares
-    whole = sum(shares.values()) or 1.0
+    whole = math.fsum(shares.values()) or 1.0  # sum() rounds otherwise from Python 3.12 on
     leader, correlation = (vital.along if vital is not None else None) or (None, 0.0)
     own = weight * float(np.sqrt(1.0 - correlation * correlation))
     found = [

@@ -241,7 +241,6 @@ def _read(kind: Kind, parameter: Parameter, value: Any) -> float | str | bool:
     except (TypeError, ValueError):
         number = float("nan")
     if not parameter.lowest <= number <= parameter.highest:
-        raise errors.BadInput(
-            f"{where} is a number from {parameter.lowest:g} to {parameter.highest:g} {parameter.unit}".rstrip()
-        )
+        unit = "" if parameter.unit == "1" else f" {parameter.unit}"
+        raise errors.BadInput(f"{where} is a number from {parameter.lowest:.9g} to {parameter.highest:.9g}{unit}")
     return number

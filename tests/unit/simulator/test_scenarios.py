@@ -181,7 +181,23 @@ MISTAKES = [
     ("[[event]]\nkind = 'fall'\n", 4, "at is missing"),
     ("[[event]]\nkind = 'fell'\nat = 1\n", 5, "is fall meant"),
     ("[[event]]\nkind = 'answer'\nat = 1\nvalues = { dizzy = true }\n", 7, "'dizzy', which is no code"),
-    ("[[fault]]\nkind = 'motoin'\n", 5, "no fault of this kind"),
+    ("[[fault]]\nkind = 'motoin'\n", 5, "is motion meant"),
+    ("[[fault]]\nfrom_hours = 1\n", 4, "kind is missing"),
+    ("[[fault]]\nkind = 'motion'\ncodes = ['pulze']\n", 6, "is pulse meant"),
+    ("[[fault]]\nkind = 'motion'\ncodes = 'pulse'\n", 6, "list of texts"),
+    ("[[fault]]\nkind = 'motion'\nto_hours = 'x'\n", 6, "to_hours must be a number"),
+    ("[[fault]]\nkind = 'motion'\nseconds = 3\n", 6, "there are: share, flagged"),
+    ("[[vital]]\ncode = 'zzz'\nhours = [0]\noffset = [1]\n", 5, "must be one of systolic, "),
+    ("[[vital]]\ncode = 'pulse'\nhours = [0, 1]\noffset = [1, '2']\n", 7, "number 2 of them is not: '2'"),
+    ("[[vital]]\ncode = 'spo2'\nhours = [0]\nlevel = [500]\n", 7, "numbers from 50 to 100"),
+    ("[[event]]\nkind = 'fall'\nat = 3\nhours = [1]\n", 7, "event has no 'hours'"),
+    ("peak_hours = 50\nend_hours = 20\n", 5, "cannot be worst when it is over"),
+    ("tempo = -1\n", 4, "tempo must be a number, or two"),
+    ("pathways = ['frialty']\n", 4, "is frailty meant"),
+    ("[[vitals]]\ncode = 'pulse'\n", 4, "is vital meant"),
+    ("[[adherence]]\nhours = [0]\npart = [1]\n", 4, "one bracket"),
+    ("[[vital]\ncode = 'pulse'\n", 4, "must be closed with two"),
+    ("[adherence]\nhours = [0]\npart = [1]\n[adherence]\n", 7, r"\[adherence\] is there twice"),
     ("[[fault]]\nkind = 'motion'\n\nshare = 7\n", 7, "share is a number from 0 to 1"),
     ("[[notice]]\nwhat = 'it'\nby_hours = 4\n", 4, "source is missing"),
     ("[[notice]]\nwhat = 'it'\nby_hours = 4\nsource = 's'\npriority = 'urgent'\n", 8, "low, medium, high"),
@@ -201,6 +217,22 @@ def test_a_mistake_is_named_with_its_line(text: str, line: int, words: str) -> N
         scenario.parse(HEAD + text, "own.toml")
 
 
+def test_a_file_without_a_title_is_told_so_at_its_beginning() -> None:
+    with pytest.raises(errors.BadInput, match=r"own\.toml: line 1: title is missing: write title = "):
+        scenario.parse(HEAD.replace("title", "sources = []\n#"), "own.toml")
+
+
+def test_two_codes_that_nobody_knows_are_two_mistakes_and_no_third() -> None:
+    vital = "[[vital]]\ncode = '{}'\nhours = [0]\noffset = [1]\n"
+    with pytest.raises(errors.BadInput) as caught:
+        scenario.parse(HEAD + vital.format("zzz") + vital.format("yyy"))
+    assert str(caught.value).count("\n") == 1
+
+
+def test_a_pathway_of_ones_own_is_no_mistake() -> None:
+    assert scenario.parse("pathways = ['renal', 'copd_severe']\n" + HEAD).pathways == ("renal", "copd_severe")
+
+
 def test_all_mistakes_are_told_at_once() -> None:
     with pytest.raises(errors.BadInput) as caught:
         scenario.parse("title = 3\n[[vital]]\n")
@@ -218,7 +250,7 @@ def test_a_file_of_ones_own(tmp_path: Path) -> None:
     with pytest.raises(errors.BadInput, match=r"cannot read none\.toml"):
         scenario.load(str(tmp_path / "none.toml"))
     own.write_bytes(b"\xff\xfe")
-    with pytest.raises(errors.BadInput, match="not UTF-8"):
+    with pytest.raises(errors.BadInput, match="line 1: this is not UTF-8"):
         scenario.load(str(own))
 
 
