@@ -57,6 +57,8 @@ class Maker:
         self.at_ms = start_ms
         #: People measure again what went wrong or is not like them (simulator.homes.habits).
         self.careful = False
+        #: As a service would ask about what is odd, where there is none.
+        self.asked = False
         #: Told of everything that is measured, when it is made.
         self.watchers: list[Watcher] = []
         self._count = itertools.count()
@@ -164,7 +166,7 @@ class Maker:
         taken = unit.take(found, self.script.of(unit.targets, "values"), self._body)
         if self.careful and not unit.device.is_continuous:
             for one in taken:
-                again = habits.repeated(unit.profile, unit.device_id, one.moment, one.shown)
+                again = habits.repeated(unit.profile, unit.device_id, one.moment, one.shown, asked=self.asked)
                 if again is not None:
                     self._push(index, again)
         for watcher in self.watchers:
@@ -185,7 +187,7 @@ class Maker:
                 moment
                 for moment, still in zip(due, part, strict=True)
                 if still >= 1.0
-                or noise.uniform_one(noise.key("adherence", unit.profile.seed, unit.person.key, moment.slot)) < still
+                or noise.uniform_one(noise.key("adherence", unit.profile.seed, unit.person.key, moment.sitting)) < still
             ]
         off = self.script.of(unit.targets, "moments")
         warm_up = unit.kind.warm_up_seconds * 1000 if unit.device.is_continuous else 0

@@ -15,6 +15,10 @@ MORNING = ("07:30",)
 _ORDER = {"consciousness": 0, "resp_rate": 20, "spo2": 60, "systolic": 150, "temperature": 240, "weight": 330}
 
 
+#: At the end of the slot of a measurement that is repeated.
+AGAIN = "/again"
+
+
 @dataclass(frozen=True)
 class Moment:
     """A device takes these codes at a time (milliseconds since 1970)."""
@@ -22,6 +26,11 @@ class Moment:
     at_ms: int
     codes: tuple[str, ...]
     slot: str
+
+    @property
+    def sitting(self) -> str:
+        """What it belongs to: the same for a measurement and its repeats."""
+        return self.slot.partition(AGAIN)[0]
 
 
 @dataclass(frozen=True)

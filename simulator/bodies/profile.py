@@ -64,8 +64,9 @@ _TAKES: Final = {
     "palliative": {"opioid": 0.7, "paracetamol": 0.5},
     "frailty": {"paracetamol": 0.3},
 }
-#: Deviation of glucose within a person by condition: CV of 36 % parts stable from unstable (Battelino 2019 [A]).
-_GLUCOSE_SPREAD: Final = {"diabetes_1": 3.0, "diabetes_2": 1.9}
+#: Deviation of glucose within a person by condition: CV of 36 % parts stable from unstable (Battelino 2019 [A]); with
+#: insulin, which adds to it, a usual resident of type 1 is on the stable side.
+_GLUCOSE_SPREAD: Final = {"diabetes_1": 2.5, "diabetes_2": 1.9}
 
 
 @dataclass(frozen=True)

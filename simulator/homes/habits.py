@@ -28,7 +28,6 @@ PAUSE_MS: Final = (90_000, 240_000)
 ASKED_MS: Final = (180_000, 900_000)
 #: Nobody goes on for ever.
 MOST: Final = 2
-_AGAIN: Final = "/again"
 _PRESSURE: Final = frozenset(("systolic", "diastolic"))
 
 
@@ -37,7 +36,7 @@ def repeated(
 ) -> schedule.Moment | None:
     """The measurement after one that is odd; None: the resident leaves it at that. asked: a service would ask."""
     odd = {code for code, one in shown.items() if _odd(profile, code, one)}
-    if not odd or moment.slot.count(_AGAIN) >= MOST:
+    if not odd or moment.slot.count(schedule.AGAIN) >= MOST:
         return None
     low, high = SHARE
     careful = low + (high - low) * noise.uniform_one(noise.key(profile.source, "careful"))
@@ -51,7 +50,7 @@ def repeated(
         moment,
         at_ms=moment.at_ms + first + drawn % (last - first),
         codes=_together(moment.codes, odd),
-        slot=moment.slot + _AGAIN,
+        slot=moment.slot + schedule.AGAIN,
     )
 
 

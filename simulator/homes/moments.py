@@ -41,6 +41,6 @@ def _missed(found: Iterable[Fault], code: str, moment: Moment) -> bool:
         fault.kind == "missed"
         and fault.active(moment.at_ms)
         and (not fault.codes or code in fault.codes)
-        and noise.uniform_one(noise.key(fault.id, fault.target, moment.slot), 1) < fault.number("share")
+        and noise.uniform_one(noise.key(fault.id, fault.target, moment.sitting), 1) < fault.number("share")
         for fault in found
     )
