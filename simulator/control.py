@@ -227,7 +227,7 @@ class _Acts:
         feeding = self._feeding
         return views.status(
             feeding.cast, feeding.sender, feeding.now(), feeding.phase,
-            virtual=feeding.devices.virtual is not None, speed=feeding.pace.speed,
+            virtual=feeding.devices.virtual is not None, going=feeding.pace,
         )  # fmt: skip
 
     def _changed(self, kind: str, **facts: Any) -> None:

@@ -205,6 +205,7 @@ class Feeder:
             self.devices.virtual = clock.from_ms(following)
             self.step(following, 0 if live else AHEAD_MS)
             await self.delivered()
+            going.stepped(following)
 
     def _following(self, start_ms: int, end_ms: int | None, going: pace.Pace, grid_ms: int | None, live: bool) -> int:
         if grid_ms is None:

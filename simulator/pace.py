@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 import contextlib
+from typing import Final
 
 from simulator import clock
+
+#: Over so many of the last real seconds it is told how fast time really goes, and after how many for the first time.
+TOLD_SECONDS: Final = 20.0
+FIRST_SECONDS: Final = 4.0
 
 
 class Pace:
@@ -14,13 +20,34 @@ class Pace:
     def __init__(self, speed: float | None) -> None:
         self.speed = speed
         self._anchor: tuple[float, int] | None = None
+        #: (real seconds, virtual milliseconds) of the latest steps.
+        self._steps: collections.deque[tuple[float, int]] = collections.deque()
         self._changed = asyncio.Event()
 
     def set(self, speed: float | None) -> None:
         """From now on."""
         self.speed = speed
         self._anchor = None
+        self._steps.clear()
         self._changed.set()
+
+    def stepped(self, at_ms: int) -> None:
+        """A virtual moment was reached, and all that came of it is settled."""
+        now = clock.monotonic()
+        self._steps.append((now, at_ms))
+        while len(self._steps) > 2 and self._steps[1][0] < now - TOLD_SECONDS:
+            self._steps.popleft()
+
+    @property
+    def reached(self) -> float | None:
+        """How many times as fast as real time it really goes; None: not known yet."""
+        if len(self._steps) < 2:
+            return None
+        (begun, from_ms), (ended, to_ms) = self._steps[0], self._steps[-1]
+        # A step that takes very long counts while it lasts.
+        late = clock.monotonic() - ended
+        lasted = ended - begun + (late if late > FIRST_SECONDS else 0.0)
+        return (to_ms - from_ms) / 1000 / lasted if lasted >= FIRST_SECONDS else None
 
     async def reach(self, from_ms: int, to_ms: int) -> bool:
         """Waits until it is time to go from one virtual moment to the next; False: the pace was changed meanwhile."""

@@ -12,7 +12,10 @@ from typing import Any, Final
 from simulator import clock, native, outbox, receipts
 from simulator.homes.malicious import Extra
 
-MESSAGES: Final = 4_000
+#: Messages of one device that are kept: one that floods pushes out only its own.
+MESSAGES: Final = 300
+#: The latest of each device for who asks for all of them.
+LATEST: Final = 30
 EVENTS: Final = 1_000
 #: Readings of a message that are shown.
 READINGS: Final = 40
@@ -26,7 +29,7 @@ class Messages:
     """Recent messages by (device, stream, seq); each has a number that rises whenever anything becomes of it."""
 
     def __init__(self) -> None:
-        self._entries: collections.OrderedDict[tuple[str, str, int], dict[str, Any]] = collections.OrderedDict()
+        self._entries: dict[str, collections.OrderedDict[tuple[str, int], dict[str, Any]]] = {}
         self._number = 0
         self._beside = 0
 
@@ -34,7 +37,7 @@ class Messages:
         for held in found:
             lane = native.lane(held.taken_ms, held.sent_ms)
             self._put(
-                (held.device_id, held.stream, held.seq),
+                (held.stream, held.seq),
                 {
                     "device_id": held.device_id,
                     "kind": "readings",
@@ -56,7 +59,7 @@ class Messages:
         self._beside += 1
         at = clock.text(clock.from_ms(extra.at_ms))
         self._put(
-            (extra.device_id, "", self._beside),
+            ("", self._beside),
             {
                 "device_id": extra.device_id,
                 "kind": "status" if extra.retain else "malicious",
@@ -99,30 +102,33 @@ class Messages:
 
     def after(self, number: int, device_id: str | None, most: int = 200) -> dict[str, Any]:
         """What has changed since, oldest change first, and the number to ask with next."""
-        changed = [
-            entry
-            for entry in self._entries.values()
-            if entry["n"] > number and (device_id is None or entry["device_id"] == device_id)
-        ]
+        wanted = [own for name, own in self._entries.items() if device_id in (None, name)]
+        if number == 0:
+            # Who begins anew wants the latest of each; who follows must not miss any.
+            last = LATEST if device_id is None else most
+            changed = [entry for own in wanted for entry in list(own.values())[-last:]]
+        else:
+            changed = [entry for own in wanted for entry in own.values() if entry["n"] > number]
         changed.sort(key=lambda entry: entry["n"])
-        # Who begins anew wants the latest; who follows must not miss any.
-        found = changed[-most:] if number == 0 else changed[:most]
+        found = changed if number == 0 else changed[:most]
         return {"messages": found, "next": found[-1]["n"] if found else max(number, 0)}
 
     def last(self, device_id: str) -> dict[str, Any] | None:
-        for name in reversed(self._entries):
-            if name[0] == device_id and name[1]:
-                return self._entries[name]
+        own = self._entries.get(device_id, collections.OrderedDict())
+        for (stream, _), entry in reversed(own.items()):
+            if stream:
+                return entry
         return None
 
-    def _put(self, name: tuple[str, str, int], entry: dict[str, Any]) -> None:
+    def _put(self, name: tuple[str, int], entry: dict[str, Any]) -> None:
         self._number += 1
-        self._entries[name] = entry | {"n": self._number}
-        if len(self._entries) > MESSAGES:
-            self._entries.popitem(last=False)
+        own = self._entries.setdefault(entry["device_id"], collections.OrderedDict())
+        own[name] = entry | {"n": self._number}
+        if len(own) > MESSAGES:
+            own.popitem(last=False)
 
     def _touch(self, held: outbox.Held) -> dict[str, Any] | None:
-        entry = self._entries.get((held.device_id, held.stream, held.seq))
+        entry = self._entries.get(held.device_id, collections.OrderedDict()).get((held.stream, held.seq))
         if entry is not None:
             self._number += 1
             entry["n"] = self._number

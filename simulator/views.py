@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final
 
-from simulator import cast, clock, errors, kit, publisher, ring
+from simulator import cast, clock, errors, kit, pace, publisher, ring
 from simulator.homes import faults
 
 #: Moments at which the truth is drawn, beside those at which something was measured.
@@ -15,7 +15,7 @@ MEASURED: Final = 1_000
 
 
 def status(
-    found: cast.Cast, sender: publisher.Publisher, now: datetime, phase: str, *, virtual: bool, speed: float | None
+    found: cast.Cast, sender: publisher.Publisher, now: datetime, phase: str, *, virtual: bool, going: pace.Pace
 ) -> dict[str, Any]:
     """In short."""
     totals = sender.totals
@@ -23,7 +23,8 @@ def status(
         "phase": phase,
         "now": clock.text(now),
         "virtual": virtual,
-        "speed": speed if virtual else 1.0,
+        "speed": going.speed if virtual else 1.0,
+        "reached": going.reached if virtual else None,
         "devices": len(found.maker.device_ids),
         "connected": sender.connected,
         "messages": totals.taken,

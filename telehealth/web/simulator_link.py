@@ -29,7 +29,10 @@ class Declined(errors.Refused):
 
 
 class Status(msgspec.Struct, frozen=True):
-    """What runs, and how time goes. now: what the devices' right clocks show; speed: None while history is fed."""
+    """What runs, and how time goes. now: what the devices' right clocks show; speed: None while history is fed.
+
+    speed is what was asked for, reached what time really does (None: not known, or real time).
+    """
 
     now: datetime
     phase: Text
@@ -40,6 +43,7 @@ class Status(msgspec.Struct, frozen=True):
     unsettled: int
     refused: int
     speed: float | None = 1.0
+    reached: float | None = None
 
 
 class Fault(msgspec.Struct, frozen=True):

@@ -20,6 +20,8 @@ Json = dict[str, Any]
 _AHEAD = timedelta(seconds=90)
 #: So many messages of a device are drawn, and so many are listed.
 _DRAWN, LISTED = 30, 25
+#: Time that goes at least so much of what was asked for keeps up.
+_KEPT = 0.85
 #: A clock that is wrong by less is right.
 _RIGHT_SECONDS = 1.0
 
@@ -99,6 +101,10 @@ def _pace(found: link.Status) -> str:
         return "the past is being fed"
     if found.speed == 0:
         return "time stands still"
+    if found.reached is not None and found.reached < _KEPT * found.speed:
+        # What nobody can do should not look as if it were done.
+        times = f"{max(found.reached, 0.1):.{1 if found.reached < 10 else 0}f}"
+        return f"{times} times as fast as real time: the service cannot keep up with {found.speed:g}"
     return "in real time" if found.speed == 1 else f"{found.speed:g} times as fast as real time"
 
 
