@@ -131,6 +131,8 @@ class World(msgspec.Struct, frozen=True):
     """A file of devices; url and mqtt where the file says them."""
 
     devices: Annotated[list[Device], msgspec.Meta(max_length=100_000)]
+    #: Those of care homes, where the file keeps them apart; parse() puts them behind the others.
+    shared_kits: Annotated[list[Device], msgspec.Meta(max_length=10_000)] = []
     url: Text | None = None
     mqtt: Broker | None = None
 
@@ -153,8 +155,9 @@ def parse(data: bytes) -> World:
         raise errors.BadInput(f"not a file of devices: {error}") from None
     except msgspec.DecodeError:
         raise errors.BadInput("not a file of devices: it is not JSON") from None
-    _check(world.devices)
-    return world
+    together = [*world.devices, *world.shared_kits]
+    _check(together)
+    return msgspec.structs.replace(world, devices=together, shared_kits=[])
 
 
 def broker(text: str) -> Broker:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
@@ -19,6 +19,9 @@ from alerts.rules import RuleSet, Threshold
 
 WARDS = ("Beech ward", "Rowan ward")
 SECOND_WARD_RESIDENTS = 6
+#: Of the second ward, too: residents who share one kit, and whose devices are behind one gateway.
+CARE_HOME = "Holly House"
+_CARE_HOME_PATHWAYS = ("frailty", "heart_failure", "frailty", "copd")
 ZONE = "Europe/London"
 
 _FAMILY = (
@@ -101,6 +104,9 @@ class Person:
     silent_hours: float | None = None
     #: Part of the due measurements that are taken.
     adherence: float = 1.0
+    #: With others in a care home, and the name under which its kit knows this resident.
+    home: str | None = None
+    room: str | None = None
 
     def simulated(self) -> dict[str, Any]:
         """Who the simulator is to be, for its file of devices."""
@@ -113,6 +119,8 @@ class Person:
             "calm": self.calm,
             "adherence": self.adherence,
         }
+        if self.home is not None:
+            found["home"] = self.home
         if self.hypercapnic:
             found["ranges"] = {"spo2": [89, 91.5]}
         if self.illness is not None:
@@ -137,8 +145,37 @@ class Person:
         ]
 
 
-def people(*, residents: int, seed: int, start: datetime) -> list[Person]:
-    """The residents of both wards; the first ward has so many, the second always six."""
+@dataclass(frozen=True)
+class SharedKit:
+    """A device that everybody of a care home is measured with; readings say whose they are by the room."""
+
+    device: Device
+    ward: str
+    residents: tuple[Person, ...]
+
+    def seats(self) -> list[dict[str, Any]]:
+        """In the order of a round, for the simulator's file of devices."""
+        return [{"subject": person.room, "resident": person.simulated()} for person in self.residents]
+
+
+def shared_kits(people: Iterable[Person]) -> list[SharedKit]:
+    """The kits of care homes: one each."""
+    homes: dict[str, list[Person]] = {}
+    for person in people:
+        if person.home is not None:
+            homes.setdefault(person.home, []).append(person)
+    found = []
+    for name, residents in homes.items():
+        device_id = f"{name.lower().replace(' ', '-')}-kit"
+        device = Device(
+            device_id, "Care home kit: oximeter, cuff, thermometer and scales", ("spo2", "pulse", *_HUB), False
+        )
+        found.append(SharedKit(device, residents[0].ward, tuple(residents)))
+    return found
+
+
+def people(*, residents: int, seed: int, start: datetime, care_home: bool = True) -> list[Person]:
+    """The residents of both wards; the first has so many, the second always six, and those of a care home."""
     draw = random.Random(seed)
     families = draw.sample(_FAMILY, len(_FAMILY))
     numbers = _nhs_numbers(seed)
@@ -147,7 +184,15 @@ def people(*, residents: int, seed: int, start: datetime) -> list[Person]:
         second = index >= residents
         place = index - residents if second else index
         cast.append(_person(draw, WARDS[second], place, families[index % len(families)], next(numbers), start))
-    return _scripted(cast)
+    found = _scripted(cast)
+    if care_home:
+        taken = residents + SECOND_WARD_RESIDENTS
+        for place, name in enumerate(_CARE_HOME_PATHWAYS):
+            family, number = families[(taken + place) % len(families)], next(numbers)
+            person = _person(draw, WARDS[1], place, family, number, start, pathways.load(name))
+            # Nobody of them has a device of their own, and all stay as they are.
+            found.append(replace(person, devices=(), home=CARE_HOME, room=f"room {place + 1}", calm=place < 2))
+    return found
 
 
 def _scripted(cast: list[Person]) -> list[Person]:
@@ -166,9 +211,17 @@ def _scripted(cast: list[Person]) -> list[Person]:
     return found
 
 
-def _person(draw: random.Random, ward: str, place: int, family: str, number: str, start: datetime) -> Person:
+def _person(
+    draw: random.Random,
+    ward: str,
+    place: int,
+    family: str,
+    number: str,
+    start: datetime,
+    given: pathways.Pathway | None = None,
+) -> Person:
     gender: Literal["female", "male"] = "female" if draw.random() < 0.55 else "male"
-    pathway = pathways.load(_PATHWAYS[place % len(_PATHWAYS)])
+    pathway = given or pathways.load(_PATHWAYS[place % len(_PATHWAYS)])
     # The first three of a ward stay calm, so that there is always somebody to try an alert on.
     calm = place < 3
     worn = place % 7 == 4

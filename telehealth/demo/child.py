@@ -64,12 +64,24 @@ def write_world(
             }
             for device in person.devices
         ]
+    devices += [shared(kit, password) for kit in cast.shared_kits(people)]
     folder.mkdir(mode=0o700, exist_ok=True)
     path = folder / "devices.json"
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(msgspec.json.encode({"mqtt": {"host": host, "port": port}, "devices": devices}))
     return path
+
+
+def shared(kit: cast.SharedKit, password: Callable[[str], str]) -> dict[str, Any]:
+    """A kit of a care home as the simulator reads it."""
+    return {
+        "device_id": kit.device.device_id,
+        "password": password(f"device {kit.device.device_id}"),
+        "codes": kit.device.codes,
+        "continuous": kit.device.continuous,
+        "seats": kit.seats(),
+    }
 
 
 async def run(plan: Plan, devices: Path, heard: Callable[[dict[str, Any]], None]) -> None:

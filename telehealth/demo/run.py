@@ -59,6 +59,8 @@ class World:
     start: datetime
     #: Other than 1: time stays virtual for good.
     speed: float
+    #: Data directories of before there was one have none.
+    care_home: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,8 @@ class Ready:
     database_url: str
     logins: list[dict[str, Any]]
     devices: list[dict[str, Any]]
+    #: Of care homes: apart, as they are nobody's alone.
+    shared_kits: list[dict[str, Any]]
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -78,6 +82,7 @@ class Ready:
             "database_url": self.database_url,
             "logins": self.logins,
             "devices": self.devices,
+            "shared_kits": self.shared_kits,
         }
 
 
@@ -89,7 +94,7 @@ async def demo(options: Options, tell: Callable[[Ready], None], heard: Callable[
         world = _world(options)
         port, mqtt_port = _free(options.port, "--port"), _free(options.mqtt_port, "--mqtt-port")
         health = Health()
-        people = cast.people(residents=world.residents, seed=world.seed, start=world.start)
+        people = cast.people(residents=world.residents, seed=world.seed, start=world.start, care_home=world.care_home)
         async with supervisor.running(options.folder, passwords, health) as server:
             if stop.is_set():
                 return
@@ -217,7 +222,8 @@ class _Demo:
             }
             for login in seed.LOGINS
         ]
-        return Ready(self._url, self._mqtt_port, self._server.url("telehealth_app"), logins, devices)
+        kits = [{**child.shared(kit, self._passwords), "ward": kit.ward} for kit in cast.shared_kits(self._people)]
+        return Ready(self._url, self._mqtt_port, self._server.url("telehealth_app"), logins, devices, kits)
 
     async def _follow_registry(self) -> None:
         """Hang up at once on a device whose credentials are revoked; the broker looks by itself now and then."""
@@ -255,7 +261,7 @@ def _world(options: Options) -> World:
             _log.warning("the data directory keeps its residents and seed", residents=world.residents, seed=world.seed)
         return world
     start = (clock.real_now() - HISTORY).replace(minute=0, second=0, microsecond=0)
-    world = World(options.residents, options.seed, start, options.speed)
+    world = World(options.residents, options.seed, start, options.speed, care_home=True)
     beside = path.with_suffix(".new")
     beside.write_bytes(msgspec.json.encode(world))
     beside.rename(path)

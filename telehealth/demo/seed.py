@@ -10,7 +10,7 @@ from telehealth import clock
 from telehealth.demo import cast
 from telehealth.model import people
 from telehealth.store import clock as clock_row
-from telehealth.store import db, devices, residents, staff, wards
+from telehealth.store import db, devices, residents, seats, staff, wards
 from telehealth.store.db import Connection, Database
 
 _ACTOR = db.operator("demo")
@@ -41,8 +41,11 @@ async def ensure(
             return False
         await clock_row.begin_virtual(connection, start)
         await _logins_and_wards(connection, password, start)
-        for person in cast_of():
+        admitted = cast_of()
+        for person in admitted:
             await _admit(connection, person, password, start)
+        for kit in cast.shared_kits(admitted):
+            await _share(connection, kit, password, start)
     return True
 
 
@@ -98,3 +101,23 @@ async def _admit(connection: Connection, person: cast.Person, password: Callable
             password=password(f"device {each.device_id}"),
         )
         await devices.assign(connection, device, resident, since=start, until=None, actor=_ACTOR, now=start)
+
+
+async def _share(connection: Connection, kit: cast.SharedKit, password: Callable[[str], str], start: datetime) -> None:
+    """A kit of a care home, with a place for everybody who lives there."""
+    ward = await wards.find(connection, kit.ward)
+    device, _ = await devices.add(
+        connection,
+        ward_id=ward.id,
+        device_id=kit.device.device_id,
+        model=kit.device.model,
+        codes=kit.device.codes,
+        actor=_ACTOR,
+        now=start,
+        password=password(f"device {kit.device.device_id}"),
+    )
+    await seats.share(connection, device, shared=True, at=start, actor=_ACTOR, now=start)
+    for person in kit.residents:
+        resident = await residents.find(connection, person.nhs_number)
+        place = seats.seat_of(person.room, None)
+        await seats.seat(connection, device, place, resident, since=start, actor=_ACTOR, now=start)

@@ -114,8 +114,13 @@ async def measure(request: web.Request) -> web.StreamResponse:
     """The form that takes one reading now."""
     form = await auth.form(request)
     device_id = request.match_info["device_id"]
-    _known(await _world(request), f"device:{device_id}")
-    await request.app[link.LINK].post("/measure", {"device_id": device_id})
+    world = await _world(request)
+    _known(world, f"device:{device_id}")
+    asked = {"device_id": device_id}
+    if form.get("resident"):
+        # With a kit that several share: whom.
+        asked["resident"] = _known(world, f"resident:{form['resident']}").partition(":")[2]
+    await request.app[link.LINK].post("/measure", asked)
     raise render.then(form.get("next"), "/simulator", "measured")
 
 

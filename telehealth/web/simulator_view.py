@@ -66,7 +66,7 @@ def targets(homes: Iterable[link.Home], seen: Mapping[str, Seen]) -> dict[str, s
     found: dict[str, str] = {}
     for home in homes:
         if all(resident.key in seen for resident in home.residents):
-            found[f"home:{home.id}"] = f"home {home.id}"
+            found[f"home:{home.id}"] = home_name(home)
         for resident in home.residents:
             if resident.key in seen:
                 found[f"resident:{resident.key}"] = name(seen[resident.key].row)
@@ -79,6 +79,11 @@ def targets(homes: Iterable[link.Home], seen: Mapping[str, Seen]) -> dict[str, s
 def name(row: Record) -> str:
     """As staff screens write it."""
     return people.display_name(row["family_name"], row["given_name"], row["title"])
+
+
+def home_name(home: link.Home) -> str:
+    """A care home's own name; what is rather a number gets a word before it."""
+    return home.id if " " in home.id else f"Home {home.id}"
 
 
 def status(found: link.Status, speeds: Sequence[float], real: datetime) -> Json:
@@ -121,7 +126,7 @@ def homes(
         shared = [one for one in home.devices if len(one.residents) > 1]
         cards.append(
             {
-                "title": f"Home {home.id}" if len(home.residents) > 1 else None,
+                "title": home_name(home) if len(home.residents) > 1 else None,
                 "target": f"home:{home.id}",
                 "faults": faults(home.faults, words, home.id),
                 "offered": offered(words.catalogue, "home", [code for one in home.devices for code in one.codes]),
