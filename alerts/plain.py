@@ -55,6 +55,7 @@ _LABELS = {
     "min_span_days": "Days that values must span",
     "late_seconds": "Late after",
     "max_age_seconds": "Oldest value that counts",
+    "resident_text": "The resident's devices show",
     "against": "Held against",
 }
 _UNITS = {
@@ -216,7 +217,11 @@ def sentence(rule: rules.Rule) -> str:
         case _:
             words = _KINDS.get(rule.kind)
             told = words(rule.dump()) if words is not None else rule.title
-            return f"{told}. {_levels(rule)}".rstrip()
+            shown = getattr(rule, "resident_text", None)
+            more = (
+                f' "{shown}" is shown by the resident\'s devices when their own answer makes it red.' if shown else ""
+            )
+            return f"{told}. {_levels(rule)}".rstrip() + more
 
 
 def _threshold(rule: rules.Threshold) -> str:

@@ -39,11 +39,12 @@ class Ring(msgspec.Struct, frozen=True, tag="ring", tag_field="command"):
 
 
 class Text(msgspec.Struct, frozen=True, tag="message", tag_field="command"):
-    """A few words to show to the resident."""
+    """A few words to show to the resident. subject: to whom, on a kit that several share."""
 
     id: str
     expires_at: datetime
     text: str
+    subject: str | None = None
 
 
 Command = Measure | Schedule | Ring | Text

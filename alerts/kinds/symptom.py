@@ -14,6 +14,8 @@ from alerts.kinds.base import Finding, Keep, Refusal, Sample, Told, View
 #: Answers from 0 to 10, of which greater is worse.
 _SCORES = ("breathlessness", "pain")
 _MOST_CODES = 10
+#: Of the words for the resident: what a small screen shows at once.
+MOST_LETTERS = 300
 
 
 class _Answers(NamedTuple):
@@ -32,6 +34,7 @@ class Symptom(base.Assessment):
 
     codes: tuple[str, ...] = dataclasses.field()
     max_age_hours: int = 24
+    resident_text: str | None = None  #: shown by the resident's devices when the rule becomes red by their own answer
 
     @property
     def keeps(self) -> Keep:
@@ -112,7 +115,12 @@ class Symptom(base.Assessment):
                 raise errors.RuleError(f"{where}.{key}", f"can never be reached: the answers add up to at most {most}")
         if telling.lower(shared["amber"], shared["red"]) - shared["hysteresis"] <= 0:
             raise errors.RuleError(f"{where}.hysteresis", "is too wide: an alert could never clear")
-        return cls(**shared, codes=signs, max_age_hours=limits.seconds(entry, "max_age_hours", where, 24, 1, 24 * 31))
+        return cls(
+            **shared,
+            codes=signs,
+            max_age_hours=limits.seconds(entry, "max_age_hours", where, 24, 1, 24 * 31),
+            resident_text=_words(entry, where, red=shared["red"]),
+        )
 
     def _level(self, total: float) -> int:
         if self.red is not None and total >= self.red:
@@ -146,6 +154,25 @@ def _sign(value: object, where: str) -> str:
         raise errors.RuleError(where, "wellbeing is better when it is greater and cannot be added up: use a threshold")
     if value not in _SCORES and (value not in codes.YES_NO or value == "on_oxygen"):
         raise errors.RuleError(where, f"{codes.BY_KEY[value].name} is no symptom or sign")
+    return value
+
+
+def _words(entry: Mapping[str, Any], where: str, *, red: float | None) -> str | None:
+    """What the resident's devices show. Raises RuleError."""
+    value = entry.get("resident_text")
+    if value is None:
+        return None
+    field = f"{where}.resident_text"
+    if not isinstance(value, str) or not any(letter.isalpha() for letter in value):
+        raise errors.RuleError(field, "must be words for the resident, in quotes; leave it out where there are none")
+    if len(value) > MOST_LETTERS:
+        raise errors.RuleError(
+            field, f"is {len(value)} characters long: a device's screen shows at most {MOST_LETTERS}"
+        )
+    if not value.isprintable() or value != value.strip():
+        raise errors.RuleError(field, "must be on one line, without spaces around it or signs that cannot be shown")
+    if red is None:
+        raise errors.RuleError(field, "needs a red limit: devices show it when the rule becomes red")
     return value
 
 

@@ -25,10 +25,13 @@ _FIELDS: dict[str, tuple[str, ...]] = {
 _ALWAYS = ("kind", "scale", "priority", "source", "approval")
 #: What nobody can know in advance: may be without a value, and is set for each resident.
 UNSET = ("reference",)
+#: Fields that are words for the resident, with source and approval as numbers have them.
+TEXTS = ("resident_text",)
 #: Fields that are words; a number in them is a mistake, and they need no source.
 _WORDS = frozenset(
     {"kind", "code", "name", "unit", "from", "to", "direction", "against", "side", "level", "band", "rule", "label"}
 )
+_OF_A_TEXT = ("value", "source", "approval")
 _OF_A_NUMBER = ("value", "source", "approval", "unit")
 LEAST = 3  #: characters of a source
 _NO_QUOTES = "must be a number without quotes and with a decimal point: "
@@ -76,6 +79,8 @@ class _Splitter:
     def plain(self, path: str, value: Any, default: tuple[Any, Any]) -> Any:
         """The value without sources. default: source and approval of numbers that have none of their own."""
         field = re.split(r"[.\[]", path)[-1].rstrip("]")
+        if path in TEXTS:
+            return self._text(path, value, default)
         if isinstance(value, Mapping):
             value = _approved(value, f"{path}.approval", self._say)
             own = (value.get("source", default[0]), value.get("approval", default[1]))
@@ -107,11 +112,29 @@ class _Splitter:
             self._say(path, "must have a number as its value")
         if self._unit is not None and unit != self._unit:
             self._say(path, f"is given in {unit!s:.20}, but this measure is judged in {self._unit or 'no unit'}")
+        self._keep(path, value, own, "the number comes")
+        return value
+
+    def _text(self, path: str, value: Any, default: tuple[Any, Any]) -> Any:
+        """Words: their own checks are the rule's."""
+        own = default
+        if isinstance(value, Mapping):
+            given = _approved(value, f"{path}.approval", self._say)
+            if wrong := [name for name in given if name not in _OF_A_TEXT]:
+                self._say(path, unknown(wrong[0], _OF_A_TEXT, "a text"))
+            own = (given.get("source", default[0]), given.get("approval", default[1]))
+            value = given.get("value")
+            if value is None:
+                self._say(path, 'has no value: write value = "..." beside the source, the words for the resident')
+        if value is not None:
+            self._keep(path, value, own, "the words come")
+        return value
+
+    def _keep(self, path: str, value: Any, own: tuple[Any, Any], what: str) -> None:
         if not isinstance(own[0], str) or len(own[0].strip()) < LEAST:
-            self._say(path, 'has no source: say where the number comes from, source = "..."')
+            self._say(path, f'has no source: say where {what} from, source = "..."')
         else:
             self.numbers.append(Number(self._key, path, value, own[0], own[1]))
-        return value
 
 
 def _approved(entry: Mapping[str, Any], path: str, say: Say) -> Mapping[str, Any]:

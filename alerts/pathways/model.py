@@ -11,13 +11,20 @@ from alerts import errors
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """One default number of a pathway and where it comes from."""
+    """One default number of a pathway, or words for the resident, and where it comes from."""
 
     rule: str  #: threshold/spo2, threshold/spo2 (scale 2), news2, silence/spo2, change/weight_3_days
     field: str
-    value: float | None  #: None: nobody can know it in advance; it is set for each resident
+    value: float | str | None  #: None: nobody can know it in advance; it is set for each resident
     source: str
     approval: str
+
+    @property
+    def text(self) -> str:
+        """As people read it: 88, "If you have chest pain, call 999 now.", not set."""
+        if self.value is None:
+            return "not set"
+        return f'"{self.value}"' if isinstance(self.value, str) else f"{self.value:g}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from dataclasses import MISSING, fields
 from typing import Any, Literal, Union
 
 from alerts import codes, kinds, pathways
+from alerts.kinds import symptom
 from alerts.pathways import approval, document, entry
 
 Json = dict[str, Any]
@@ -20,7 +21,7 @@ _APPROVAL: Json = {
     "type": "string",
     "maxLength": approval.MOST,
     "pattern": approval.PATTERN,
-    "description": "Who approved it and when: approved by the heart failure board, 3 Nov 2026; or: needs local approval.",
+    "description": "approved by, who, and the day (3 Nov 2026 or 2026-11-03); or needs local approval",
 }
 _LIMITS = ("red_low", "amber_low", "amber_high", "red_high")
 
@@ -64,6 +65,7 @@ def _definitions() -> Json:
     inner: Json = {"value": {"type": "number"}, "source": _NOTE, "approval": _APPROVAL, "unit": {"type": "string"}}
     minutes = {"type": ["integer", "null"], "minimum": 1, "maximum": 1440}
     number = {"$ref": "#/$defs/number"}
+    words: Json = {"type": "string", "minLength": 1, "maxLength": symptom.MOST_LETTERS}
     return {
         "code": {"enum": list(codes.CODES)},
         "number_with_source": {
@@ -84,6 +86,18 @@ def _definitions() -> Json:
             "anyOf": [
                 number,
                 {"type": "object", "additionalProperties": False, "required": ["source"], "properties": inner},
+            ],
+        },
+        "text": {
+            "description": "Words for the resident. Without a source of their own they take that of the rule.",
+            "anyOf": [
+                words,
+                {
+                    "type": "object",
+                    "additionalProperties": False,
+                    "required": ["value"],
+                    "properties": {"value": words, "source": _NOTE, "approval": _APPROVAL},
+                },
             ],
         },
         "condition": {
@@ -191,6 +205,8 @@ def _field(kind: str, field: str) -> Json:
             return {"type": "boolean"}
         case "late_priority":
             return _PRIORITY
+        case "resident_text":
+            return {"$ref": "#/$defs/text"}
         case "sampling":
             return {"enum": ["spot", "continuous"]}
         case "name":

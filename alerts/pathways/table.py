@@ -25,6 +25,7 @@ Of the engine, not of a pathway; chosen, needs local approval.
 | a level must hold, of continuous measurement | 60 s |
 | readings farther apart than this are not continuous | 300 s |
 | an alert learnt of this long after its onset is marked late | 15 min |
+| words for the resident (`resident_text`) are shown until so long after the answer, and not sent later | 1 h |
 """
 
 
@@ -45,6 +46,5 @@ def _section(pathway: Pathway, newest: bool) -> Iterator[str]:
     yield "| rule | number | value | source | state |"
     yield "|---|---|---|---|---|"
     for number in pathway.numbers:
-        value = "not set" if number.value is None else f"{number.value:g}"
-        source = number.source.replace("|", "/")
+        value, source = (text.replace("|", "/") for text in (number.text, number.source))
         yield f"| {number.rule} | {number.field} | {value} | {source} | {number.approval} |"

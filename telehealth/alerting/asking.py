@@ -1,11 +1,11 @@
-"""Asks devices to repeat the measurements on which alerts rest that a repeat would confirm or withdraw."""
+"""Asks devices to repeat what alerts rest on, and to show residents at once what their answers call for."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from alerts import engine, repeats
+from alerts import advice, engine, repeats
 from alerts.repeats import Repeat
 from telehealth.store import commands, evaluation
 from telehealth.store.db import Connection
@@ -24,6 +24,14 @@ async def ask(
             if repeat is not None and not _repeated(repeat, states.get(repeat.resident, {})):
                 found[repeat.resident, repeat.codes, repeat.about_at] = repeat
     await commands.ask(connection, list(found.values()), now=now)
+
+
+async def tell(connection: Connection, planned: Sequence[Planned], *, now: datetime) -> None:
+    """Have devices show what red flags call for, in the transaction that raises the alerts. now: clinical time."""
+    for one in planned:
+        for episode in (*one.plan.insert, *(changed for _, changed in one.plan.update)):
+            if (wanted := advice.wanted(episode)) is not None:
+                await commands.tell(connection, wanted, now=now)
 
 
 def _repeated(repeat: Repeat, last: Mapping[str, Sequence[object]]) -> bool:

@@ -126,6 +126,7 @@ async def _follow(
     planned = plan(taken.subjects, {i: folded[i] for i in changing}, history, changing, moment.now)
     await episodes.apply(connection, planned, now=moment.now, actor=ACTOR)
     await asking.ask(connection, planned, results, now=moment.now)
+    await asking.tell(connection, planned, now=moment.now)
 
 
 def plan(

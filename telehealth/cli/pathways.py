@@ -105,8 +105,7 @@ def show(name: Name, json: terminal.Json = False) -> None:
             lines.append(f"  {plain.sentence(rule)}")
         for number in found.numbers:
             if number.rule == key:
-                value = "not set" if number.value is None else f"{number.value:g}"
-                lines.append(f"  {number.field} {value}: {number.source} [{number.approval}]")
+                lines.append(f"  {number.field} {number.text}: {number.source} [{number.approval}]")
     terminal.answer(None, as_json=False, text="\n".join(lines))
 
 

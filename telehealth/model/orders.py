@@ -39,6 +39,11 @@ def ring(
     )
 
 
+def message(id: UUID, text: str, subject: str | None, expires_at: datetime) -> commands.Text:
+    """Words to show."""
+    return commands.Text(id=str(id), expires_at=_whole(expires_at), text=text, subject=subject)
+
+
 def _called(code: str) -> str:
     name = catalogue.ENTRIES[code].display
     return name if name[:2].isupper() else name[:1].lower() + name[1:]

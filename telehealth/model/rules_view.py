@@ -134,6 +134,8 @@ def _rule(rule: engine.Rule, now: Rules, base: Pathway, names: Mapping[str, str]
     numbers = [
         _number(rule, field, value, known.get(field), usual.get((key, field), value), now, names, today)
         for field, value in _flat(document)
+        # Words that this resident is not told, where others are, are told of as well.
+        if value is not None or field != "resident_text" or (key, field) in usual
     ]
     return {
         "key": key,
@@ -212,7 +214,7 @@ def _fields(rule: engine.Rule) -> Json:
 
 
 def _flat(document: Json) -> list[tuple[str, Any]]:
-    """Numbers of a rule, nested ones by their path; those that say nothing are left out."""
+    """Numbers of a rule and words for the resident, nested ones by their path; those that say nothing are left out."""
     found: list[tuple[str, Any]] = []
 
     def walk(path: str, value: Any) -> None:
@@ -222,13 +224,15 @@ def _flat(document: Json) -> list[tuple[str, Any]]:
         elif isinstance(value, list):
             for place, inner in enumerate(value):
                 walk(f"{path}[{place}]", inner)
-        elif isinstance(value, int | float) and not isinstance(value, bool) and path != "scale":
+        elif _is_number(path, value) or path == "resident_text" or (path == "reference" and value is None):
             found.append((path, value))
-        elif path == "reference" and value is None:
-            found.append((path, None))
 
     walk("", {name: value for name, value in document.items() if name not in ("priority", "profiles")})
     return [(path, value) for path, value in found if not (value == 0 and path in ("hysteresis", "refractory_hours"))]
+
+
+def _is_number(path: str, value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and path != "scale"
 
 
 def _profiles(rule: engine.Rule) -> list[Json]:
@@ -252,7 +256,7 @@ def _profiles(rule: engine.Rule) -> list[Json]:
 
 def _value(rule: engine.Rule, field: str, value: Any) -> str:
     if value is None:
-        return "not set"
+        return "none" if field == "resident_text" else "not set"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int | float):

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from alerts.advice import Advice
 from alerts.repeats import Repeat
-from devices.commands import Measure, Ring
+from devices.commands import Command
 from telehealth.model import orders
 from telehealth.store.db import Connection
 from telehealth.store.queries import sql
@@ -26,7 +27,8 @@ _MOST_ANSWERED = 32
 class Waiting:
     """A command that the broker does not have yet. subject: whom it is for, on a kit that several share.
 
-    kind: measure or ring. link_id: of a ring, the resident's way in to the visit, if there is one.
+    kind: measure, ring or message. link_id: of a ring, the resident's way in to the visit, if there is one. text: of a
+    message.
     """
 
     id: UUID
@@ -36,6 +38,7 @@ class Waiting:
     expires_at: datetime
     kind: str = "measure"
     link_id: int | None = None
+    text: str | None = None
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,19 @@ class Asked:
 
     codes: Sequence[str]
     device_id: str
+    about_at: datetime
+    created_at: datetime
+    expires_at: datetime
+    state: str
+    settled_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a device was to show. state: waiting, published (given to the broker) or expired."""
+
+    device_id: str
+    text: str
     about_at: datetime
     created_at: datetime
     expires_at: datetime
@@ -70,6 +86,40 @@ async def ask(connection: Connection, repeats: Sequence[Repeat], *, now: datetim
     return len(rows)
 
 
+async def tell(connection: Connection, advice: Advice, *, now: datetime) -> int:
+    """Have the resident's devices show words about an answer that a device sent; how many are to.
+
+    Once an episode, and not where it would be too late. Nobody is told what staff have entered: they are there.
+    """
+    if advice.until <= now:
+        return 0
+    rows = await connection.fetch(
+        sql("commands.tell"),
+        advice.resident,
+        advice.rule,
+        advice.since,
+        advice.text,
+        list(advice.codes),
+        advice.about_at,
+        advice.until,
+        now,
+    )
+    return len(rows)
+
+
+async def told(connection: Connection, advice: Advice) -> list[Told]:
+    """What devices were to show about an episode, in that order."""
+    rows = await connection.fetch(sql("commands.told"), advice.resident, advice.rule, advice.since, advice.about_at)
+    return [Told(*row) for row in rows]
+
+
+async def by_device(connection: Connection, advice: Advice) -> bool:
+    """Whether a device sent one of the answers that the advice is about, rather than staff entered it."""
+    return bool(
+        await connection.fetchval(sql("commands.by_device"), advice.resident, list(advice.codes), advice.about_at)
+    )
+
+
 async def waiting(connection: Connection) -> list[Waiting]:
     """Commands that wait to be published, oldest first, some at most."""
     return [Waiting(*row) for row in await connection.fetch(sql("commands.waiting"), _MOST)]
@@ -82,8 +132,10 @@ async def outstanding(connection: Connection, device_id: str, *, now: datetime) 
     ]
 
 
-def order(command: Waiting, public_url: str | None = None) -> Measure | Ring:
+def order(command: Waiting, public_url: str | None = None) -> Command:
     """As the device is told. public_url: where calls are taken."""
+    if command.kind == "message":
+        return orders.message(command.id, command.text or "", command.subject, command.expires_at)
     if command.kind == "ring":
         return orders.ring(command.id, command.link_id, command.subject, command.expires_at, public_url)
     return orders.measure(command.id, command.codes, command.subject, command.expires_at)

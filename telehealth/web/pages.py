@@ -11,7 +11,19 @@ from aiohttp import web
 from alerts import lifecycle
 from telehealth import errors
 from telehealth.store import alerts, board, commands, residents_view
-from telehealth.web import access, api_alerts, auth, boards, keys, measures, render, residents_json, rows, visits_json
+from telehealth.web import (
+    access,
+    api_alerts,
+    auth,
+    boards,
+    keys,
+    measures,
+    render,
+    residents_json,
+    rows,
+    told_resident,
+    visits_json,
+)
 
 Json = dict[str, Any]
 
@@ -101,6 +113,7 @@ async def alert_page(
             row = await residents_view.resident(view.connection, found.alert.resident_id, now=now)
             resident = residents_json.banner(row, now)
         asked = await _asked(view, found, now)
+        told = await told_resident.shown(view.connection, found, now=now)
         whole = await api_alerts.with_visits(view, found)
         context = await render.frame(request, view)
     more = {
@@ -108,6 +121,7 @@ async def alert_page(
         "kinds": visits_json.KINDS,
         "states": visits_json.STATES,
         "asked": asked,
+        "told": told,
         "ward": ward,
         "resident": resident,
         "outcomes": OUTCOMES,

@@ -68,11 +68,12 @@ class PersonalShown(PersonalField):
 
 
 class RuleNumber(Given):
-    """value null: not set, the rule decides nothing. usual: the pathway's own, where that is another."""
+    """A number, or words for the resident. value null: not set, the rule decides nothing; or no words. usual: the
+    pathway's own, where that is another."""
 
     field: str
     label: str
-    value: float | None
+    value: float | str | None
     text: str
     unit: str
     source: str

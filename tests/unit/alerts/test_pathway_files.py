@@ -89,7 +89,7 @@ def test_packaged(name: str, version: str) -> None:
         assert set(compiled.silences) <= set(expected)
     assert all(len(number.source) > 10 and number.approval for number in pathway.numbers)
     plain = [value for rule in pathway.rules for value in _numbers({**rule, "scale": None})]
-    assert len(plain) == len([number for number in pathway.numbers if number.value is not None])
+    assert len(plain) == len([number for number in pathway.numbers if isinstance(number.value, int | float)])
 
 
 def _numbers(value: Any) -> list[float]:
@@ -98,6 +98,18 @@ def _numbers(value: Any) -> list[float]:
     if isinstance(value, list):
         return [number for inner in value for number in _numbers(inner)]
     return [value] if isinstance(value, int | float) and not isinstance(value, bool) else []
+
+
+def test_red_flags_tell_the_resident_what_to_do_but_not_in_palliative_care() -> None:
+    """Chest pain, fainting, breathlessness at rest: 999, never only an entry in a queue."""
+    flags = {"chest_pain", "breathless_at_rest", "syncope"}
+    for name in pathways.names():
+        for rule in pathways.compile(pathways.load(name)).assessments.values():
+            text = rule.dump().get("resident_text")
+            assert ("call 999 now" in (text or "")) is not flags.isdisjoint(rule.codes) or rule.kind != "symptom"
+        texts = [number for number in pathways.load(name).numbers if number.field == "resident_text"]
+        assert all(number.approval == "needs local approval" for number in texts)
+        assert bool(texts) is (name in {"copd", "heart_failure", "hypertension", "post_acute_infection"})
 
 
 def test_every_ward_has_its_pathway_and_old_versions_stay() -> None:
@@ -145,8 +157,7 @@ def test_the_page_of_defaults_has_every_number() -> None:
     page = table.markdown()
     for name, version in EVERY:
         for number in pathways.load(name, version).numbers:
-            value = "not set" if number.value is None else f"{number.value:g}"
-            assert f"| {number.rule} | {number.field} | {value} | {number.source} | {number.approval} |" in page
+            assert f"| {number.rule} | {number.field} | {number.text} | {number.source} | {number.approval} |" in page
 
 
 def test_the_schema_knows_the_fields_of_the_reader() -> None:
@@ -184,6 +195,12 @@ def test_a_file_of_ones_own(tmp_path: Path) -> None:
         "threshold/spo2", "change/weight_2_days", "distance/dry_weight", "combination/worse",
     ]  # fmt: skip
     assert compiled.thresholds["spo2"].profiles
+
+
+def worded(text: str) -> str:
+    """With a rule that has words for the resident."""
+    rule = 'kind = "symptom"\nname = "red_flags"\ncodes = ["chest_pain"]\nred = 1\nsource = "NHS advice"'
+    return f"{GOOD}\n[[rules]]\n{rule}\nresident_text = {text}\n"
 
 
 def line_of(text: str) -> int:
@@ -268,6 +285,27 @@ BROKEN = {
     "approval_of_a_rule": (
         GOOD.replace('code = "spo2"\n', 'code = "spo2"\napproval = true\n', 1),
         "line 9: rule 1 (threshold spo2), approval: has no approval: write",
+    ),
+    "words_too_long": (
+        worded('"' + "Ring us. " * 40 + '"'),
+        "rule 5 (symptom red_flags), resident_text: is 360 characters long: a device's screen shows at most 300",
+    ),
+    "no_words": (worded("999"), "resident_text: must be words for the resident, in quotes"),
+    "words_without_a_source": (
+        worded('"Call 999."').replace('source = "NHS advice"\n', ""),
+        'resident_text: has no source: say where the words come from, source = "..."',
+    ),
+    "words_that_nobody_approved": (
+        worded('{ value = "Call 999.", approval = "ok" }'),
+        'rule 5 (symptom red_flags), resident_text.approval: is "ok", which does not say who approved it and when',
+    ),
+    "words_without_a_red_limit": (
+        worded('"Call 999."').replace("red = 1", "amber = 1"),
+        "resident_text: needs a red limit: devices show it when the rule becomes red",
+    ),
+    "words_of_another_rule": (
+        GOOD.replace('unit = "%"', 'unit = "%"\nresident_text = "Call 999."'),
+        'rule 1 (threshold spo2), resident_text: "resident_text" is not a field of a threshold rule',
     ),
     "no_value": (
         GOOD.replace("red_low = { value = 86, ", "red_low = { "),
