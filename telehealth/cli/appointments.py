@@ -141,7 +141,7 @@ def cancel(
                 connection,
                 number,
                 reason=reason,
-                sender=_sender(),
+                sender=_sender(links=False),
                 actor=terminal.actor(),
                 now=await terminal.clinical_now(connection),
                 real_now=clock.real_now(),
@@ -213,7 +213,7 @@ def end_series(
                 connection,
                 number,
                 reason=reason,
-                sender=_sender(),
+                sender=_sender(links=False),
                 actor=terminal.actor(),
                 now=await terminal.clinical_now(connection),
                 real_now=clock.real_now(),
@@ -261,11 +261,16 @@ async def _ids(connection: Any, numbers: list[str]) -> list[int]:
     return [(await residents.find(connection, number)).id for number in numbers]
 
 
-def _sender() -> Any:
+def _sender(*, links: bool = True) -> Any:
+    """links: whether its mails should have some."""
     from telehealth import config
     from telehealth.model import mails
 
     settings = config.from_environment()
+    if links and settings.links is None:
+        typer.echo(
+            "telehealth: TELEHEALTH_PUBLIC_URL is not set, so mails of this command carry no link to join by.", err=True
+        )
     return mails.Sender(settings.links, settings.mail_from)
 
 

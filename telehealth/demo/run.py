@@ -294,6 +294,7 @@ def _tell_commands(folder: Path, settings: Settings) -> None:
     secrets = {"DATABASE_URL": settings.database_url, "TELEHEALTH_RECORDING_KEYS": settings.recording_keys}
     lines = {name: secret.get_secret_value() for name, secret in secrets.items() if secret is not None}
     lines["TELEHEALTH_RECORDINGS_DIR"] = settings.recordings_dir or ""
+    lines["TELEHEALTH_LINKS_URL"] = settings.links_url or ""
     beside = folder / "environment.new"
     beside.unlink(missing_ok=True)
     with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:

@@ -75,9 +75,15 @@ def test_a_web_process_is_killed_in_a_visit(
     if "apart" in request.node.name:
         for looking, other in both:
             sees(looking, other)  # what they see and hear needs no web process
+    notes = desk.page.get_by_label(f"Notes on {person.name}")
+    notes.fill("Written while the service was away.")
+    expect(desk.page.locator(".th-notes__state")).to_contain_text("Not saved on the server yet")
     clinic.again()
     for looking, _ in both:
         expect(looking.get_by_text("econnecting")).to_have_count(0, timeout=20_000)
+    # with the visit's own connection all else comes back, too
+    expect(desk.page.locator(".th-notes__state")).to_have_attribute("data-state", "saved")
+    expect(desk.page.locator(".th-live")).to_have_attribute("data-state", "live")
     for looking, other in both:
         sees(looking, other)
     desk.page.close()

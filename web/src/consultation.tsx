@@ -58,7 +58,7 @@ class ConsultationIsland extends Component<Page, State> {
   );
   private call = new Call(
     this.props.visit.ws,
-    { changed: () => this.changed(), state: (now, before) => this.compare(now, before), bye: () => this.notes.flush() },
+    { changed: () => this.changed(), state: (now, before) => this.compare(now, before), back: () => this.back(), bye: () => this.notes.flush() },
     (signIn) => (signIn ? location.assign(`/sign-in?next=${encodeURIComponent(location.pathname)}`) : location.reload()),
     false,
   );
@@ -69,6 +69,12 @@ class ConsultationIsland extends Component<Page, State> {
     addEventListener("keydown", this.key);
     // How long somebody has waited goes on while nothing else happens.
     window.setInterval(() => this.changed(), AGES_MS);
+  }
+
+  /** What waits for the service need not wait longer. */
+  private back(): void {
+    this.notes.flush();
+    this.live.hurry();
   }
 
   private changed(): void {
@@ -89,6 +95,8 @@ class ConsultationIsland extends Component<Page, State> {
     if (!before) return;
     // What could not be done may be possible now, and what was said of it stays no longer than that.
     if (this.state.failed && standing(now) !== standing(before)) this.setState({ failed: "" });
+    // "Everybody is asked" stays no longer than that.
+    if (asking(before) && !asking(now)) this.setState({ said: "" });
     const old = new Map(before.visit.people.map((person) => [person.id, person]));
     const news: string[] = [];
     for (const person of now.visit.people) {
@@ -96,6 +104,7 @@ class ConsultationIsland extends Component<Page, State> {
       const was = old.get(person.id)?.presence;
       if (person.presence !== was) news.push(...this.moved(person, was));
       if (person.away && !old.get(person.id)?.away && person.presence !== "left") news.push(`${person.name}: connection lost.`);
+      if (old.get(person.id)?.away && !person.away && person.presence === was) news.push(`${person.name} is back.`);
       if (person.hand_at && !old.get(person.id)?.hand_at) news.push(`${person.name} has raised a hand.`);
     }
     const newest = Math.max(0, ...before.visit.messages.map((message) => message.id));
@@ -347,6 +356,11 @@ const ELSEWHERE = {
   taken_over: "You go on with this visit in another window. Go on there, or here.",
   elsewhere: "You have this visit open in another window. Go on there; if you go on here, the picture and the sound stop there.",
 };
+
+/** Whether somebody's consent to a recording is waited for. */
+function asking({ visit }: StateMessage): boolean {
+  return visit.recording.asked && !visit.recording.on;
+}
 
 /** What decides whether something can be done: who is where, whom it is about, whether it is locked. */
 function standing(state: StateMessage): string {

@@ -219,7 +219,8 @@ export class Live {
     this.retry = window.setTimeout(() => this.connect(), wait * (0.7 + 0.6 * Math.random()));
   }
 
-  private hurry(): void {
+  /** Now, not when the next try is due: there is reason to believe that it works. */
+  hurry(): void {
     if (this.socket !== null) return;
     this.failures = 0;
     this.connect();

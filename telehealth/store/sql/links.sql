@@ -45,8 +45,9 @@ FROM join_link l JOIN resident r ON r.id = l.resident_id JOIN consultation c ON 
 WHERE l.id = $1::bigint FOR UPDATE OF l;
 
 -- name: bind
--- To this browser, from now on.
-UPDATE join_link SET browser_hash = $2::bytea, bound_at = $3::timestamptz, allow_another = false WHERE id = $1::bigint;
+-- To this browser, from now on; what other browsers tried before it is settled by that.
+UPDATE join_link SET browser_hash = $2::bytea, bound_at = $3::timestamptz, allow_another = false, refused_browsers = 0
+WHERE id = $1::bigint;
 
 -- name: refuse
 -- Another browser tried.

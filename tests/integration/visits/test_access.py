@@ -193,7 +193,11 @@ async def test_a_link_belongs_to_the_first_browser(database: Database) -> None:
     async with database.transaction(WEB) as connection:
         assert await links.bind(connection, link, b"second", now=REAL) == "bound"
         assert await links.of_browser(connection, link, b"first") is None
+    # what was refused before was settled by that
+    assert (await scenes.look(database, visit)).people[0].refused_browsers == 0
+    async with database.transaction(WEB) as connection:
         assert await links.bind(connection, link, b"first", now=REAL) == "another"
+    assert (await scenes.look(database, visit)).people[0].refused_browsers == 1
     async with database.transaction(OPERATOR, read_only=True) as connection:
         denied = await audit.listing(connection, action="visit.link", outcome="denied")
         kept = await connection.fetchval("SELECT row_to_json(l)::text FROM join_link l WHERE id = $1", link)

@@ -21,6 +21,8 @@ export interface CallEvents {
   /** Something is to be drawn anew. */
   changed(): void;
   state?(now: StateMessage, before: StateMessage | null): void;
+  /** The service is heard again. */
+  back?(): void;
   ring?(): void;
   bye?(why: ByeWhy): void;
 }
@@ -227,6 +229,7 @@ export class Call {
     if (again) this.tellMedia();
     this.fit();
     this.events.state?.(state, before);
+    if (again && before) this.events.back?.();
   }
 
   private takeRefusal(about: string, why: string): void {

@@ -317,7 +317,8 @@ export class Peer {
     }
     this.judge(connection, now);
     this.notice(seen, now);
-    if (this.joinTime === null && seen.totals.frames > 0) this.joinTime = (now - (this.awaitedAt ?? now)) / 1000;
+    // Not from before the look: what is awaited may have begun to come during it.
+    if (this.joinTime === null && seen.totals.frames > 0) this.joinTime = this.awaitedAt === null ? 0 : (performance.now() - this.awaitedAt) / 1000;
     if (this.state === "up" && now - this.statsAt >= STATS_MS - LOOK_MS / 2) {
       this.statsAt = now;
       this.events.stats(stats.measured(seen, this.statsBefore, this.joinTime));
