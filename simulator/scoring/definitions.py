@@ -39,8 +39,8 @@ _TEXTS: Final = {
         later of alarm_by and measured_at (null: the end of watching).
         4. False (quiet): raised in a quiet window of a course of its resident, about one of its codes (null: anything).
         5. Right: raised from onset to end of a course of its resident (end null: for ever).
-        6. Excused: raised in a fault of its resident or its device, if it is a silence alert, or the fault says
-        must_not_alarm false.
+        6. Excused: raised in a fault of its resident or its device (from from to to), if it is a silence alert, or the
+        fault says must_not_alarm false.
         7. False.""",
     "unwatched": """Alerts of residents without a resident record, or raised while they were not watched; of devices
         alone, where no fault names the device. In no figure but their own count.""",

@@ -251,9 +251,9 @@ def _verdict(alert: records.Alert, at: int, person: _Person, faults: Sequence[re
     for course in person.courses:
         if any(meets(alert, notice, course.onset) is not None for notice in course.notice):
             return "right", f"notices course {course.id}"
-    here = [fault for fault in faults if _during(fault, at)]
     if alert.category == "technical":
-        return ("right", f"fault {here[0].id}") if here else ("false", "")
+        told = next((fault for fault in faults if _told_in(fault, at)), None)
+        return ("right", f"fault {told.id}") if told else ("false", "")
     if alert.category == "silence":
         for overdue in person.overdue:
             if _tells(alert, at, overdue, person.last):
@@ -265,13 +265,15 @@ def _verdict(alert: records.Alert, at: int, person: _Person, faults: Sequence[re
     for course in person.courses:
         if clock.to_ms(course.onset) <= at <= ms(course.end, _FOR_EVER):
             return "right", f"in course {course.id}"
+    here = [fault for fault in faults if clock.to_ms(fault.from_) <= at <= ms(fault.to, _FOR_EVER)]
     for fault in here:
         if alert.category == "silence" or not fault.must_not_alarm:
             return "excused", f"fault {fault.id}"
     return "false", f"fault {here[0].id}" if here else ""
 
 
-def _during(fault: records.Fault, at: int) -> bool:
+def _told_in(fault: records.Fault, at: int) -> bool:
+    """Whether a technical alert of then is about it: what was over before it had to be told may still be told."""
     end = max(ms(fault.to, _FOR_EVER), ms(fault.technical_by))
     return clock.to_ms(fault.from_) <= at <= end
 

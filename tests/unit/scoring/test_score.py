@@ -170,6 +170,10 @@ def test_faults_excuse_only_what_they_may() -> None:
     assert verdicts(scored([stay(), fault()], [technical])) == ["false"]
     assert verdicts(scored([stay(), fault(technical_by=at(30))], [technical])) == ["right"]
     assert verdicts(scored([stay(), fault(stop=None)], [technical])) == ["right"]
+    # What may still be told of a fault that is over excuses nothing any more.
+    late = [alert(30, "c"), alert(30, "s", category="silence")]
+    over = fault(technical_by=at(40), must_not_alarm=False)
+    assert verdicts(scored([stay(), over], late)) == ["false", "false"]
 
 
 def test_a_device_that_is_nobodys_counts_for_its_fault_alone() -> None:
