@@ -67,8 +67,9 @@ def loaded(wanted: Iterable[str] | None) -> tuple[scenario.Scenario, ...]:
     return tuple(scenario.load(name) for name in wanted or ())
 
 
-def token() -> str | None:
-    return os.environ.get(TOKEN_VARIABLE)
+def token(found: world.World) -> str | None:
+    """What steps the service's virtual clock: from the environment, else as the file of devices says."""
+    return os.environ.get(TOKEN_VARIABLE) or found.control_token
 
 
 def broker(mqtt: str | None, found: world.World) -> world.Broker | None:

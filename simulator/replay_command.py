@@ -37,7 +37,7 @@ def replaying(
         if shift not in (None, "none"):
             raise errors.BadInput("a log of created messages is played as it is: --shift none")
         messages = created.read(file)
-        service, token = url or found.url, options.token()
+        service, token = url or found.url, options.token(found)
         played = runtime.execute(
             lambda stop: playing.play(messages, found.devices, broker, stop, service=service, token=token, speed=pace)
         )

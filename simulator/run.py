@@ -154,7 +154,8 @@ async def run(
             return await one.go(None)
         if not (options.url and options.token):
             raise errors.BadInput(
-                "another speed than 1 (or --start) steps the service's virtual clock: give --url and a control token"
+                "another speed than 1 (or --start) steps a service's virtual clock: give --url and the control token, "
+                "both of which `telehealth demo --json --speed 60` tells; or --offline, to write only"
             )
         async with service.opened(options.url, options.token) as stepped:
             try:

@@ -63,7 +63,7 @@ def running(
         state_dir or (None if repeatable or broker is None else run.usual_state(found, broker)),
         reproducible,
         url or found.url,
-        options.token(),
+        options.token(found),
         tuple(wrong_clock or ()),
         tuple(fault or ()),
         realistic,

@@ -217,7 +217,8 @@ async def _history(feeding: Feeding, stepped: service.Service, started: datetime
     try:
         await stepped.virtual_now()
         await feeder.history(stepped, started, stepped_to)
-        if options.speed == 1 or not options.live:
+        # At another speed somebody steps it from here on: the live feed, or without one a run.
+        if options.speed == 1:
             await stepped.go_real()
     except service.ClockNotVirtual:
         if options.history_from is not None and noted is None:

@@ -33,7 +33,7 @@ def serving(
 ) -> None:
     """Feed a demo: history through its virtual clock, then live. Needs TELEHEALTH_CONTROL_TOKEN."""
     found = world.read(devices)
-    token = options.token()
+    token = options.token(found)
     service = url or found.url
     if not token or not service:
         raise errors.BadInput(f"{options.TOKEN_VARIABLE} must be set, and --url given")

@@ -128,13 +128,14 @@ class Broker(msgspec.Struct, frozen=True):
 
 
 class World(msgspec.Struct, frozen=True):
-    """A file of devices; url and mqtt where the file says them."""
+    """A file of devices; url, mqtt and the token that steps the service's virtual clock where the file says them."""
 
     devices: Annotated[list[Device], msgspec.Meta(max_length=100_000)]
     #: Those of care homes, where the file keeps them apart; parse() puts them behind the others.
     shared_kits: Annotated[list[Device], msgspec.Meta(max_length=10_000)] = []
     url: Text | None = None
     mqtt: Broker | None = None
+    control_token: Text | None = None
 
 
 def read(path: str) -> World:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from simulator import errors, world
+from simulator import errors, options, world
 
 DEMO = {
     "url": "http://127.0.0.1:8080",
@@ -33,6 +33,15 @@ def test_what_the_demo_prints_is_a_file_of_devices() -> None:
     assert found.mqtt == world.Broker("127.0.0.1", 1883)
     assert [device.person.key for device in found.devices] == ["9990000018", "9990000018"]
     assert [device.is_continuous for device in found.devices] == [True, False]
+
+
+def test_the_token_of_the_virtual_clock_is_the_environments_or_else_the_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = world.parse(json.dumps({**DEMO, "control_token": "of the file"}).encode())
+    monkeypatch.delenv(options.TOKEN_VARIABLE, raising=False)
+    assert options.token(found) == "of the file"
+    assert options.token(world.parse(json.dumps(DEMO).encode())) is None
+    monkeypatch.setenv(options.TOKEN_VARIABLE, "of the environment")
+    assert options.token(found) == "of the environment"
 
 
 def test_a_plain_list_is_enough() -> None:
