@@ -139,6 +139,7 @@ def _device(d: Any) -> Json:
         "places": list(d["places"]),
         "seen_at": formats.iso(d["seen_at"]),
         "battery": said["battery"],
+        "firmware": said["firmware"],
         "online": said["online"],
         "clock": residents_json.clock(d),
         "lost": residents_json.lost(d),

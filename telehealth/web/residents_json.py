@@ -21,6 +21,8 @@ Json = dict[str, Any]
 
 #: Our marks in other words than their names.
 _MARKS = {**held_json.MARKS, "clock_uncertain": "time estimated"}
+#: More of a firmware's name than this is not shown.
+_FIRMWARE = 64
 _GENDERS = {"female": "Female", "male": "Male", "other": "Other"}
 
 
@@ -116,6 +118,7 @@ def device(d: Record) -> Json:
         "seen_at": formats.iso(d["seen_at"]),
         "online": said["online"],
         "battery": said["battery"],
+        "firmware": said["firmware"],
         "resident_id": d["resident_id"],
         "lost_messages": d["lost"],
         "lost": lost(d),
@@ -140,13 +143,14 @@ def clock(d: Record) -> str | None:
 
 
 def status(said: Any) -> Json:
-    """online and battery (0 to 1) as the device last said; what it did not say properly is None."""
+    """online, battery (0 to 1) and firmware as the device last said; what it did not say properly is None."""
     found = said if isinstance(said, Mapping) else {}
-    online, battery = found.get("online"), found.get("battery")
+    online, battery, firmware = found.get("online"), found.get("battery"), found.get("firmware")
     usable = isinstance(battery, int | float) and not isinstance(battery, bool) and 0 <= battery <= 1
     return {
         "online": online if isinstance(online, bool) else None,
         "battery": float(battery) if usable and isinstance(battery, int | float) else None,
+        "firmware": firmware[:_FIRMWARE] if isinstance(firmware, str) and firmware else None,
     }
 
 

@@ -322,6 +322,7 @@ class Device(Given):
     seen_at: datetime | None
     online: bool | None
     battery: float | None
+    firmware: str | None
     resident_id: int | None
     #: Messages that the device gave up before they arrived, by its own "oldest"; and the same in a sentence.
     lost_messages: int
