@@ -49,6 +49,12 @@ class Text(msgspec.Struct, frozen=True, tag="message", tag_field="command"):
 
 Command = Measure | Schedule | Ring | Text
 
+
+def name(command: Command) -> str:
+    """What the contract calls it: measure, schedule, ring or message."""
+    return str(command.__struct_config__.tag)
+
+
 _encoder: Final = msgspec.json.Encoder()
 _decoder: Final = msgspec.json.Decoder(Command)
 

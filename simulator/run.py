@@ -236,10 +236,12 @@ class _Ears:
         self._tell("receipted", device_id=held.device_id, stream=held.stream, seq=held.seq)
 
     def heard(self, device_id: str, command: commands.Command) -> None:
-        named = type(command).__name__.lower()
-        self._tell("command", device_id=device_id, command=named)
+        named = commands.name(command)
+        shown = {"text": command.text} if isinstance(command, commands.Text) else {}
+        self._tell("command", device_id=device_id, command=named, **shown)
         if self._aloud:
-            self.say(f"device {device_id}: asked to {named}")
+            told = f"shows {shown['text']!r}" if shown else f"asked to {named}"
+            self.say(f"device {device_id}: {told}")
         if self.obeying is not None:
             self.obeying.obey(device_id, command)
 

@@ -145,8 +145,8 @@ def _feeding(
         events.add("refused", clock.text(devices.now()), **said)
 
     def heard(device_id: str, command: commands.Command) -> None:
-        named = type(command).__name__.lower()
-        events.add("command", clock.text(devices.now()), device_id=device_id, command=named)
+        shown = {"text": command.text} if isinstance(command, commands.Text) else {}
+        events.add("command", clock.text(devices.now()), device_id=device_id, command=commands.name(command), **shown)
         for feeder in feeders:
             feeder.obey(device_id, command)
 

@@ -17,7 +17,9 @@ from telehealth.clock import ClinicalClock
 from telehealth.ingest import address, mqtt
 from telehealth.ingest import commands as sender
 from telehealth.model.health import Health
+from telehealth.store import alerts
 from telehealth.store.db import Database
+from telehealth.web import told_resident
 from tests.integration.ingest import sessions, wards
 from tests.integration.ingest.sessions import Broker, Device
 from tests.integration.ingest.wards import envelope, spo2
@@ -107,6 +109,54 @@ async def test_from_a_red_reading_to_the_repeat(database: Database) -> None:
                 assert isinstance(following, commands.Measure)
                 assert following.id != command.id
         assert told.empty()
+
+
+async def test_from_a_red_flag_to_the_words_on_the_screen(database: Database) -> None:
+    """The device that sent the answer shows the pathway's words, once; the alert says that it was sent."""
+    ward = await world.ward(database)
+    started = clock.real_now()
+    words = "If you have chest pain, call 999 now."
+    rule = {"kind": "symptom", "name": "red_flags", "codes": ["chest_pain"], "red": 1, "resident_text": words}
+    since = started - timedelta(days=1)
+    of = await world.resident(database, ward, admitted_at=since, rules=world.rule_set(rule))
+    await world.device(database, ward, "tablet-1", resident=of, assigned_from=since)
+    with servers.mosquitto() as server:
+        broker = Broker(server.port)
+        async with (
+            heard(broker, "tablet-1") as told,
+            Device("tablet-1").connected(broker) as device,
+            alerting(database),
+            sessions.ingest(database, broker),
+        ):
+            for seq in (1, 2):
+                at = clock.real_now()
+                answer = {"code": "chest_pain", "value": True, "taken_at": wards.rfc3339(at)}
+                device.publish(envelope(answer, seq=seq, sent_at=wards.rfc3339(at)))
+                if seq == 1:
+                    async with asyncio.timeout(20):
+                        command = commands.decode(await told.get())
+                    assert isinstance(command, commands.Text)
+                    assert (command.text, command.subject) == (words, None)
+                    assert timedelta(minutes=59) < command.expires_at - at <= timedelta(hours=1)
+                    await until_states(database, ["published"])
+            # Both answers are judged before something follows that is sent after them.
+            query = "SELECT (SELECT count(*) FROM reading) AS read, (SELECT count(*) FROM evaluation_due) AS due"
+            await written.until(
+                database.url,
+                "evaluation_due",
+                lambda: wards.rows(database, query),
+                lambda found: tuple(found[0]) == (2, 0),
+            )
+            await _command(database, of, "tablet-1", minutes=5)
+            async with asyncio.timeout(20):
+                following = commands.decode(await told.get())
+            assert isinstance(following, commands.Measure)
+        assert told.empty()
+        async with database.transaction(world.ACTOR) as connection:
+            [alert] = await alerts.open_of_resident(connection, of.id)
+            shown = await told_resident.shown(connection, await alerts.get(connection, alert.id), now=clock.real_now())
+        assert shown is not None
+        assert (shown["ring"], [one["state"] for one in shown["devices"]]) == (False, ["sent"])
 
 
 async def _command(database: Database, of: world.Resident, device_id: str, *, minutes: float) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from aiohttp import encode_basic_auth, test_utils, web
 
+from alerts.advice import Advice
 from alerts.repeats import Repeat
 from telehealth import config
 from telehealth.clock import ClinicalClock, Step
@@ -134,6 +135,31 @@ async def test_what_it_is_asked_to_do(
     assert [row["state"] for row in await wards.rows(database, "SELECT state FROM device_command")] == ["waiting"] * 2
     other = await client.get("/api/v1/devices/scale-2/commands", headers=headers)
     assert other.status == 401
+
+
+async def test_it_hears_what_a_red_flag_calls_for(
+    database: Database, client: test_utils.TestClient[web.Request, web.Application]
+) -> None:
+    """With the answer to readings, and by asking."""
+    await _device(database)
+    [(resident,)] = await wards.rows(database, "SELECT resident_id FROM device_assignment")
+    answer = {"code": "chest_pain", "value": True, "taken_at": wards.rfc3339(NOW)}
+    await _post(client, envelope(answer, seq=1))
+    async with database.transaction(db.service("alerting")) as connection:
+        until = NOW + timedelta(hours=1)
+        flag = Advice(resident, "symptom/red_flags", NOW, "Call 999 now.", ("chest_pain",), NOW, until)
+        assert [await outbox.tell(connection, flag, now=NOW) for _ in range(2)] == [1, 0]
+    headers = {"Authorization": encode_basic_auth("scale-1", _PASSWORD)}
+    response = await client.get("/api/v1/devices/scale-1/commands", headers=headers)
+    [command] = (await response.json())["commands"]
+    assert {**command, "id": None} == {
+        "command": "message",
+        "id": None,
+        "expires_at": until.isoformat().replace("+00:00", "Z"),
+        "text": "Call 999 now.",
+        "subject": None,
+    }
+    assert (await _post(client, envelope(spo2(97), seq=2)))[1]["commands"] == [command]
 
 
 async def test_sizes(database: Database, client: test_utils.TestClient[web.Request, web.Application]) -> None:
