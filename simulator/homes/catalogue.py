@@ -54,8 +54,6 @@ class Kind:
     parameters: tuple[Parameter, ...] = ()
     codes: tuple[str, ...] = ()
     minutes: int | None = 60
-    #: Rules of technical alerts of the device that may follow.
-    technical: tuple[str, ...] = ()
 
     def parameter(self, name: str) -> Parameter:
         """Raises BadInput naming the ones that there are."""
@@ -93,9 +91,9 @@ _ALL: Final = (
          "The measure goes due, late, missing; then a silence alert of low priority. No clinical alert.",
          "moments", EVERYWHERE, (_share(1.0),), minutes=24 * 60),
     Kind("stopped", "Device stopped working", "It is off: it measures nothing, sends nothing and drops its connection.",
-         "Silence alerts of what only it measures, with the cause that the device is silent; after a day the technical "
-         "alert that it is silent.",
-         "moments", EVERYWHERE, minutes=24 * 60, technical=("silent",)),
+         "Offline at once, on the resident's page; silence alerts of what only it measures, which say that the device "
+         "is offline; after a day the technical alert that it is.",
+         "moments", EVERYWHERE, minutes=24 * 60),
     Kind("charging", "Being charged",
          "It lies on its charger: it measures nothing, stays connected, and its charge rises.",
          "A gap in the chart, the battery rising; silence alerts only if it takes longer than the grace.",
@@ -103,20 +101,24 @@ _ALL: Final = (
     # What a measurement says
     Kind("motion", "Moves while measuring",
          "SpO2 reads 2 to 14 % too low, pulse 8 to 40 /min and pressures 8 to 25 mmHg off. Most devices flag it.",
-         "Points marked as doubtful, a measure command, no alert that stays.",
+         "Points marked as doubtful and a measure command; an alert is provisional until a good repeat withdraws it, "
+         "or repeats that the device does not doubt confirm it.",
          "values", EVERYWHERE,
          (_share(0.5), Parameter("flagged", "Part of these that the device flags", 0.8, "1", 0.0, 1.0)),
          ("spo2", "pulse", "resp_rate", *_PRESSURE)),
     Kind("cold_finger", "Cold finger", "Low perfusion: SpO2 reads 3 to 12 % too low, or the oximeter finds nothing.",
-         "Points marked as doubtful or measurements without a value; a measure command; no alert that stays.",
+         "Points marked as doubtful or measurements without a value; a measure command; an alert is provisional until "
+         "a good repeat withdraws it, or repeats that the device does not doubt confirm it.",
          "values", EVERYWHERE,
          (_share(0.7), Parameter("flagged", "Part of these that the device flags", 0.8, "1", 0.0, 1.0)), _OXIMETRY),
     Kind("loose_cuff", "Loose cuff", "Both pressures read 10 to 40 mmHg too high; half of these are flagged.",
-         "Doubtful points, a measure command; an unflagged one may raise a provisional alert that a repeat withdraws.",
+         "Doubtful points, a measure command; an unflagged one may raise a provisional alert that a good repeat "
+         "withdraws.",
          "values", EVERYWHERE,
          (_share(0.7), Parameter("flagged", "Part of these that the device flags", 0.5, "1", 0.0, 1.0)), _PRESSURE),
     Kind("clipped", "Value at the end of the scale", "The sensor sits badly and shows the end of its range.",
-         "An extreme value: a provisional alert and a measure command, withdrawn by the repeat.",
+         "A value marked as extreme: a provisional alert and a measure command. A repeat that is not clipped withdraws "
+         "it, one that is confirms it.",
          "values", EVERYWHERE, (_share(0.3), Parameter("end", "Which end", "low", choices=("low", "high")))),
     Kind("could_not_measure", "Could not measure", "The measurement fails: no value, and why.",
          "A measurement without a value in the list of readings; the measure stays due.",
@@ -125,34 +127,36 @@ _ALL: Final = (
          "Lower temperatures, at most an amber alert.",
          "values", EVERYWHERE, (_share(1.0),), ("temperature",)),
     Kind("wrong_person", "Somebody else uses it", "Another member of the household is measured.",
-         "Readings marked as perhaps somebody else's, and the technical alert that says so.",
-         "values", EVERYWHERE, (_share(1.0),), technical=("maybe_other",), minutes=24 * 60),
+         "A weight unlike theirs is marked as perhaps somebody else's, and is under Held readings until somebody has "
+         "looked. Other measures only jump, and alert as they would.",
+         "values", EVERYWHERE, (_share(1.0),), minutes=24 * 60),
     Kind("swapped", "Devices swapped", "It was mixed up with another resident's: each measures the other.",
-         "Both residents' values jump; marked as perhaps somebody else's.",
-         "values", ("device",), (Parameter("with", "The other device (empty: the next of its kind)", ""),),
-         technical=("maybe_other",), minutes=24 * 60),
-    Kind("shared_kit", "Passed round", "One kit goes from person to person and never says who it is.",
-         "The values of several people in one record; marked as perhaps somebody else's. Named: readings held for a "
-         "person, as no seat of that name is known.",
+         "Both residents' values jump; weights unlike theirs are marked as perhaps somebody else's.",
+         "values", ("device",), (Parameter("with", "The other device (empty: the next of its kind)", ""),), minutes=24 "
+         "* 60 shared_kit", "Passed round", "One kit goes from person to person and never says who it is.",
+         "The values of several people in one record; a weight unlike theirs is marked. Named: readings are nobody's "
+         "and held for a person to decide, as no seat of that name is known.",
          "values", WITH_DEVICES,
          (Parameter("people", "How many people", 30.0, "1", 2.0, 60.0),
           Parameter("named", "Readings name the person (subject)", False)), minutes=24 * 60),
     # Clocks
     Kind("clock_skew", "Clock is wrong", "The clock is ahead, or behind (negative), by a fixed time.",
-         "Readings with an uncertain time; the technical alert about the device's clock. Charts stay right.",
-         "clock", EVERYWHERE, (Parameter("seconds", "Ahead by", 7200.0, "s", -31_536_000.0, 31_536_000.0),),
-         technical=("clock",)),
+         "Readings of estimated time at the right place of the chart; with the second message the technical alert "
+         "about the clock. One that is behind is noticed by three messages over a minute, and only in real time.",
+         "clock", EVERYWHERE, (Parameter("seconds", "Ahead by", 7200.0, "s", -31_536_000.0, 31_536_000.0),)),
     Kind("clock_drift", "Clock drifts", "The clock gains, or loses (negative), so much each day.",
-         "Nothing for a minute of error; then readings of uncertain time and the technical alert.",
+         "Nothing for a minute of error; then readings of estimated time and the technical alert.",
          "clock", EVERYWHERE,
-         (Parameter("seconds_per_day", "Gains each day", 20.0, "s/d", -86_400.0, 86_400.0),), technical=("clock",),
+         (Parameter("seconds_per_day", "Gains each day", 20.0, "s/d", -86_400.0, 86_400.0),),
          minutes=None),
     Kind("clock_unset", "Clock was never set", "Shows the year 2000 from when it lost its power.",
-         "Readings of uncertain time at the right place of the chart; the technical alert that the clock is not set.",
-         "clock", EVERYWHERE, technical=("clock",)),
+         "Readings of estimated time at the right place of the chart; with the second message the technical alert that "
+         "the clock is not set.",
+         "clock", EVERYWHERE),
     Kind("clock_dst", "Wrong about summer time", "The clock was changed the wrong way: an hour ahead or behind.",
-         "Readings of uncertain time; the technical alert says that it is probably daylight saving.",
-         "clock", EVERYWHERE, (Parameter("hours", "Ahead by", -1.0, "h", -1.0, 1.0),), technical=("clock",)),
+         "Readings of estimated time; the technical alert says that it is probably daylight saving. One that is behind "
+         "is noticed by three messages over a minute, and only in real time.",
+         "clock", EVERYWHERE, (Parameter("hours", "Ahead by", -1.0, "h", -1.0, 1.0),)),
     # Messages on their way
     Kind("buffered", "Uploads now and then", "Readings are kept and sent together every so many hours.",
          "Readings come late by the backlog lane, at their own time; the measure is overdue meanwhile.",
@@ -167,7 +171,7 @@ _ALL: Final = (
          (_share(0.5), Parameter("seconds", "Kept back by", 90.0, "s", 1.0, 86_400.0))),
     Kind("wifi_outage", "Wi-Fi is down", "All devices of the home keep what they measure until it is back.",
          "The devices go offline; then everything comes at once by the backlog lane, at its own time.",
-         "link", EVERYWHERE, minutes=120, technical=("silent",)),
+         "link", EVERYWHERE, minutes=120),
     Kind("gateway_reboot", "Gateway restarts", "Every connection of the home drops and comes back together.",
          "Devices offline for as long as it takes; nothing is lost.",
          "link", ("home", "resident", "device"), (Parameter("seconds", "Takes", 90.0, "s", 5.0, 3600.0),), minutes=2),
@@ -176,12 +180,13 @@ _ALL: Final = (
          "More deliveries, nothing stored twice.",
          "link", EVERYWHERE, (Parameter("per_minute", "Times a minute", 6.0, "/min", 1.0, 60.0),), minutes=5),
     Kind("low_battery", "Battery low", "The charge is low, and sinks to nothing within a day.",
-         "The battery on the device's card; the technical alert, worse below a tenth; over once it is charged.",
-         "device", EVERYWHERE, (Parameter("charge", "Charge", 0.15, "1", 0.0, 1.0),), technical=("battery",),
+         "The battery on the device's card and the resident's page; the technical alert, worse below a tenth; over "
+         "once it is charged.",
+         "device", EVERYWHERE, (Parameter("charge", "Charge", 0.15, "1", 0.0, 1.0),),
          minutes=12 * 60),
     Kind("firmware", "Firmware changed", "An older, or newer, firmware came with a repair.",
-         "The firmware on the device's card; a technical alert if it is older than the minimum set for its model.",
-         "device", EVERYWHERE, (Parameter("version", "Version", "0.9.1"),), technical=("firmware",), minutes=None),
+         "The firmware on the resident's page; a technical alert if it is older than the minimum set for its model.",
+         "device", EVERYWHERE, (Parameter("version", "Version", "0.9.1"),), minutes=None),
     # Malicious
     Kind("forged_topic", "Publishes as another device",
          "With its own credentials it publishes below another device's topic.",
@@ -190,16 +195,16 @@ _ALL: Final = (
          (Parameter("per_minute", "Messages a minute", 6.0, "/min", 1.0, 600.0),
           Parameter("victim", "The other device (empty: the next one)", "")), minutes=10),
     Kind("flood", "Floods", "Sends far more than any device would.",
-         "The ward stays as quick as it was; the device's own readings are stored once each.",
+         "The ward stays as quick as it was. It repeats one failed measurement a minute, which is stored once; so are "
+         "the device's own readings.",
          "malicious", ("device",),
          (Parameter("per_minute", "Messages a minute", 600.0, "/min", 1.0, 12_000.0),), minutes=2),
     Kind("malformed", "Sends nonsense",
          "Truncated JSON, unknown codes and units, absurd times, deep nesting, far too long.",
-         "Quarantine fills, with reasons; after a while the technical alert that nothing it sends can be read. "
-         "Its good readings are stored.",
-         "malicious", ("device",), (Parameter("per_minute", "Messages a minute", 6.0, "/min", 1.0, 600.0),),
-         technical=("nonsense",), minutes=10),
-)  # fmt: skip
+         "Quarantine fills, with reasons; after 20 in a row, if nothing good came for an hour, the technical alert "
+         "that nothing it sends can be read. Its good readings are stored.",
+         "malicious", ("device",), (Parameter("per_minute", "Messages a minute", 6.0, "/min", 1.0, 600.0),), "
+         "minutes=10 skip
 
 KINDS: Final[Mapping[str, Kind]] = {kind.name: kind for kind in _ALL}
 
