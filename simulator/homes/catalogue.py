@@ -132,8 +132,9 @@ _ALL: Final = (
          "values", EVERYWHERE, (_share(1.0),), minutes=24 * 60),
     Kind("swapped", "Devices swapped", "It was mixed up with another resident's: each measures the other.",
          "Both residents' values jump; weights unlike theirs are marked as perhaps somebody else's.",
-         "values", ("device",), (Parameter("with", "The other device (empty: the next of its kind)", ""),), minutes=24 "
-         "* 60 shared_kit", "Passed round", "One kit goes from person to person and never says who it is.",
+         "values", ("device",), (Parameter("with", "The other device (empty: the next of its kind)", ""),),
+         minutes=24 * 60),
+    Kind("shared_kit", "Passed round", "One kit goes from person to person and never says who it is.",
          "The values of several people in one record; a weight unlike theirs is marked. Named: readings are nobody's "
          "and held for a person to decide, as no seat of that name is known.",
          "values", WITH_DEVICES,
@@ -203,8 +204,9 @@ _ALL: Final = (
          "Truncated JSON, unknown codes and units, absurd times, deep nesting, far too long.",
          "Quarantine fills, with reasons; after 20 in a row, if nothing good came for an hour, the technical alert "
          "that nothing it sends can be read. Its good readings are stored.",
-         "malicious", ("device",), (Parameter("per_minute", "Messages a minute", 6.0, "/min", 1.0, 600.0),), "
-         "minutes=10 skip
+         "malicious", ("device",), (Parameter("per_minute", "Messages a minute", 6.0, "/min", 1.0, 600.0),),
+         minutes=10),
+)  # fmt: skip
 
 KINDS: Final[Mapping[str, Kind]] = {kind.name: kind for kind in _ALL}
 
