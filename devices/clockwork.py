@@ -33,6 +33,8 @@ _APART: Final = timedelta(seconds=10)
 _RUN_LASTS: Final = timedelta(minutes=10)
 #: A clock that is ahead by more and then right was corrected: no delay is that exact.
 _CORRECTED_MS: Final = 600_000
+#: A clock that is ahead and further ahead by no more drifts: it is the same error. By more it was set wrong anew.
+_DRIFTS_MS: Final = 600_000
 #: A clock by which a message was sent so long before an earlier one's readings were taken was put back.
 _PUT_BACK: Final = timedelta(minutes=2)
 #: Readings at most so old come by the live lane, and are rather taken by the clock that sent them.
@@ -192,7 +194,7 @@ def _ahead(known: Clock, offset: int, sent: Sent) -> Clock:
         return _become(known, "fast", offset, sent)
     if known.kind == "slow" and offset >= -_RIGHT_MS:
         return _become(known, "right", offset, sent)
-    if offset - known.skew_ms > _TOLERANCE_MS:
+    if offset - known.skew_ms > (_DRIFTS_MS if known.kind == "fast" else _TOLERANCE_MS):
         return _become(known, known.kind, offset, sent)
     if offset - known.skew_ms > _AGREE_MS or known.run is not None or not known.sure:
         seen = min(known.seen + 1, 2)

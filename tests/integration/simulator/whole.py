@@ -29,11 +29,13 @@ class Service:
 
 
 @contextlib.asynccontextmanager
-async def running(database_url: str, mqtt_port: int, at: datetime) -> AsyncIterator[Service]:
-    """Ingest, alerting and web, with the clock at a virtual moment."""
+async def running(
+    database_url: str, mqtt_port: int, at: datetime, *, account: str = "telehealth"
+) -> AsyncIterator[Service]:
+    """Ingest, alerting and web, with the clock at a virtual moment. account: the service's at the broker."""
     given: dict[str, Any] = {
         "DATABASE_URL": database_url,
-        "MQTT_URL": f"mqtt://telehealth@127.0.0.1:{mqtt_port}",
+        "MQTT_URL": f"mqtt://{account}@127.0.0.1:{mqtt_port}",
         "port": 0,
     }
     settings, health = Settings.model_validate(given), Health()

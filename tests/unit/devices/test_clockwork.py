@@ -47,6 +47,15 @@ def test_a_clock_that_is_ahead_is_so_at_once_and_surely_with_the_second_message(
     assert _after([_sent(5, 2 * HOUR)], once).sure
 
 
+def test_a_clock_that_gains_minutes_between_its_messages_is_one_that_is_wrong() -> None:
+    """Each time further ahead, it would never be told of if each were another error; set wrong anew, it is another."""
+    clock = _after(_sent(8 * 3600.0 * n, 150.0 * n) for n in range(1, 5))
+    assert (clock.kind, clock.sure, clock.since) == ("fast", True, _sent(8 * 3600.0, 150.0).received_at)
+    assert clock.skew_ms == pytest.approx(600_000, abs=2_000)
+    anew = _after([_sent(40 * 3600.0, 600.0 + 3600.0)], clock)
+    assert (anew.kind, anew.sure) == ("fast", False)
+
+
 def test_a_clock_that_was_never_set_is_so_at_once() -> None:
     skew = (datetime(1970, 1, 1, tzinfo=UTC) - T).total_seconds()
     once = _after([_sent(0, skew)])
