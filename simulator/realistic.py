@@ -88,11 +88,11 @@ def faults_of(units: Sequence[kit.Unit], seed: int, start_ms: int, days: int = D
                 # Some people and devices do better than others: from none to twice the rate.
                 own = rate.share * 2.0 * noise.uniform_one(noise.key("realistic", seed, unit.device_id, rate.kind))
                 parameters = {"share": own, **dict(rate.parameters)}
-                name = f"realistic/{unit.device_id}/{rate.kind}"
+                name = f"realistic/{seed}/{unit.device_id}/{rate.kind}"
                 found.append(Fault(name, rate.kind, f"device:{unit.device_id}", start_ms, None, parameters))
     for resident in sorted({unit.person.key for unit in units}):
         own = MISSED[0] * 2.0 * noise.uniform_one(noise.key("realistic", seed, resident, "missed"))
-        name = f"realistic/{resident}/missed"
+        name = f"realistic/{seed}/{resident}/missed"
         found.append(Fault(name, "missed", f"resident:{resident}", start_ms, None, {"share": own}))
     for stretch in STRETCHES:
         names = sorted({target for unit in units for target in unit.targets if target.startswith(f"{stretch.place}:")})
@@ -109,7 +109,7 @@ def _drawn(stretch: Stretch, target: str, seed: int, start_ms: int, days: int) -
             low, high = stretch.hours
             begin = start_ms + day * DAY_MS + int(noise.uniform_one(source, 3 * day + 1) * DAY_MS)
             lasts = int((low + (high - low) * noise.uniform_one(source, 3 * day + 2)) * 3_600_000)
-            name = f"realistic/{target}/{stretch.kind}/{day}"
+            name = f"realistic/{seed}/{target}/{stretch.kind}/{day}"
             found.append(Fault(name, stretch.kind, target, begin, begin + lasts, dict(stretch.parameters)))
     return found
 
