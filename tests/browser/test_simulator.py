@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -154,6 +155,25 @@ def test_every_fault_can_be_switched_on_and_off(tester: Page, demo: Ready) -> No
     while (on := tester.locator("input[name=fault]")).count():
         assert _post(tester, "/simulator/faults/end", fault=str(on.first.get_attribute("value"))) == 303
         tester.goto("/simulator")
+
+
+def test_a_kit_of_a_care_home_measures_whom_it_is_told(tester: Page, demo: Ready) -> None:
+    """The home by its own name, its kit once; a reading of one resident, who has it, and nobody else."""
+    (kit,) = demo["shared_kits"]
+    name = kit["device_id"]
+    tester.goto("/simulator")
+    home = tester.locator(".th-sim-home").filter(has_text=name)
+    expect(home.get_by_role("heading", name="Holly House")).to_be_visible()
+    expect(home.get_by_text(f"{name}, shared by {len(kit['seats'])}")).to_have_count(1)
+    hrefs = home.locator(".th-sim-person h3 a").evaluate_all("all => all.map(one => one.getAttribute('href'))")
+    tester.goto(hrefs[1])
+    card = tester.locator(f"#sim-device-{name}")
+    before = int(re.findall(r"(\d+) sent", card.inner_text())[0])
+    tester.locator(f"#device-{name}").get_by_role("button", name="Take a reading now").click()
+    # A measurement of all four would be as many messages.
+    expect(card).to_contain_text(f"{before + 1} sent, {before + 1} receipted", timeout=20_000)
+    tester.goto(hrefs[1].replace("/simulator", ""))
+    expect(tester.get_by_text("Shared; here as “room 2”")).to_be_visible()
 
 
 def test_an_illness_runs_faster_than_life(tester: Page, demo: Ready) -> None:
