@@ -25,10 +25,13 @@ Shown = Callable[[str, int], int]
 class Log:
     """Takes messages as they are made and writes them in the order (sent, device, stream, seq) as time passes."""
 
-    def __init__(self, write: Callable[[bytes], None], shown: Shown) -> None:
-        """shown: what a device's clock shows at a true time, both in ms."""
+    def __init__(
+        self, write: Callable[[bytes], None], shown: Shown, flushed: Callable[[int], None] = lambda _to_ms: None
+    ) -> None:
+        """shown: what a device's clock shows at a true time, both in ms. flushed: told what time is written."""
         self._write = write
         self._shown = shown
+        self._flushed = flushed
         self._waiting: list[tuple[int, str, str, int, int, bytes]] = []
         self._count = itertools.count()
         self.written = 0
@@ -46,6 +49,7 @@ class Log:
         while self._waiting and self._waiting[0][0] <= to_ms:
             self._write(heapq.heappop(self._waiting)[-1] + b"\n")
             self.written += 1
+        self._flushed(to_ms)
 
     def _push(self, sent_ms: int, device_id: str, stream: str, seq: int, body: bytes) -> None:
         heapq.heappush(self._waiting, (sent_ms, device_id, stream, seq, next(self._count), body))

@@ -203,7 +203,9 @@ class Feeder:
                 continue
             await stepping.advance(clock.from_ms(following))
             self.devices.virtual = clock.from_ms(following)
-            self.step(following, 0 if live else AHEAD_MS)
+            # What would be made beyond the end belongs to nobody's run.
+            ahead_ms = AHEAD_MS if end_ms is None else min(AHEAD_MS, end_ms - following)
+            self.step(following, 0 if live else ahead_ms)
             await self.delivered()
             going.stepped(following)
 

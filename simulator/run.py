@@ -192,7 +192,7 @@ async def _offline(
     found = prepared(options, chosen, start, say)
     found.maker.watchers.append(outputs.rows.watch)
     with contextlib.closing(outbox.Outbox(None, new_stream=_streams(options, start))) as journal:
-        log = created.Log(outputs.made, found.shown)
+        log = created.Log(outputs.made, found.shown, outputs.rows.flush)
         readings = await feed.offline(found, journal, log, end, stop)
     end = clock.from_ms(found.maker.at_ms)
     _truth(options, found, end)
@@ -282,7 +282,7 @@ class _Run:
                 on_command=ears.heard,
                 facts=publisher.Facts(found.shown, found.maker.state),
             )
-            log = created.Log(ears.outputs.made, found.shown)
+            log = created.Log(ears.outputs.made, found.shown, ears.outputs.rows.flush)
             feeder = feed.Feeder(found, sender, ears.devices, log)
             if stepped is None:
                 # What is made is a function of seed, script and start: only in real time anybody obeys.

@@ -74,6 +74,8 @@ async def test_what_is_created_is_the_same_at_any_speed_and_without_a_service(
                 tmp_path / "a",
                 "--truth",
                 tmp_path / "at",
+                "--csv",
+                tmp_path / "ac",
             ]
             through += ["--resends", tmp_path / "again", "--json"]
             status, told, trouble = await command("run", "--devices", devices, *options, *through)
@@ -84,11 +86,21 @@ async def test_what_is_created_is_the_same_at_any_speed_and_without_a_service(
                 stored = await connection.fetchval("SELECT count(*) FROM reading")
                 quarantined = await connection.fetchval("SELECT count(*) FROM quarantine")
     status, told, trouble = await command(
-        "record", tmp_path / "b", "--devices", devices, *options, "--truth", tmp_path / "bt", "--json"
+        "record",
+        tmp_path / "b",
+        "--devices",
+        devices,
+        *options,
+        "--truth",
+        tmp_path / "bt",
+        "--csv",
+        tmp_path / "bc",
+        "--json",
     )
     assert status == 0, trouble
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     assert (tmp_path / "at").read_bytes() == (tmp_path / "bt").read_bytes()
+    assert (tmp_path / "ac").read_bytes() == (tmp_path / "bc").read_bytes()
     lines = [json.loads(line) for line in (tmp_path / "a").read_text().splitlines()]
     kept = [line for line in lines if line["stream"] is not None]
     assert stored == sum(len(line["payload"]["readings"]) for line in kept) > 20
