@@ -111,14 +111,17 @@ def _normal(track: Track, seen: Seen, manner: Manner) -> Track | None:
     if opened is None:
         return None
     track = {**track, "runs": [], "timer": None}
+    at = seen.sample[0]
+    fresh = at - track["abnormal"][0] <= manner.repeat_us
+    if opened["provisional"] and fresh and not seen.close:
+        # What nothing but one reading spoke for needs no margin to be contradicted.
+        return end(track, at, "withdrawn")
     if not seen.clears:
         return {**track, "clear": None}
-    at = seen.sample[0]
     since, count = track.get("clear") or (at, 0)
     track["clear"] = [since, count + 1]
     if seen.close and (at - since < manner.persistence_us or count + 1 < 2):
         return track
-    fresh = at - track["abnormal"][0] <= manner.repeat_us
     return end(track, at, "withdrawn" if opened["provisional"] and fresh else "cleared")
 
 

@@ -50,7 +50,7 @@ HOMES: Final[Mapping[str, Home]] = {
             ("resp_rate", "temperature", "systolic", "diastolic"),
             ("breathlessness", "sputum_volume", "sputum_purulence", "fall", *_RED),
         ),
-        {"spo2": _TWICE, "pulse": _TWICE, "resp_rate": _ONCE, "temperature": _ONCE, "breathlessness": _ONCE},
+        {"spo2": _TWICE, "pulse": _TWICE, "resp_rate": _TWICE, "temperature": _TWICE, "breathlessness": _ONCE},
     ),
     "heart_failure": Home(
         (
@@ -76,7 +76,7 @@ HOMES: Final[Mapping[str, Home]] = {
             ("steps",),
             ("new_confusion", "drowsy", "less_mobile", "poor_intake", "urine_change", "fall", "consciousness"),
         ),
-        dict.fromkeys(("spo2", "pulse", "systolic", "temperature", "resp_rate"), _ONCE),
+        dict.fromkeys(("spo2", "pulse", "systolic", "temperature", "resp_rate"), _TWICE),
     ),
     "post_acute_infection": Home(
         (

@@ -71,7 +71,7 @@ PRESSURE_WEEK: list[Reading] = [
         ("copd", {}, [(0, "breathlessness", 6), (0.1, "pulse", 98), (0.2, "resp_rate", 22)], []),
         (
             "copd", {}, [(0, "breathlessness", 6), (0.1, "pulse", 98), (0.2, "spo2", 91), (0.3, "spo2", 93)],
-            [("combination/exacerbation_rome", "amber"), ("news2", "low-medium")],
+            [("combination/exacerbation_rome", "amber")],
         ),
         (
             "copd", {}, [(0, "sputum_volume", True), (1, "sputum_purulence", True)],
@@ -105,15 +105,20 @@ PRESSURE_WEEK: list[Reading] = [
         ("hypertension", {}, PRESSURE_WEEK, [("average/systolic_home", "amber")]),
         ("hypertension", {}, PRESSURE_WEEK[:24], []),
         ("hypertension", {}, [(0, "systolic", 105), (1, "dizziness", True)], [("combination/low_with_dizziness", "amber")]),
-        # diabetes: events of a sensor last 15 minutes, prolonged highs 120; a finger-prick counts by itself
-        ("diabetes", {}, LOW_SENSOR, [("sustained/low_1", "amber"), ("sustained/low_2", "red")]),
+        # diabetes: events of a sensor last 15 minutes, grave lows 30, prolonged highs six hours; a finger-prick counts
+        ("diabetes", {}, LOW_SENSOR, [("sustained/low_1", "amber"), ("sustained/low_2", "amber")]),
+        (
+            "diabetes", {}, [(minute / 60, "glucose", 2.6 if minute >= 30 else 6.0) for minute in range(0, 120, 5)],
+            [("sustained/low_1", "amber"), ("sustained/low_2", "amber"), ("sustained/low_lasting", "red")],
+        ),
         ("diabetes", {}, [(0, "glucose", 5), (5 / 60, "glucose", 2.8), (10 / 60, "glucose", 5)], []),
         (
             "diabetes", {}, HIGH_SENSOR,
-            [("sustained/high_1", "amber"), ("sustained/high_2", "amber"), ("sustained/high_prolonged", "red")],
+            [("sustained/high_2", "amber")],
         ),
         ("diabetes", {}, [(0, "ketones", 3.1)], [("threshold/ketones/high", "red")]),
-        ("diabetes_fingerprick", {}, [(0, "glucose", 2.8)], [("threshold/glucose/low", "red")]),
+        ("diabetes_fingerprick", {}, [(0, "glucose", 2.8)], [("threshold/glucose/low", "amber")]),
+        ("diabetes_fingerprick", {}, [(0, "glucose", 2.1)], [("threshold/glucose/low", "red")]),
         # frailty: soft signs, a fall, warmer than usual for this person, less weight, less active
         ("frailty", {}, [(0, "poor_intake", True)], [("symptom/soft_signs", "amber")]),
         (
@@ -128,7 +133,11 @@ PRESSURE_WEEK: list[Reading] = [
         ("frailty", {}, daily("steps", *[2000] * 18, 700, 700, 700), [("baseline/activity_fall", "amber")]),
         # after an infection: the steps of pulse oximetry at home
         ("post_acute_infection", {}, [(0, "spo2", 95)], []),
-        ("post_acute_infection", {}, [(0, "spo2", 94), (0.1, "spo2", 94)], [("threshold/spo2/low", "amber")]),
+        ("post_acute_infection", {}, [(0, "spo2", 94), (0.1, "spo2", 94)], [("distance/spo2_repeated", "amber")]),
+        ("post_acute_infection", {}, [(0, "spo2", 92), (0.1, "spo2", 95)], []),
+        ("copd", {}, [(0, "fall", True)], [("symptom/fall", "amber")]),
+        ("heart_failure", {}, daily("pulse", *[62] * 12, 95), [("baseline/pulse_rise", "amber")]),
+        ("hypertension", {}, daily("systolic", *[136] * 12, 112, 110), [("baseline/systolic_fall", "amber")]),
         ("post_acute_infection", {}, [(0, "spo2", 92)], [("threshold/spo2/low", "red")]),
         # palliative care: nothing that a device measures calls anybody
         ("palliative", {}, [(0, "spo2", 72), (1, "pulse", 150), (2, "temperature", 39.5), (3, "systolic", 75)], []),

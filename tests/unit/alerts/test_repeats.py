@@ -90,3 +90,13 @@ def test_a_single_spot_reading_may_be_provisional_until_another() -> None:
     assert late["ending"] == "cleared"
     [plain] = _spot(("08:00", 84), ("08:03", 95), now="09:00")
     assert plain["ending"] == "cleared"
+
+
+def test_what_one_reading_said_needs_no_margin_to_be_contradicted() -> None:
+    """92 is inside the limit of 92, but would not clear what is sure (93)."""
+    [gone] = _spot(("08:00", 84), ("08:03", 92), now="09:00", provisional=True)
+    assert gone["ending"] == "withdrawn"
+    [sure] = _spot(("08:00", 84), ("08:03", 85), ("08:06", 92), now="09:00", provisional=True)
+    assert sure["ended_at"] is None
+    [later] = _spot(("08:00", 84), ("08:40", 92), now="09:00", provisional=True)
+    assert later["ended_at"] is None
