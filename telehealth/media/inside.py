@@ -295,6 +295,9 @@ class Outlet:
         kept, layout = self._kept[at], self._layout
         if kept is None or kept[0] != number or layout is None:
             return
+        if repeats.stale((onward.ntp_now() - kept[2].ntp) / (1 << 32), self.round_trip):
+            self._wants_picture()
+            return
         if not self._repeats.allows(number, len(kept[2].payload), clock.monotonic(), self.round_trip):
             return
         self.repeated += 1

@@ -12,6 +12,18 @@ _MOST_BYTES = 40_000.0
 #: The same packet again after a round trip, which is this at least, and this at most.
 _PAUSE_SECONDS = (0.02, 0.5)
 _KEPT = 256
+#: Seconds, and round trips: a picture so old is overtaken by a whole new one before it is complete.
+_STALE_SECONDS = 1.0
+_STALE_ROUND_TRIPS = 4.0
+
+
+def stale(age: float, round_trip: float | None) -> bool:
+    """Whether a packet that was first sent so many seconds ago helps less than a whole new picture.
+
+    After a line was cut, or took another path, a viewer asks for all of that time: sending it would keep the picture
+    still for longer than it was cut.
+    """
+    return age > max(_STALE_SECONDS, _STALE_ROUND_TRIPS * (round_trip or 0.0))
 
 
 class Repeats:

@@ -81,3 +81,17 @@ async def test_what_never_comes_is_replaced_by_a_whole_picture(visit: Visit) -> 
     sender.transport._send_rtp = send
     await one.until(lambda: any(sequence.vp8_key(packet.payload) for packet in packets))
     assert len(gone) == 3
+
+
+async def test_a_viewer_who_was_cut_off_gets_a_whole_picture_not_old_pieces(visit: Visit) -> None:
+    one, two = await visit.join(1), await visit.join(2)
+    await asyncio.gather(one.sees(2), two.sees(1))
+    mid = one.mid_of(2, "video")
+    assert mid is not None
+    packets = one.listen(mid)
+    await one.until(lambda: len(packets) > 1 and (packets[-1].timestamp - packets[0].timestamp) % 2**32 > 1.5 * 90_000)
+    old, heard = packets[0], len(packets)
+    receiver: Any = next(t.receiver for t in one.connection.getTransceivers() if t.mid == mid)
+    await receiver._send_rtcp_nack(old.ssrc, [old.sequence_number])
+    await one.until(lambda: any(sequence.vp8_key(packet.payload) for packet in packets[heard:]))
+    assert old.sequence_number not in {packet.sequence_number for packet in packets[heard:]}

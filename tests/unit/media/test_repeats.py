@@ -32,3 +32,9 @@ def test_a_fifth_lost_is_repaired() -> None:
         again.sent(1000)
         if number % 5 == 0:
             assert again.allows(number, 1000, number / 50, 0.05)
+
+
+def test_what_is_too_old_gives_way_to_a_whole_picture() -> None:
+    assert not repeats.stale(0.9, 0.05)
+    assert repeats.stale(1.1, None)
+    assert not repeats.stale(1.5, 0.42), "the third try on a slow line is worth it"
