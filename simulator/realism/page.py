@@ -43,9 +43,8 @@ def _lags(compared: Sequence[Compared]) -> str:
         shown = f"{figures.lag_real:.2f} and {figures.lag_twin:.2f}"
         marks.append(charts.Mark(_name(one), figures.lag_difference, *one.lag_interval, shown))
     title = "Autocorrelation of consecutive measurements"
-    return f"<h2>{title}</h2>" + charts.intervals(
-        marks, title, "twins' less people's, 95 % interval; numbers: people's and twins'", (comparing.LAG_LIMIT, "0.1")
-    )
+    axis = "twins' less people's, 95 % interval; numbers: people's and twins'"
+    return f"<h2>{title}</h2>" + charts.intervals(marks, title, axis, (comparing.LAG_LIMIT, "0.1"), both_sides=True)
 
 
 def _vital(one: Compared, seed: int) -> str:

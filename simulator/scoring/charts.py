@@ -22,25 +22,42 @@ class Mark:
     shown: str
 
 
-def intervals(marks: Sequence[Mark], title: str, axis: str, wanted: tuple[float, str] | None, most: float = 0) -> str:
-    """Points with whiskers, a row each. wanted: where a line stands, and what it says. most: the axis's least end."""
+def intervals(
+    marks: Sequence[Mark],
+    title: str,
+    axis: str,
+    wanted: tuple[float, str] | None,
+    most: float = 0,
+    *,
+    both_sides: bool = False,
+) -> str:
+    """Points with whiskers, a row each. wanted: where a line stands, and what it says; both_sides: below zero too.
+
+    most: the axis's least end.
+    """
     highest = max([most, *(mark.high or mark.value or 0 for mark in marks), wanted[0] if wanted else 0])
-    lowest = min([0.0, *(mark.low if mark.low is not None else mark.value or 0 for mark in marks)])
+    least = -wanted[0] if wanted and both_sides else 0.0
+    lowest = min([least, *(mark.low if mark.low is not None else mark.value or 0 for mark in marks)])
     ticks = _ticks(lowest, highest or 1.0)
     height = 30 + _ROW * max(len(marks), 1) + 50
     base = height - 50
+    # What is said beside the longest whisker has its place, too.
+    right = max([_RIGHT, *(16 + 8 * len(mark.shown) for mark in marks)])
 
     def x(value: float) -> float:
-        return _LEFT + (value - ticks[0]) / (ticks[-1] - ticks[0]) * (_WIDE - _LEFT - _RIGHT)
+        return _LEFT + (value - ticks[0]) / (ticks[-1] - ticks[0]) * (_WIDE - _LEFT - right)
 
     parts = []
     for tick in ticks:
         parts.append(f'<path d="M{x(tick):.1f} 24V{base}" stroke="#d8dde0"/>')
         parts.append(_text(x(tick), base + 18, f"{tick:g}", "middle", _QUIET))
-    parts.append(_text((_LEFT + _WIDE - _RIGHT) / 2, height - 10, axis, "middle", _QUIET))
-    if wanted is not None:
-        parts.append(f'<path d="M{x(wanted[0]):.1f} 20V{base}" stroke="{_RED}" stroke-dasharray="5 3"/>')
-        parts.append(_text(x(wanted[0]), 14, wanted[1], "middle", _RED))
+    parts.append(_text((_LEFT + _WIDE - right) / 2, height - 10, axis, "middle", _QUIET))
+    for side in (1, -1) if both_sides else (1,):
+        if wanted is not None:
+            parts.append(f'<path d="M{x(side * wanted[0]):.1f} 20V{base}" stroke="{_RED}" stroke-dasharray="5 3"/>')
+            said = wanted[1] if side > 0 else f"\u2212{wanted[1]}"
+            anchor = "middle" if not both_sides else "start" if side > 0 else "end"
+            parts.append(_text(x(side * wanted[0]), 14, said, anchor, _RED))
     for number, mark in enumerate(marks):
         y = 30 + _ROW * number + _ROW / 2
         parts.append(_text(_LEFT - 10, y + 5, mark.label, "end", _INK))
