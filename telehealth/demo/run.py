@@ -74,6 +74,8 @@ class Ready:
     devices: list[dict[str, Any]]
     #: Of care homes: apart, as they are nobody's alone.
     shared_kits: list[dict[str, Any]]
+    #: Lets who started the demo step its time, while that is virtual (--speed other than 1).
+    control_token: str
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -83,6 +85,7 @@ class Ready:
             "logins": self.logins,
             "devices": self.devices,
             "shared_kits": self.shared_kits,
+            "control_token": self.control_token,
         }
 
 
@@ -222,8 +225,9 @@ class _Demo:
             }
             for login in seed.LOGINS
         ]
+        token = self._passwords("control token")
         kits = [{**child.shared(kit, self._passwords), "ward": kit.ward} for kit in cast.shared_kits(self._people)]
-        return Ready(self._url, self._mqtt_port, self._server.url("telehealth_app"), logins, devices, kits)
+        return Ready(self._url, self._mqtt_port, self._server.url("telehealth_app"), logins, devices, kits, token)
 
     async def _follow_registry(self) -> None:
         """Hang up at once on a device whose credentials are revoked; the broker looks by itself now and then."""

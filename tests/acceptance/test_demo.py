@@ -65,7 +65,7 @@ def readings(ready: dict[str, Any], device: dict[str, Any]) -> list[str]:
 def test_what_it_prints(demo: tuple[processes.Running, dict[str, Any]]) -> None:
     """One object, with somebody to try an alert on in each ward; two weeks of readings; nothing beyond loopback."""
     running, ready = demo
-    assert set(ready) == {"url", "mqtt", "database_url", "logins", "devices", "shared_kits"}
+    assert set(ready) == {"url", "mqtt", "database_url", "logins", "devices", "shared_kits", "control_token"}
     assert {login["role"] for login in ready["logins"]} == {"clinician", "tester", "admin"}
     wards = {login["ward"] for login in ready["logins"] if login["role"] == "clinician"}
     assert wards == {device["ward"] for device in ready["devices"]}
