@@ -24,9 +24,9 @@ class Kind:
 
 
 def kinds() -> tuple[Kind, ...]:
-    """As the packaged diabetes pathway has them; the edge is found by the limit."""
+    """As the first packaged diabetes pathway has them, with every band of the consensus."""
     found = []
-    for rule in pathways.load("diabetes").rules:
+    for rule in pathways.load("diabetes", "1").rules:
         if rule["kind"] == "sustained":
             side = "below" if rule["side"] == "low" else "above"
             edge = next(

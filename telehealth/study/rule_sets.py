@@ -66,7 +66,9 @@ def _rests(rule: Mapping[str, Any]) -> bool:
 def glucose(minutes: int) -> rules.RuleSet:
     """The consensus events of the packaged diabetes pathway, for a sensor with a reading every so many minutes."""
     chosen = [
-        {**rule, "reading_minutes": minutes} for rule in pathways.load("diabetes").rules if rule["kind"] == "sustained"
+        {**rule, "reading_minutes": minutes}
+        for rule in pathways.load("diabetes", "1").rules
+        if rule["kind"] == "sustained"
     ]
     return _set("diabetes", *chosen)
 
