@@ -198,6 +198,12 @@ def test_a_second_tab_asks_and_captions_are_read_by_all(watched: Watched, calls:
     other.close()
     people = second.locator(".th-consultation__people")
     expect(people.get_by_text("Connection lost").first).to_be_visible()
+    # they may come back at any moment, so nothing is recorded without their answer, and staff read whose is missing
+    second.get_by_role("button", name="Ask to record").click()
+    second.get_by_role("button", name="Yes, you may record").click()
+    writer.page.get_by_role("button", name="Yes, you may record").click()
+    expect(second.locator(".th-notice")).to_contain_text(f"{person.name} cannot answer now: connection lost")
+    expect(second.locator(".th-recording")).to_have_count(0)
 
 
 def test_a_round_on_a_worker_that_dies(watched: Watched, calls: Service, desk: Desk) -> None:

@@ -17,9 +17,11 @@ export function Recording({ call, possible, days, zone, act }: Props) {
   const visit = call.state?.visit;
   if (!visit) return null;
   const { on, asked } = visit.recording;
-  const present = visit.people.filter((person) => person.presence === "joined");
+  // Whoever was let in and is cut off comes back by themselves, so they are asked as well.
+  const present = visit.people.filter((person) => person.presence === "joined" || person.presence === "admitted");
   const open = present.filter((person) => person.consent !== true);
   const against = present.filter((person) => person.consent === false);
+  const gone = open.filter((person) => person.away);
   const me = call.me;
   if (on) {
     return (
@@ -53,6 +55,7 @@ export function Recording({ call, possible, days, zone, act }: Props) {
       <div class="th-notice">
         <p>
           <strong>Not recording yet.</strong> {open.length ? `Waiting for: ${words.list(open.map((person) => (person.id === me?.id ? "you" : `${person.name} (${words.consented(person)})`)))}.` : "Everybody has agreed; starting."}
+          {gone.length > 0 && ` ${words.list(gone.map((person) => person.name))} cannot answer now: connection lost. Recording begins when they are back and agree, or have left or are removed.`}
         </p>
         <p class="th-buttons">
           <button type="button" class="th-plain-button" onClick={() => void act("record", { on: false }, "Nobody is asked any more.")}>
