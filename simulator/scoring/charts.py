@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 _WIDE, _LEFT, _RIGHT, _ROW = 760, 230, 70, 28
@@ -60,25 +60,28 @@ def intervals(
             parts.append(_text(x(side * wanted[0]), 14, said, anchor, _RED))
     for number, mark in enumerate(marks):
         y = 30 + _ROW * number + _ROW / 2
-        parts.append(_text(_LEFT - 10, y + 5, mark.label, "end", _INK))
-        if mark.value is None:
-            parts.append(_text(_LEFT + 6, y + 5, "nothing to count", "start", _QUIET))
-            continue
-        end = x(mark.value)
-        if mark.low is not None and mark.high is not None:
-            end = x(mark.high)
-            parts.append(f'<path d="M{x(mark.low):.1f} {y:.1f}H{end:.1f}" stroke="{_INK}" stroke-width="2"/>')
-            parts += [
-                f'<path d="M{x(v):.1f} {y - 5:.1f}v10" stroke="{_INK}" stroke-width="2"/>'
-                for v in (mark.low, mark.high)
-            ]
-        parts.append(f'<circle cx="{x(mark.value):.1f}" cy="{y:.1f}" r="5" fill="{_BLUE}"/>')
-        parts.append(_text(end + 9, y + 5, mark.shown, "start", _INK))
+        parts += _marked(mark, y, x)
     told = "; ".join(f"{mark.label}: {mark.shown}" for mark in marks)
     return (
         f'<svg role="img" viewBox="0 0 {_WIDE} {height}" font-family="Arial, sans-serif" font-size="14">'
         f"<title>{html.escape(title)}</title><desc>{html.escape(told)}</desc>{''.join(parts)}</svg>"
     )
+
+
+def _marked(mark: Mark, y: float, x: Callable[[float], float]) -> list[str]:
+    """A row: label, whisker, point and what is said beside it."""
+    parts = [_text(_LEFT - 10, y + 5, mark.label, "end", _INK)]
+    if mark.value is None:
+        return [*parts, _text(_LEFT + 6, y + 5, "nothing to count", "start", _QUIET)]
+    end = x(mark.value)
+    if mark.low is not None and mark.high is not None:
+        end = x(mark.high)
+        parts.append(f'<path d="M{x(mark.low):.1f} {y:.1f}H{end:.1f}" stroke="{_INK}" stroke-width="2"/>')
+        parts += [
+            f'<path d="M{x(v):.1f} {y - 5:.1f}v10" stroke="{_INK}" stroke-width="2"/>' for v in (mark.low, mark.high)
+        ]
+    parts.append(f'<circle cx="{x(mark.value):.1f}" cy="{y:.1f}" r="5" fill="{_BLUE}"/>')
+    return [*parts, _text(end + 9, y + 5, mark.shown, "start", _INK)]
 
 
 def _text(x: float, y: float, text: str, anchor: str, fill: str) -> str:
