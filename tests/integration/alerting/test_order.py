@@ -7,9 +7,10 @@ from datetime import timedelta
 
 import pytest
 
+from simulator import trial
 from tests.integration.alerting.conftest import Service
 from tests.support import world
-from tests.support.world import T0, Sample, spo2
+from tests.support.world import T0, Sample
 
 MINUTE = timedelta(minutes=1)
 
@@ -22,25 +23,22 @@ RULES = world.rule_set(
 SCHEDULE = {"spo2": {"times": ["10:00", "16:00"], "grace_minutes": 30}}
 
 
-def _samples(chance: random.Random) -> list[Sample]:
-    """Three days of spot readings, some of them at the same moment, across midnights."""
-    # Of one code and one moment there is one: residents' identities differ, which would order them differently.
-    samples: dict[tuple[str, object], Sample] = {}
-    at = T0
-    for _ in range(40):
-        at += chance.choice([0, 1, 20, 120, 400]) * MINUTE
-        if chance.random() < 0.7:
-            samples["spo2", at] = spo2(chance.choice([83, 86, 89, 91, 94, 97]), at)
-        else:
-            samples["pulse", at] = Sample("pulse", chance.choice([45, 70, 115, 140]), at, "/min")
-    return list(samples.values())
+def _samples(seed: int) -> list[Sample]:
+    """Five days with an oximeter, which shows both values at one moment, some of them ill and some forgotten."""
+    made = trial.run(
+        "copd", scenario="copd_exacerbation_fast", after_days=0, days=5, start=T0, seed=seed, realistic_faults=True
+    )
+    units = {"spo2": "%", "pulse": "/min"}
+    return [
+        Sample(r.code, r.value, r.at, units[r.code]) for r in made.readings if r.code in units and r.value is not None
+    ]
 
 
 @pytest.mark.parametrize("seed", [11, 12, 13])
 async def test_any_order_gives_the_same_episodes(service: Service, seed: int) -> None:
     """Readings delivered in order, backwards, and shuffled in batches: one set of episodes."""
     chance = random.Random(seed)
-    samples = _samples(chance)
+    samples = _samples(seed)
     orders = [list(samples), samples[::-1], *(chance.sample(samples, len(samples)) for _ in range(3))]
     ward = await world.ward(service.database)
     told = []

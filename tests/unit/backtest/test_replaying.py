@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from alerts import backtest, pathways, timeline
+from simulator import clock, trial
 from telehealth.backtest import replaying
 
 
@@ -12,12 +13,13 @@ def test_processes_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same alerts and stays, in the same order; progress ends with everything."""
     monkeypatch.setattr(replaying, "_WORTH_IT", 0)
     monkeypatch.setattr(backtest, "_AT_ONCE", 40)
+    made = trial.run("copd", scenario="copd_exacerbation_fast", residents=9, after_days=3, days=10)
     readings = [
-        timeline.Reading(person, hour * backtest.HOUR_US, "spo2", 84.0 if (hour * 7 + person) % 11 == 0 else 96.0)
-        for person in range(9)
-        for hour in range(0, 24 * 20, 12)
+        timeline.Reading(made.residents.index(one.resident), clock.to_ms(one.at) * 1000, one.code, float(one.value))
+        for one in made.readings
+        if one.code in ("spo2", "pulse") and isinstance(one.value, int | float)
     ]
-    history = backtest.History(tuple(f"p{n}" for n in range(9)), timeline.from_readings(readings))
+    history = backtest.History(made.residents, timeline.from_readings(readings))
     rule_set = pathways.compile(pathways.load("copd"))
     told: list[int] = []
     several = replaying.replay(history, rule_set, backtest.Manner(), told.append, 2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import textwrap
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,11 @@ def test_the_example_of_the_docstring_runs() -> None:
     document = trial.__doc__ or ""
     example = textwrap.dedent(document[document.index("    from simulator") : document.index("The same arguments")])
     exec(compile(example, "docstring", "exec"), {})
+
+
+def test_the_example_of_the_document_runs() -> None:
+    document = (Path(__file__).parents[3] / "docs" / "simulator" / "scenarios.md").read_text("utf-8")
+    exec(compile(document.split("```python\n")[1].split("```")[0], "document", "exec"), {})
 
 
 @pytest.mark.parametrize("pathway", trial.HOMES)
