@@ -37,6 +37,8 @@ class Stretch:
     hours: tuple[float, float]
     source: str
     parameters: tuple[tuple[str, Value], ...] = ()
+    #: Kinds of devices that it does not befall.
+    spared: tuple[str, ...] = ()
 
 
 _CHOSEN: Final = "chosen: no published rate for homes found"
@@ -52,6 +54,7 @@ RATES: Final = (
     Rate("used_cold", ("thermometer", "hub"), 0.03, _CHOSEN),
     Rate("could_not_measure", ("oximeter", "cuff", "thermometer", "scales", "hub"), 0.02, _CHOSEN),
     Rate("could_not_measure", ("band", "patch"), 0.05, _WORN),
+    Rate("could_not_measure", ("glucose_sensor",), 0.03, _CHOSEN + "; pressure on it and lost signal"),
     Rate("clipped", ("oximeter",), 0.001, _CHOSEN),
     Rate("wrong_person", ("scales",), 0.01, _CHOSEN),
 )  # fmt: skip
@@ -69,7 +72,7 @@ STRETCHES: Final = (
     Stretch("gateway_reboot", "home", 3.0, (0.02, 0.05), _CHOSEN),
     Stretch("duplicated", "device", 2.0, (1.0, 24.0), _CHOSEN),
     Stretch("reordered", "device", 2.0, (1.0, 24.0), _CHOSEN),
-    Stretch("charging", "device", 15.0, (1.0, 2.0), _CHOSEN),
+    Stretch("charging", "device", 15.0, (1.0, 2.0), _CHOSEN, spared=("glucose_sensor",)),
     Stretch("low_battery", "device", 0.5, (2.0, 12.0), _CHOSEN),
     Stretch("clock_skew", "device", 0.3, (24.0, 96.0), _CHOSEN, (("seconds", 3600.0),)),
     Stretch("clock_dst", "device", 0.2, (24.0, 96.0), _CHOSEN),
@@ -95,7 +98,9 @@ def faults_of(units: Sequence[kit.Unit], seed: int, start_ms: int, days: int = D
         name = f"realistic/{seed}/{resident}/missed"
         found.append(Fault(name, "missed", f"resident:{resident}", start_ms, None, {"share": own}))
     for stretch in STRETCHES:
-        names = sorted({target for unit in units for target in unit.targets if target.startswith(f"{stretch.place}:")})
+        touched = [unit for unit in units if unit.kind.name not in stretch.spared]
+        place = f"{stretch.place}:"
+        names = sorted({target for unit in touched for target in unit.targets if target.startswith(place)})
         for target in names:
             found += _drawn(stretch, target, seed, start_ms, days)
     return found

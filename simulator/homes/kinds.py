@@ -59,6 +59,8 @@ _ALL: Final = (
          ("motion", "could_not_measure"), worn=True),
     Kind("patch", "Chest patch", 120, 10, 20_000, ("error", ("sensor_displaced",)),
          ("motion", "could_not_measure"), worn=True),
+    Kind("glucose_sensor", "Glucose sensor", 3600, 14, 5000, ("error", ("sensor_fault",)), ("could_not_measure",),
+         {"glucose": 0.1}, worn=True),
     Kind("step_counter", "Step counter", 0, 30, 5000, worn=False),
 )  # fmt: skip
 
@@ -73,6 +75,8 @@ def find(codes: Iterable[str], *, continuous: bool, named: str | None = None) ->
             raise errors.BadInput(f"no kind of device of this name; there are: {', '.join(KINDS)}")
         return KINDS[named]
     own = set(codes)
+    if continuous and own <= {"glucose", "ketones"}:
+        return KINDS["glucose_sensor"]
     if continuous:
         return KINDS["patch" if "temperature" in own else "band"]
     if own & {"steps", "resting_pulse"} and not own & {"systolic", "temperature"}:
