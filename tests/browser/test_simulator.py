@@ -186,7 +186,8 @@ def test_an_illness_runs_faster_than_life(tester: Page, demo: Ready) -> None:
     expect(tester.locator("#sim-courses")).to_contain_text("To be noticed by")
     tester.goto("/simulator")
     tester.get_by_role("button", name="3600 times as fast").click()
-    expect(tester.locator("#sim-time")).to_contain_text("times as fast as real time")
+    # The page follows by itself; the first steps take what a backlog of steps takes.
+    expect(tester.locator("#sim-time")).to_contain_text("ahead of this computer", timeout=60_000)
     tester.goto(where)
     expect(tester.locator("#sim-alerts")).to_contain_text("after the onset of", timeout=60_000)
     tester.goto("/simulator")
