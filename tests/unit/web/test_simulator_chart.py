@@ -14,7 +14,7 @@ NOW = datetime(2026, 10, 25, 12, 0, tzinfo=UTC)
 DAY = Span(NOW - timedelta(days=1), NOW, "Europe/London")
 
 times = st.integers(-7200, 7200).map(lambda minutes: NOW + timedelta(minutes=minutes))
-values = st.floats(allow_nan=True, allow_infinity=True) | st.floats(min_value=0, max_value=200)
+values = st.floats(min_value=-1e6, max_value=1e6) | st.floats(min_value=0, max_value=200) | st.just(float("nan"))
 lines = st.dictionaries(times, values, max_size=20).map(
     lambda found: Line(sorted(found), [found[moment] for moment in sorted(found)])
 )

@@ -11,7 +11,7 @@ const GATHER_MS = 800;
 const MORE_ADDRESSES_MS = 120;
 const LOOK_MS = 500;
 const STATS_MS = 5_000;
-const DEAD_MS = 2_500;
+const DEAD_MS = 2_200;
 /** With nobody else there only the checks of the path itself are heard, every few seconds. */
 const DEAD_ALONE_MS = 8_000;
 const RESTART_MS = 3_000;
