@@ -209,7 +209,7 @@ class _Run:
             arrived = self._arriving[id(session)] = loop.create_future()
             try:
                 async with asyncio.timeout(_OPEN_SECONDS):
-                    await loop.create_connection(lambda it=session: it, *self._address)  # type: ignore[misc]
+                    await self._connect(session)
                     # The next one only when this one is in: a broker that is slow is not flooded with more.
                     await arrived
             except (OSError, TimeoutError):
@@ -220,6 +220,10 @@ class _Run:
                     self._lost(session)
             finally:
                 self._arriving.pop(id(session), None)
+
+    async def _connect(self, session: Session) -> None:
+        host, port = self._address
+        await asyncio.get_running_loop().create_connection(lambda: session, host, port)
 
     def _arrived(self, session: Session) -> None:
         """It is in, or it is gone."""
