@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import sys
+from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
 import typer
@@ -36,46 +38,64 @@ def replaying(
     if created.is_log(file):
         if shift not in (None, "none"):
             raise errors.BadInput("a log of created messages is played as it is: --shift none")
-        messages = created.read(file)
-        service, token = url or found.url, options.token(found)
-        played = runtime.execute(
-            lambda stop: playing.play(messages, found.devices, broker, stop, service=service, token=token, speed=pace)
-        )
-        _played(played, as_json)
+        _play(file, found, broker, url or found.url, pace, as_json)
         return
+    recorded, given = _read(file, zone), _map(persons)
+
+    async def work() -> replay.Outcome:
+        with _Progress() as progress:
+            return await replay.replay(
+                recorded,
+                found.devices,
+                broker,
+                how=shift or "end=now",
+                speed=pace,
+                given=given,
+                most=per_message,
+                state=state_dir,
+                progress=progress,
+            )
+
+    _replayed(_until_stopped(work), as_json)
+
+
+def _play(
+    file: str, found: world.World, broker: world.Broker, service: str | None, speed: float | None, as_json: bool
+) -> None:
+    """A log of created messages, as it is."""
+    messages, token = created.read(file), options.token(found)
+    played = runtime.execute(
+        lambda stop: playing.play(messages, found.devices, broker, stop, service=service, token=token, speed=speed)
+    )
+    _played(played, as_json)
+
+
+def _read(file: str, zone: str | None) -> recording.Recording:
+    """A CSV with at least one line that can be sent. Raises BadInput."""
     recorded = recording.read(file, zone)
     if not recorded.rows:
         first = f"; first: line {recorded.bad[0].line}: {recorded.bad[0].error}" if recorded.bad else ""
         raise errors.BadInput(f"the file has no line that can be sent{first}")
+    return recorded
 
-    async def replaying_until(stop: Any) -> dict[str, Any] | None:
+
+def _until_stopped(work: Callable[[], Coroutine[None, None, replay.Outcome]]) -> dict[str, Any]:
+    """What came of it. Ctrl-C before the end is exit status 130: not every receipt has come."""
+
+    async def running(stop: asyncio.Event) -> dict[str, Any] | None:
         outcome: list[replay.Outcome] = []
 
-        async def work() -> None:
-            with _Progress() as progress:
-                outcome.append(
-                    await replay.replay(
-                        recorded,
-                        found.devices,
-                        broker,
-                        how=shift or "end=now",
-                        speed=pace,
-                        given=_map(persons),
-                        most=per_message,
-                        state=state_dir,
-                        progress=progress,
-                    )
-                )
+        async def keep() -> None:
+            outcome.append(await work())
 
-        await runtime.until(stop, work())
+        await runtime.until(stop, keep())
         return outcome[0].as_json() if outcome else None
 
-    _map(persons)
-    summary = runtime.execute(replaying_until)
+    summary = runtime.execute(running)
     if summary is None:
         telling.say("stopped before every receipt had come")
         raise typer.Exit(130)
-    _replayed(summary, as_json)
+    return summary
 
 
 def _map(text: str) -> dict[str, str]:

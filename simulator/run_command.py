@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -45,36 +47,55 @@ def running(
 ) -> None:
     """Run scenarios in simulated residents until Ctrl-C or the end of --duration."""
     found = world.read(devices)
-    chosen = world.choose(found.devices, options.names(residents))
-    broker = None if offline else options.needed(options.broker(mqtt, found))
-    begin = options.time("--start", start)
-    repeatable = reproducible or offline or created is not None or begin is not None
-    pace = every or ("schedule" if repeatable else "300")
     settings = run.Options(
         options.loaded(scenario),
         seed,
-        begin,
+        options.time("--start", start),
         options.seconds("--duration", duration),
         options.speed(speed),
         offline,
         onset_hours,
-        None if pace == "schedule" else options.positive("--every", pace),
-        continuous_every,
-        state_dir or (None if repeatable or broker is None else run.usual_state(found, broker)),
-        reproducible,
-        url or found.url,
-        options.token(found),
-        tuple(wrong_clock or ()),
-        tuple(fault or ()),
-        realistic,
-        created,
-        resends,
-        truth,
-        csv,
+        continuous_every=continuous_every,
+        reproducible=reproducible,
+        url=url or found.url,
+        token=options.token(found),
+        clocks=tuple(wrong_clock or ()),
+        faults=tuple(fault or ()),
+        realistic=realistic,
+        created=created,
+        resends=resends,
+        truth=truth,
+        csv=csv,
     )
-    shown = None if as_json or offline else _terminal()
+    chosen = world.choose(found.devices, options.names(residents))
+    broker = None if offline else options.needed(options.broker(mqtt, found))
+    _shown(_paced(settings, every, state_dir, found, broker), found, chosen, broker, as_json)
+
+
+def _paced(
+    settings: run.Options, every: str | None, state: Path | None, found: world.World, broker: world.Broker | None
+) -> run.Options:
+    """With what depends on whether it is to be the same each time: pace of spot devices, where a journal lies."""
+    pace = every or ("schedule" if settings.repeatable else "300")
+    return replace(
+        settings,
+        every=None if pace == "schedule" else options.positive("--every", pace),
+        state=state or (None if settings.repeatable or broker is None else run.usual_state(found, broker)),
+    )
+
+
+def _shown(
+    settings: run.Options,
+    found: world.World,
+    chosen: list[world.Device],
+    broker: world.Broker | None,
+    as_json: bool,
+) -> None:
+    """Run it, and show it as whoever reads wants it. Raises Refused if the broker or the service refused to the end."""
+    shown = None if as_json or settings.offline else _terminal()
+    created = settings.created
     # Somebody reads it as it comes: a person at a terminal sees a table, a program in a pipe gets JSON lines.
-    lines = not as_json and not offline and created != "-" and shown is None and not sys.stdout.isatty()
+    lines = not as_json and not settings.offline and created != "-" and shown is None and not sys.stdout.isatty()
     event = telling.event if lines else None
     summary = runtime.execute(lambda stop: run.run(settings, found, chosen, broker, stop, telling.say, shown, event))
     if event is not None:

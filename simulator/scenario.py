@@ -6,7 +6,7 @@ asked. Several courses may run in one resident: together() adds them up.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from importlib import resources
@@ -301,11 +301,6 @@ def load(name: str) -> Scenario:
 def parse(text: str, where: str = "scenario") -> Scenario:
     """Raises scenario_reader.Unusable (a BadInput) with everything that is wrong, each with its line."""
     return scenario_reader.read(text, where)
-
-
-def load_all(chosen: Sequence[str] = ()) -> list[Scenario]:
-    """Those of these names; all packaged ones for none."""
-    return [load(name) for name in chosen or names()]
 
 
 def _text(path: Path) -> str:

@@ -125,11 +125,6 @@ class Scenario:
     quiet: tuple[Quiet, ...] = ()
 
     @property
-    def eventful(self) -> bool:
-        """Whether anything happens at all."""
-        return bool(self.vitals or self.states or self.symptoms or self.events or self.adherence or self.faults)
-
-    @property
     def last_hour(self) -> float:
         """When nothing changes any more."""
         vitals = [(one.offset, one.level, one.part, one.spread) for one in self.vitals.values()]
