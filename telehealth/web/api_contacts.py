@@ -7,7 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from telehealth.store import contacts, visit_desk
-from telehealth.web import access, api_residents, keys, parse, replies
+from telehealth.web import access, api_residents, keys, parse, replies, residents_json
 from telehealth.web import visits_models as models
 from telehealth.web import visits_requests as wanted
 from telehealth.web.api_wards import reply
@@ -23,7 +23,7 @@ async def resident_contacts(request: web.Request) -> web.Response:
     now = request.app[keys.CLOCK].now()
     async with access.opened(request, "contact.list", kind="resident", object_id=resident_id) as view:
         found = await api_residents.opened_resident(view, resident_id, now)
-        items = await of_resident(view, found["id"])
+        items = await _of_resident(view, found["id"])
     return reply({"items": items})
 
 
@@ -62,7 +62,7 @@ async def add(request: web.Request, asked: wanted.AddContact) -> Json:
             now=now,
         )
         view.audited = True
-        return {"items": await of_resident(view, found["id"])}
+        return {"items": await _of_resident(view, found["id"])}
 
 
 async def remove(request: web.Request) -> Json:
@@ -74,10 +74,9 @@ async def remove(request: web.Request) -> Json:
         view.resident_id = row["resident_id"]
         await contacts.remove(view.connection, row["id"], actor=view.caller.actor, now=now)
         view.audited = True
-        return {"resident": row["resident_id"], "items": await of_resident(view, row["resident_id"])}
+        return {"resident": row["resident_id"], "items": await _of_resident(view, row["resident_id"])}
 
 
-async def of_resident(view: access.Opened, resident_id: int) -> list[Json]:
-    """The contacts that a resident has now."""
+async def _of_resident(view: access.Opened, resident_id: int) -> list[Json]:
     found = await contacts.of_resident(view.connection, resident_id)
-    return [{key: getattr(one, key) for key in ("id", "relation", "name", "email", "reminders")} for one in found]
+    return [residents_json.contact(one) for one in found]

@@ -9,10 +9,9 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from telehealth import errors
-from telehealth.store import alerts, held, residents_view, seen, visit_desk
+from telehealth.store import alerts, contacts, held, residents_view, seen, visit_desk
 from telehealth.web import (
     access,
-    api_contacts,
     api_residents,
     auth,
     expectations,
@@ -117,7 +116,7 @@ async def _visits(view: access.Opened, resident_id: int, now: datetime) -> Json:
             }
             for one in encounters
         ],
-        "contacts": await api_contacts.of_resident(view, resident_id),
+        "contacts": [residents_json.contact(one) for one in await contacts.of_resident(view.connection, resident_id)],
         "relations": visits_json.RELATIONS,
         "kinds": visits_json.KINDS,
         "states": visits_json.STATES,

@@ -13,6 +13,7 @@ import msgspec
 
 from devices import clockwork
 from telehealth.model import people
+from telehealth.store.contacts import Contact
 from telehealth.store.db import Record
 from telehealth.store.residents_view import ReadingKey
 from telehealth.web import errors, formats, held_json, measures, requests, rows
@@ -51,6 +52,11 @@ def resident(r: Record, now: datetime) -> Json:
         "on_ward": bool(r["on_ward"]),
         "pause": rows.pause(r),
     }
+
+
+def contact(one: Contact) -> Json:
+    """Somebody whom mails about a resident's visits go to."""
+    return {key: getattr(one, key) for key in ("id", "relation", "name", "email", "reminders")}
 
 
 def banner(r: Record, now: datetime) -> Json:

@@ -199,16 +199,8 @@ CALLS = (
     Route("GET", f"/ws/visits/{_VISIT}", call_socket.staff, Who.CARE),
 )
 
+#: Visits as staff see them: planned, going on, over.
 VISITS = (
-    Route("GET", "/simulator", simulator_pages.home, Who.TESTER),
-    Route("POST", "/simulator/speed", simulator_pages.speed, Who.TESTER),
-    Route("GET", "/simulator/faults/new", simulator_pages.fault, Who.TESTER),
-    Route("POST", "/simulator/faults", simulator_pages.start_fault, Who.TESTER),
-    Route("POST", "/simulator/faults/end", simulator_pages.end_fault, Who.TESTER),
-    Route("POST", f"/simulator/devices/{_DEVICE}/measure", simulator_pages.measure, Who.TESTER),
-    Route("GET", f"/simulator/residents/{_RESIDENT}", simulator_pages.resident, Who.TESTER),
-    Route("POST", f"/simulator/residents/{_RESIDENT}/scenario", simulator_pages.start_scenario, Who.TESTER),
-    Route("POST", f"/simulator/residents/{_RESIDENT}/recover", simulator_pages.recover, Who.TESTER),
     Route("GET", f"/wards/{_WARD}/visits", visits_ward.ward_visits, Who.STAFF),
     Route("GET", f"/wards/{_WARD}/visits/new", visits_booking.new, Who.STAFF),
     Route("POST", f"/wards/{_WARD}/visits/new", visits_booking.book, Who.CARE),
@@ -234,6 +226,19 @@ VISITS = (
     Route("POST", f"/follow-ups/{_FOLLOW_UP}/done", visits_ward.follow_up_done, Who.CARE),
 )
 
+#: The testers' page.
+SIMULATOR = (
+    Route("GET", "/simulator", simulator_pages.home, Who.TESTER),
+    Route("POST", "/simulator/speed", simulator_pages.speed, Who.TESTER),
+    Route("GET", "/simulator/faults/new", simulator_pages.fault, Who.TESTER),
+    Route("POST", "/simulator/faults", simulator_pages.start_fault, Who.TESTER),
+    Route("POST", "/simulator/faults/end", simulator_pages.end_fault, Who.TESTER),
+    Route("POST", f"/simulator/devices/{_DEVICE}/measure", simulator_pages.measure, Who.TESTER),
+    Route("GET", f"/simulator/residents/{_RESIDENT}", simulator_pages.resident, Who.TESTER),
+    Route("POST", f"/simulator/residents/{_RESIDENT}/scenario", simulator_pages.start_scenario, Who.TESTER),
+    Route("POST", f"/simulator/residents/{_RESIDENT}/recover", simulator_pages.recover, Who.TESTER),
+)
+
 OTHERS = (
     Route("GET", "/ws", live.socket, Who.STAFF),
     Route("GET", "/static/{path:.+}", built.static, Who.PUBLIC),
@@ -243,7 +248,7 @@ OTHERS = (
     Route("GET", "/metrics", health.show_metrics, Who.MONITOR),
 )
 
-ALL = (*API, *PAGES, *VISITS, *CALLS, *OTHERS)
+ALL = (*API, *PAGES, *VISITS, *CALLS, *SIMULATOR, *OTHERS)
 
 
 def add(app: web.Application) -> dict[tuple[str, str], Who]:
