@@ -120,37 +120,20 @@ class Silence:
     calls_after_hours: int = 0
 
 
+_THRESHOLD_FIELDS = (
+    "kind", "code", "unit", *profiles.LIMITS, "hysteresis", "sampling", "persistence_seconds", "repeat_seconds",
+    "priority", "refractory_hours", "auto", "provisional", "source", "approval", "profiles",
+)  # fmt: skip
+
+
 def threshold(entry: Mapping[str, Any], where: str) -> Threshold:
     """A threshold rule from JSON. Raises RuleError naming the field."""
-    limits.known(
-        entry,
-        where,
-        (
-            "kind",
-            "code",
-            "unit",
-            "red_low",
-            "amber_low",
-            "amber_high",
-            "red_high",
-            "hysteresis",
-            "sampling",
-            "persistence_seconds",
-            "repeat_seconds",
-            "priority",
-            "refractory_hours",
-            "auto",
-            "provisional",
-            "source",
-            "approval",
-            "profiles",
-        ),
-    )
+    limits.known(entry, where, _THRESHOLD_FIELDS)
     code = limits.code(entry, where)
     unit = entry.get("unit", codes.BY_KEY[code].unit)
     if unit != codes.BY_KEY[code].unit:
         raise errors.RuleError(f"{where}.unit", f"limits of {code} are in {codes.BY_KEY[code].unit or 'no unit'}")
-    four = [limits.number(entry, key, where) for key in ("red_low", "amber_low", "amber_high", "red_high")]
+    four = [limits.number(entry, key, where) for key in profiles.LIMITS]
     hysteresis = limits.number(entry, "hysteresis", where) or 0.0
     limits.ordered(four, hysteresis, where)
     sampling = entry.get("sampling", "spot")

@@ -10,6 +10,7 @@ from telehealth.cli import terminal
 
 if TYPE_CHECKING:
     from telehealth.bench.run import Report
+    from telehealth.bench.targets import Figures
 
 _FULL_SECONDS = 600
 _FULL_SCREEN_SECONDS = 120
@@ -114,6 +115,15 @@ def _show(report: Report) -> None:
 
 def _lines(report: Report) -> list[str]:
     figures = report.figures
+    found = [*_of_folds(figures), *_of_ingest(figures), *_of_strain(figures)]
+    if figures.visits is not None:
+        found += _of_visits(figures.visits)
+    if figures.simulator is not None:
+        found += _of_simulator(figures.simulator)
+    return found
+
+
+def _of_folds(figures: Figures) -> list[str]:
     found = []
     if (folded := figures.evaluation) is not None:
         found.append(
@@ -126,7 +136,11 @@ def _lines(report: Report) -> list[str]:
             f" ({wards.micros_of_few:.0f} us each among a tenth, {wards.micros_of_many:.0f} us among five times);"
             f" replay of {wards.replayed:,} readings {wards.replay_seconds:.1f} s"
         )
-    found += [
+    return found
+
+
+def _of_ingest(figures: Figures) -> list[str]:
+    found = [
         f"publish to screen at {seen.messages_a_second} messages/s, {seen.alerts} alerts: {_ms(seen)}"
         for seen in figures.screen
     ]
@@ -144,13 +158,17 @@ def _lines(report: Report) -> list[str]:
         ]
     if (two := figures.two) is not None:
         found.append(f"ingest without alerting: one process {_rates(two.one)}, two {_rates(two.two)} messages/s")
-    for steady in (figures.live, figures.memory):
-        if steady is not None:
-            found.append(
-                f"{steady.messages_a_second:,} messages/s for {steady.seconds} s from {steady.devices:,} devices by"
-                f" {steady.connections:,} connections: receipt {_ms(steady.receipt_ms)};"
-                f" service {steady.service_bytes / 1e6:.0f} MB"
-            )
+    return found
+
+
+def _of_strain(figures: Figures) -> list[str]:
+    found = [
+        f"{steady.messages_a_second:,} messages/s for {steady.seconds} s from {steady.devices:,} devices by"
+        f" {steady.connections:,} connections: receipt {_ms(steady.receipt_ms)};"
+        f" service {steady.service_bytes / 1e6:.0f} MB"
+        for steady in (figures.live, figures.memory)
+        if steady is not None
+    ]
     if (backlog := figures.backlog) is not None:
         found.append(
             f"backlog of {backlog.hours} h from {backlog.devices:,} devices, {backlog.readings:,} readings: answered"
@@ -163,22 +181,22 @@ def _lines(report: Report) -> list[str]:
             f" {over.tried_a_second:,} tried; drained {over.drain_seconds:.0f} s later;"
             f" service {over.service_bytes / 1e6:.0f} MB; {over.residents_alerted} of {over.residents_red} red alerted"
         )
-    if (visits := figures.visits) is not None:
-        found += _of_visits(visits)
-    if (simulated := figures.simulator) is not None:
-        done = simulated.month
-        found.append(
-            f"simulator: {done.days:g} days of {done.residents} residents in {done.seconds:.0f} s,"
-            f" {done.days_a_minute:.1f} days a minute; {done.messages:,} messages, {done.readings:,} readings,"
-            f" {done.lost} lost, {done.alerts:,} alerts; service {done.service_bytes / 1e6:.0f} MB"
-        )
-        found += [
+    return found
+
+
+def _of_simulator(simulated: Any) -> list[str]:
+    done = simulated.month
+    return [
+        f"simulator: {done.days:g} days of {done.residents} residents in {done.seconds:.0f} s,"
+        f" {done.days_a_minute:.1f} days a minute; {done.messages:,} messages, {done.readings:,} readings,"
+        f" {done.lost} lost, {done.alerts:,} alerts; service {done.service_bytes / 1e6:.0f} MB",
+        *(
             f"simulator: {held.devices:,} devices, {held.made_a_second:,.0f} messages/s for {held.seconds:.0f} s:"
             f" {held.cores:.2f} cores, {held.bytes / 1e6:.0f} MB, {held.lost} lost;"
             f" PUBACK p50 {held.puback_p50_ms:.1f} ms, p99 {held.puback_p99_ms:.1f} ms"
             for held in (simulated.many, simulated.quick)
-        ]
-    return found
+        ),
+    ]
 
 
 def _of_visits(visits: Any) -> list[str]:

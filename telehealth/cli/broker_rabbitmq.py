@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from telehealth import errors
 from telehealth.cli import terminal
+
+if TYPE_CHECKING:
+    from telehealth.brokers import rabbitmq
 
 AuthorityPort = Annotated[int, typer.Option(help="Where rabbitmq-auth answers, on 127.0.0.1.", min=1, max=65535)]
 _AUTHORITY_PORT = 15680
@@ -36,16 +39,14 @@ def configure(
 
     async def job() -> None:
         from telehealth import config
-        from telehealth.brokers import mosquitto, rabbitmq, rules
+        from telehealth.brokers import rabbitmq, rules
         from telehealth.ingest import address
-        from telehealth.model import secrets
 
         if (certificate is None) != (key is None):
             raise errors.SettingError("--key", "and --certificate go together")
         given = config.from_environment().mqtt_url
         where = address.parse(given.get_secret_value()) if given is not None else None
         user = (where.username if where is not None else None) or rules.SERVICE
-        password = where.password if where is not None else None
         own = service_port if service_port is not None else where.port if where is not None else port + 1
         plan = rabbitmq.Plan(
             directory.resolve(),
@@ -57,31 +58,39 @@ def configure(
             key=key.resolve() if key is not None else None,
             queued_messages=queued_messages,
         )
-        stored, made = rabbitmq.kept_hash(plan.directory, user, password), None
-        if stored is None:
-            made = secrets.new_device_password() if password is None else None
-            stored = rabbitmq.hash_password(password or made or "")
-        changed = mosquitto.write_files(
-            plan.directory,
-            {
-                rabbitmq.CONFIGURATION: rabbitmq.configuration(plan),
-                rabbitmq.DEFINITIONS: rabbitmq.definitions(plan, stored),
-                rabbitmq.PLUGINS: rabbitmq.plugins(),
-            },
-            account="rabbitmq",
-        )
-        found = {
-            "configuration": str(plan.directory / rabbitmq.CONFIGURATION),
-            "changed": changed,
-            "mqtt_url": f"mqtt://{user}:{made}@127.0.0.1:{own}" if made is not None else None,
-            "environment": {
-                "RABBITMQ_CONFIG_FILE": str(plan.directory / rabbitmq.CONFIGURATION),
-                "RABBITMQ_ENABLED_PLUGINS_FILE": str(plan.directory / rabbitmq.PLUGINS),
-            },
-        }
+        found = _written(plan, where.password if where is not None else None, own)
         terminal.answer(found, as_json=json, text=_text(found, authority_port))
 
     terminal.run(job)
+
+
+def _written(plan: rabbitmq.Plan, password: str | None, port: int) -> dict[str, object]:
+    """Write what is not there yet or has changed; what was done, with the password if one was made."""
+    from telehealth.brokers import mosquitto, rabbitmq
+    from telehealth.model import secrets
+
+    stored, made = rabbitmq.kept_hash(plan.directory, plan.service_user, password), None
+    if stored is None:
+        made = secrets.new_device_password() if password is None else None
+        stored = rabbitmq.hash_password(password or made or "")
+    changed = mosquitto.write_files(
+        plan.directory,
+        {
+            rabbitmq.CONFIGURATION: rabbitmq.configuration(plan),
+            rabbitmq.DEFINITIONS: rabbitmq.definitions(plan, stored),
+            rabbitmq.PLUGINS: rabbitmq.plugins(),
+        },
+        account="rabbitmq",
+    )
+    return {
+        "configuration": str(plan.directory / rabbitmq.CONFIGURATION),
+        "changed": changed,
+        "mqtt_url": f"mqtt://{plan.service_user}:{made}@127.0.0.1:{port}" if made is not None else None,
+        "environment": {
+            "RABBITMQ_CONFIG_FILE": str(plan.directory / rabbitmq.CONFIGURATION),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(plan.directory / rabbitmq.PLUGINS),
+        },
+    }
 
 
 def authorise(

@@ -90,49 +90,24 @@ def report(
 ) -> document.Report:
     """assumed: the same on other made-up people, as rows."""
     engine, cusum = pulse_methods.engine(study), pulse_methods.cusum(study)
-    usual = engine_limit()
+    shipped, published = engine.outcome(engine_limit()), cusum.outcome(pulse_baseline.H)
     own, theirs = _at_budget(study, engine), _at_budget(study, cusum)
-    own_left, theirs_left = engine.left_out(BUDGET), cusum.left_out(BUDGET)
-    shipped, published = engine.outcome(usual), cusum.outcome(pulse_baseline.H)
-    real = sum(not case.added for case in study.cases)
-    rows = [
-        _row(study, "engine, limit of the pathway", shipped),
-        _row(study, "CUSUM k 0.75, h 4", published),
-        *([_row(study, "engine, at the budget", own)] if own else []),
-        *([_row(study, "CUSUM, at the budget", theirs)] if theirs else []),
-        *([_row(study, "engine, limit of the others", own_left)] if own_left else []),
-        *([_row(study, "CUSUM, limit of the others", theirs_left)] if theirs_left else []),
-    ]
-    curve = [method.outcome(limit) for method in (engine, cusum) for limit in method.tried(everything=not assumed)]
-    figures: dict[str, object] = {
-        "people": len(study.people),
-        "healthy_months": round(sum(study.months), 2),
-        "onsets": real,
-        "added_illnesses": len(study.cases) - real,
-        "engine_limit": usual,
-        "false_per_month": false_rate(study, shipped),
-        "cusum_false_per_month": false_rate(study, published),
+    judged = {
+        "engine": ("engine, limit of the pathway", shipped),
+        "cusum": ("CUSUM k 0.75, h 4", published),
+        "engine_at_budget": ("engine, at the budget", own),
+        "cusum_at_budget": ("CUSUM, at the budget", theirs),
+        "engine_left_out": ("engine, limit of the others", engine.left_out(BUDGET)),
+        "cusum_left_out": ("CUSUM, limit of the others", cusum.left_out(BUDGET)),
     }
-    for name, one in (
-        ("engine", shipped), ("cusum", published), ("engine_at_budget", own), ("cusum_at_budget", theirs),
-        ("engine_left_out", own_left), ("cusum_left_out", theirs_left),
-    ):  # fmt: skip
-        if one is not None:
-            figures[f"{name}_limit"] = one.limit
-            figures[f"{name}_sensitivity"] = study.resampled.share(*found(study, one, added=False))
-            figures[f"{name}_sensitivity_added"] = study.resampled.share(*found(study, one, added=True))
-    if own is not None and theirs is not None:
-        for name, added in (("", False), ("_added", True)):
-            figures[f"sensitivity{name}_above_cusum"] = study.resampled.difference(
-                found(study, own, added=added), found(study, theirs, added=added)
-            )
+    curve = [method.outcome(limit) for method in (engine, cusum) for limit in method.tried(everything=not assumed)]
     return document.Report(
         "pulse",
         f"At {BUDGET} false alerts per person-month, does the engine find more illnesses by resting pulse than a CUSUM"
         " with the same people and the same burden?",
         (
             f"{len(study.people)} people, {sum(study.months):.1f} person-months of healthy days with a baseline,"
-            f" {real} onsets that can be judged",
+            f" {sum(not case.added for case in study.cases)} onsets that can be judged",
             *(
                 [f"{study.unknown} people of whom is only known that they fell ill, not when: left out"]
                 if study.unknown
@@ -150,7 +125,7 @@ def report(
                     "method", "limit", "false per person-month", "onsets found", "median lead, days",
                     "added illnesses found", "median lead, days",
                 ),
-                tuple(rows),
+                tuple(_row(study, name, one) for name, one in judged.values() if one is not None),
                 _others(study, own or shipped),
             ),
             _compared(study, own, theirs),
@@ -170,8 +145,33 @@ def report(
             if sum(study.months) and sum(one.false) / sum(study.months) <= 2
         ),
         ("false alerts per person-month", "share of all illnesses found, real and added"),
-        figures,
+        _figures(study, {name: one for name, (_, one) in judged.items() if one is not None}),
     )  # fmt: skip
+
+
+def _figures(study: Study, judged: dict[str, Outcome]) -> dict[str, object]:
+    """For JSON: what the tables say, by name."""
+    real = sum(not case.added for case in study.cases)
+    figures: dict[str, object] = {
+        "people": len(study.people),
+        "healthy_months": round(sum(study.months), 2),
+        "onsets": real,
+        "added_illnesses": len(study.cases) - real,
+        "engine_limit": engine_limit(),
+        "false_per_month": false_rate(study, judged["engine"]),
+        "cusum_false_per_month": false_rate(study, judged["cusum"]),
+    }
+    for name, one in judged.items():
+        figures[f"{name}_limit"] = one.limit
+        figures[f"{name}_sensitivity"] = study.resampled.share(*found(study, one, added=False))
+        figures[f"{name}_sensitivity_added"] = study.resampled.share(*found(study, one, added=True))
+    own, theirs = judged.get("engine_at_budget"), judged.get("cusum_at_budget")
+    if own is not None and theirs is not None:
+        for name, added in (("", False), ("_added", True)):
+            figures[f"sensitivity{name}_above_cusum"] = study.resampled.difference(
+                found(study, own, added=added), found(study, theirs, added=added)
+            )
+    return figures
 
 
 _SOURCE = (
