@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -103,6 +103,14 @@ async def valid_links(connection: Connection, browsers: Mapping[int, bytes]) -> 
     """Of these links, by the hash of a browser's cookie: which are still that browser's, and not taken back."""
     rows = await connection.fetch(sql("call_sockets.valid_links"), list(browsers), list(browsers.values()))
     return {row["id"] for row in rows}
+
+
+async def caring(connection: Connection, staff_ids: Collection[int]) -> dict[int, set[int]]:
+    """By member of staff: the wards whose residents they may act on now. Nothing for whose role has none."""
+    found: dict[int, set[int]] = {staff_id: set() for staff_id in staff_ids}
+    for row in await connection.fetch(sql("call_sockets.caring"), list(found)):
+        found[row["staff_id"]].add(row["ward_id"])
+    return found
 
 
 async def rebuilt(connection: Connection, consultation_id: int, epoch: int) -> bool:

@@ -234,9 +234,10 @@ async def lock(connection: Connection, consultation_id: int, locked: bool, *, ac
 async def end(
     connection: Connection, consultation_id: int, ending: Ending, *, actor: Actor, now: datetime
 ) -> list[int]:
-    """End a visit and write it into the record of each subject; encounter ids. Conflict if it was ended otherwise.
+    """End a visit and write it into the record of each subject; encounter ids. NotPossible if it is over.
 
-    Everything in one transaction: encounters, notes, follow-ups; links die, and the chat goes where it is not kept.
+    As a service: staff write into the records of those subjects only whom they may see. Everything in one transaction:
+    encounters, notes, follow-ups; links die, and the chat goes where it is not kept.
     """
     held = await load(connection, consultation_id, hold=True)
     after = visits.end(held.visit)

@@ -81,6 +81,8 @@ async def make(
         raise Invalid("role", "must be one of " + ", ".join(ROLES))
     people.text("name", name, 100)
     held = await consultations.load(connection, consultation_id)
+    if all(subject.id != resident_id for subject in held.subjects):
+        raise NotFound("this visit is not about that resident")
     if held.row.state in visits.OVER:
         raise visits.NotPossible("This visit is over.")
     token = secrets.new_token()

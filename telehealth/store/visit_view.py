@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -91,6 +93,7 @@ class SubjectShown:
     born: date
     nhs_number: str
     zone: str
+    ward_id: int
     position: int
     since: datetime | None
     until: datetime | None
@@ -146,6 +149,35 @@ class Loaded:
                 return person
         raise NotFound("there is no such person in this visit")
 
+    @property
+    def strange(self) -> bool:
+        """Whether it is about somebody now whom the actor may not see."""
+        return self.row.subject_id is not None and all(subject.id != self.row.subject_id for subject in self.subjects)
+
+    def of_wards(self, ward_ids: Collection[int]) -> Loaded:
+        """What whoever belongs to these wards may see of it."""
+        return self.about({subject.id for subject in self.subjects if subject.ward_id in ward_ids})
+
+    def about(self, resident_ids: Collection[int]) -> Loaded:
+        """The same without anything of other residents: they, who came with them, what was said and measured.
+
+        visit stays whole: whether somebody fits in does not depend on who asks.
+        """
+        hidden = {p.id for p in self.people if p.resident_id is not None and p.resident_id not in resident_ids}
+
+        def shown(line: Message) -> bool:
+            strange = line.resident_id is not None and line.resident_id not in resident_ids
+            return not strange and hidden.isdisjoint((line.participant_id, line.to_participant_id))
+
+        return dataclasses.replace(
+            self,
+            people=[person for person in self.people if person.id not in hidden],
+            subjects=[subject for subject in self.subjects if subject.id in resident_ids],
+            messages=[line for line in self.messages if shown(line)],
+            captions=[line for line in self.captions if shown(line)],
+            readings=[reading for reading in self.readings if reading.resident_id in resident_ids],
+        )
+
     def messages_on_screen(self) -> list[Message]:
         """What staff see of the chat now: what was said in another resident's turn shows when it is theirs again."""
         if self.row.kind == "group":
@@ -177,7 +209,10 @@ async def history(connection: Connection, consultation_id: int) -> list[VisitEve
 
 
 async def load(connection: Connection, consultation_id: int, *, hold: bool = False) -> Loaded:
-    """A visit of the actor's, or NotFound. hold: nobody else changes it until the transaction ends."""
+    """A visit of the actor's, or NotFound. hold: nobody else changes it until the transaction ends.
+
+    Of residents whom the actor may not see, because they are on another ward, nothing is in it.
+    """
     if hold and await connection.fetchval(sql("consultations.hold"), consultation_id) is None:
         raise NotFound("there is no such visit")
     found = await connection.fetchrow(sql("consultations.one"), consultation_id)
@@ -190,7 +225,7 @@ async def load(connection: Connection, consultation_id: int, *, hold: bool = Fal
     captions = [Message(**dict(r)) for r in await connection.fetch(sql("messages.newest_captions"), row.id, CAPTIONS)]
     readings = [_reading(r) for r in await connection.fetch(sql("visit_readings.of"), row.id)]
     policy = await connection.fetchrow(sql("consultations.policy"), row.id)
-    return Loaded(
+    loaded = Loaded(
         visit=_visit(row, people, subjects),
         row=row,
         people=people,
@@ -200,6 +235,7 @@ async def load(connection: Connection, consultation_id: int, *, hold: bool = Fal
         policy=policy_of(policy),
         captions=captions,
     )
+    return loaded.about({subject.id for subject in subjects})
 
 
 def policy_of(row: asyncpg.Record | None) -> visits.Policy:

@@ -181,9 +181,14 @@ async def visit_measures(request: web.Request) -> web.Response:
     return reply({"resident": loaded.row.subject_id, "measures": found})
 
 
-async def opened_visit(view: access.Opened, visit_id: str, *, hold: bool = False) -> Loaded:
-    """The visit, noted for the audit row. NotFound."""
-    loaded = await consultations.load(view.connection, access.key(visit_id), hold=hold)
+async def opened_visit(view: access.Opened, visit_id: str, *, strange: bool = False) -> Loaded:
+    """The visit, noted for the audit row. NotFound; also when it is about a resident of another ward now.
+
+    strange: then, too, because it is left, ended, or made to be about somebody else.
+    """
+    loaded = await consultations.load(view.connection, access.key(visit_id))
+    if loaded.strange and not strange:
+        raise errors.NotFound
     view.resident_id, view.ward_id = loaded.row.subject_id, loaded.row.ward_id
     return loaded
 
@@ -234,30 +239,28 @@ async def end(request: web.Request, asked: wanted.End) -> Json:
     """For page and API. NotFound, NotPossible, Conflict, Invalid."""
     visit_id = request.match_info["visit_id"]
     now = request.app[keys.CLOCK].now()
-    async with access.opened(request, "visit.end", kind="consultation", object_id=visit_id) as view:
-        loaded = await opened_visit(view, visit_id)
-        mine = {one.id for one in loaded.subjects}
-        if not {one.resident for one in asked.subjects} <= mine:
-            raise errors.Invalid("subjects", "names a resident whom this visit is not about")
-        by_subject = {
-            one.resident: encounters.SubjectEnding(
-                coding=one.coding,
-                summary=one.summary,
-                follow_up=one.follow_up,
-                follow_up_due=one.follow_up_due,
-                mail_summary=one.mail,
-            )
-            for one in asked.subjects
-        }
-        written = await consultations.end(
-            view.connection,
-            loaded.row.id,
-            encounters.Ending(outcome=asked.outcome, by_subject=by_subject),
-            actor=view.caller.actor,
-            now=now,
+    async with access.sought(request, "visit.end", kind="consultation", object_id=visit_id) as view:
+        loaded = await opened_visit(view, visit_id, strange=True)
+        actor, mine = view.caller.actor, {one.id for one in loaded.subjects}
+    if not {one.resident for one in asked.subjects} <= mine:
+        raise errors.Invalid("subjects", "names a resident whom this visit is not about")
+    by_subject = {
+        one.resident: encounters.SubjectEnding(
+            coding=one.coding,
+            summary=one.summary,
+            follow_up=one.follow_up,
+            follow_up_due=one.follow_up_due,
+            mail_summary=one.mail,
         )
-        view.audited = True
-    return {"visit": loaded.row.id, "encounters": written}
+        for one in asked.subjects
+    }
+    ending = encounters.Ending(outcome=asked.outcome, by_subject=by_subject)
+    # as the service: what was noted and measured goes into the record of residents of other wards, too
+    async with request.app[keys.DATABASE].transaction(auth.SERVICE) as connection:
+        await consultations.end(connection, loaded.row.id, ending, actor=actor, now=now)
+    async with request.app[keys.DATABASE].transaction(actor, read_only=True) as connection:
+        written = await visit_desk.encounters_of_visit(connection, loaded.row.id)
+    return {"visit": loaded.row.id, "encounters": [row["id"] for row in written]}
 
 
 @operation(models.Encounters, query=wanted.EncountersQuery, tag="visits")

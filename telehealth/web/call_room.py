@@ -22,7 +22,7 @@ from telehealth.store.call_sockets import Rang, Seen
 from telehealth.store.db import AWAY, Database
 from telehealth.store.recordings import Place, Standing
 from telehealth.store.visit_view import Loaded, Participant
-from telehealth.web import call_messages, call_quality, call_state
+from telehealth.web import call_line, call_messages, call_quality, call_state
 from telehealth.web.auth import SERVICE
 from telehealth.web.call_line import Line
 from telehealth.web.call_media import Studio
@@ -39,7 +39,7 @@ _RING: Final = timedelta(seconds=30)
 #: A room without a worker, or a database that was away: tried again.
 _AGAIN_SECONDS: Final = 1.0
 _QUALITY_SECONDS: Final = 15.0
-#: Browsers, and workers, tell what they measured so often.
+#: Browsers tell what they measured so often.
 _SAMPLE_SECONDS: Final = 5.0
 
 
@@ -201,9 +201,10 @@ class Room:
             loaded = await consultations.load(connection, self.id)
             seen = await call_sockets.seen(connection, self.id)
             rang = await call_sockets.rang(connection, self.id)
+            wards = await call_sockets.caring(connection, {line.member for line in here.values() if line.member})
             standing = None if self.recorder is None else await self.recorder.standing(connection, loaded)
         self.loaded = loaded
-        self._part(loaded, seen, here)
+        self._part(loaded, seen, here, wards)
         if standing is not None and loaded.row.state in visits.OVER:
             # before the room is closed, so that the ends of its files are heard of
             await self._settle_recording(standing)
@@ -213,7 +214,7 @@ class Room:
             await self._settle_recording(standing)
         await self._write_quality()
         self._ring(loaded, rang, here)
-        self._show(loaded, seen, here, standing)
+        self._show(loaded, seen, here, wards, standing)
         self._before = {p.id: p.state for p in loaded.people}
 
     def _live(self) -> bool:
@@ -253,12 +254,14 @@ class Room:
 
     # Who has to go -----------------------------------------------------------------------------
 
-    def _part(self, loaded: Loaded, seen: dict[int, Seen], here: dict[int, Line]) -> None:
+    def _part(self, loaded: Loaded, seen: dict[int, Seen], here: dict[int, Line], wards: dict[int, set[int]]) -> None:
         known = {p.id: p for p in loaded.people}
         for participant_id, line in here.items():
             person, held = known.get(participant_id), seen.get(participant_id)
             if person is None:
                 line.bye(Bye("expired"))
+            elif line.member is not None and not call_state.theirs(loaded, wards[line.member]):
+                line.close(call_line.NOT_YOURS)
             elif held is not None and held.socket is not None and held.socket != line.id:
                 line.bye(Bye("taken_over"))
             elif (why := self._end(loaded, person)) is not None:
@@ -373,10 +376,10 @@ class Room:
             return
         known = self._of(event.participant)
         if event.audio_only:
-            known.summary.audio_only_seconds += _SAMPLE_SECONDS
+            known.summary.audio_only_seconds += media.QUALITY_SECONDS
             known.dirty = True
         if clock.monotonic() - known.told_at > 3 * _SAMPLE_SECONDS:
-            sample = call_quality.Sample(_SAMPLE_SECONDS, event.round_trip, 0.0, event.up_loss, event.down_loss)
+            sample = call_quality.Sample(media.QUALITY_SECONDS, event.round_trip, 0.0, event.up_loss, event.down_loss)
             self._take_in(known, sample)
 
     def _take_in(self, known: _Measured, sample: call_quality.Sample) -> None:
@@ -424,12 +427,20 @@ class Room:
             if line is not None and person.role == "resident" and person.resident_id == rang.resident_id:
                 line.tell(call_messages.Ring())
 
-    def _show(self, loaded: Loaded, seen: dict[int, Seen], here: dict[int, Line], standing: Standing | None) -> None:
+    def _show(
+        self,
+        loaded: Loaded,
+        seen: dict[int, Seen],
+        here: dict[int, Line],
+        wards: dict[int, set[int]],
+        standing: Standing | None,
+    ) -> None:
         now = self._now(loaded, seen, standing)
         for participant_id, line in here.items():
             if line.close_code is not None:
                 continue
-            you, visit = call_state.shown(loaded, now, participant_id, self._ice_servers(participant_id))
+            theirs = loaded if line.member is None else loaded.of_wards(wards[line.member])
+            you, visit = call_state.shown(theirs, now, participant_id, self._ice_servers(participant_id))
             if line.shown != (you, visit):
                 line.shown = (you, visit)
                 line.show(call_messages.State(loaded.row.seq, you, visit))

@@ -68,6 +68,8 @@ async def staff(request: web.Request) -> web.StreamResponse:
             request, "visit.socket", kind="consultation", object_id=visit_id, refreshes=True
         ) as view:
             loaded = await consultations.load(view.connection, visit_id)
+            if loaded.strange:
+                raise NotFound
             _only_sockets(request)
             view.ward_id, view.resident_id = loaded.row.ward_id, loaded.row.subject_id
             participant = await participants.of_staff(
@@ -152,6 +154,9 @@ async def _read(ws: web.WebSocketResponse, room: Room, line: Line) -> None:
             return
         if message.type in (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED):
             return
+        if line.close_code is not None:
+            # its last word is on its way: nothing more is heard
+            continue
         if message.type is WSMsgType.ERROR:
             await _refuse(room, line, "message", Refusal("", "oversized"))
             return

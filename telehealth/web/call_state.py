@@ -1,13 +1,14 @@
 """What each person in a visit is shown of it. Pure: a guest's screen holds nothing that is not theirs to know.
 
-Staff see everything of the visit. A guest who has been let in sees who is in the room, by role and the name that the
-ward gave them, whom the visit is about if that is their own resident, and what was said to everybody since they came.
+Staff see everything of the visit, as far as it is about residents of their wards. A guest who has been let in sees
+who is in the room, by role and the name that the ward gave them, whom the visit is about if that is their own resident,
+and what was said to everybody since they came.
 Whoever waits sees nobody: only what the ward and they themselves have said to each other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -45,6 +46,12 @@ class Now:
     away: frozenset[int] = frozenset()
     weak: Mapping[int, tuple[bool, bool]] | None = None
     recording: Standing = NOT_RECORDED
+
+
+def theirs(loaded: Loaded, ward_ids: Collection[int]) -> bool:
+    """Whether a visit is for staff of these wards now: it is of one of them, and so is whom it is about."""
+    about = next((one.ward_id for one in loaded.subjects if one.id == loaded.row.subject_id), loaded.row.ward_id)
+    return loaded.row.ward_id in ward_ids and about in ward_ids
 
 
 def shown(loaded: Loaded, now: Now, viewer: int, ice_servers: list[Json]) -> tuple[Json, Json]:

@@ -18,7 +18,7 @@ from telehealth.errors import TelehealthError
 from telehealth.model import media
 from telehealth.store import call_sockets, consultations, rooms, sessions
 from telehealth.store.db import AWAY, Connection
-from telehealth.web import call_line, call_room
+from telehealth.web import call_line, call_room, call_state
 from telehealth.web.auth import SERVICE
 from telehealth.web.call_line import Line
 from telehealth.web.call_messages import Bye
@@ -96,6 +96,11 @@ class Rooms:
         if room is not None:
             try:
                 await room.leave(line)
+                shut_out = line.close_code in (call_line.SESSION_OVER, call_line.NOT_YOURS)
+                if shut_out and line.participant not in room.lines:
+                    # no broken connection that may come back: they may not hear and see any more
+                    await room.gone(line.participant)
+                    await self._put_out(line.consultation, line.participant, call_sockets.still_closed)
             except AWAY as error:
                 _log.warning("a socket's end cannot be noted", error=type(error).__name__)
         self._count()
@@ -128,7 +133,7 @@ class Rooms:
             group.create_task(self._listen("visits", self._heard_visit), name="rooms listen")
             group.create_task(self._listen("changes", self._heard_change), name="rooms changes")
             group.create_task(self._every(_POLL_SECONDS, self._poll), name="rooms poll")
-            group.create_task(self._every(_BEAT_SECONDS, self._beat), name="rooms beat")
+            group.create_task(self._every(_BEAT_SECONDS, self.beat), name="rooms beat")
             group.create_task(self._every(_SWEEP_SECONDS, self.sweep), name="rooms sweep")
 
     async def _listen(self, channel: str, heard: Any) -> None:
@@ -202,7 +207,7 @@ class Rooms:
 
     # Who is (still) there ----------------------------------------------------------------------
 
-    async def _beat(self) -> None:
+    async def beat(self) -> None:
         """Note that the sockets here are alive, and close those that are not their holders' any more."""
         lines = [line for line in self._lines() if line.close_code is None]
         if not lines:
@@ -213,7 +218,7 @@ class Rooms:
             mine = await call_sockets.keep(connection, {line.participant: line.id for line in lines}, real_now=real_now)
             staff = [line for line in lines if line.member is not None]
             valid = await sessions.still_valid(connection, [line.credential for line in staff], now=real_now)
-            wards = await sessions.memberships(connection, sorted({line.member for line in staff if line.member}))
+            wards = await call_sockets.caring(connection, {line.member for line in staff if line.member})
             links = await call_sockets.valid_links(connection, guests)
         for line in lines:
             room = self._rooms.get(line.consultation)
@@ -278,7 +283,7 @@ class Rooms:
 
 
 def _theirs(room: Room | None, wards: set[int]) -> bool:
-    return room is None or room.loaded is None or room.loaded.row.ward_id in wards
+    return room is None or room.loaded is None or call_state.theirs(room.loaded, wards)
 
 
 ROOMS = web.AppKey("rooms", Rooms)

@@ -66,6 +66,8 @@ class Act:
     audited: bool = False
     #: Asked again and again by our own pages.
     repeats: bool = False
+    #: Also while the visit is about a resident of another ward.
+    strange: bool = False
     done: str = "visit"
 
 
@@ -76,7 +78,7 @@ async def perform(request: web.Request, name: str, asked: Asked) -> Json:
     async with access.opened(
         request, act.action, kind="consultation", object_id=visit_id, refreshes=act.repeats
     ) as view:
-        loaded = await api_visits.opened_visit(view, visit_id)
+        loaded = await api_visits.opened_visit(view, visit_id, strange=act.strange)
         doing = Doing(request, view, loaded, request.app[keys.CLOCK].now())
         answer = await act.work(doing, asked)
         view.audited = view.audited or act.audited
@@ -277,7 +279,7 @@ ACTS: Final[dict[str, Act]] = {
         "visit.allow_browser", wanted.OfParticipantOrLink, _allow_browser, audited=True, done="allowed"
     ),
     "lock": Act("visit.lock", wanted.Lock, _lock, audited=True),
-    "subject": Act("visit.subject", wanted.OfResident, _subject, audited=True, done="subject"),
+    "subject": Act("visit.subject", wanted.OfResident, _subject, audited=True, strange=True, done="subject"),
     "message": Act("visit.message", wanted.Say, _message, done="said"),
     "ring": Act("visit.ring", wanted.OfResident, _ring, audited=True, done="rang"),
     "measure": Act("visit.measure", wanted.Measure, _measure, audited=True, done="asked"),
@@ -285,5 +287,5 @@ ACTS: Final[dict[str, Act]] = {
     "invite": Act("visit.invite", wanted.Invite, _invite, audited=True),
     "readings": Act("visit.reading", wanted.Decide, _readings, audited=True),
     "notes": Act("visit.notes", wanted.Note, _notes, repeats=True, done="noted"),
-    "leave": Act("visit.leave", wanted.Nothing, _leave, audited=True),
+    "leave": Act("visit.leave", wanted.Nothing, _leave, audited=True, strange=True),
 }

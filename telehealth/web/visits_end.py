@@ -50,7 +50,7 @@ async def end(request: web.Request) -> web.StreamResponse:
     form = await auth.form(request)
     visit_id = request.match_info["visit_id"]
     async with access.sought(request, "visit.end", kind="consultation", object_id=visit_id) as view:
-        loaded = await api_visits.opened_visit(view, visit_id)
+        loaded = await api_visits.opened_visit(view, visit_id, strange=True)
     if loaded.row.state in visits.OVER:
         # Sent twice, or ended by somebody else: the page says what came of it.
         raise web.HTTPSeeOther(f"/visits/{visit_id}")
@@ -112,7 +112,7 @@ async def _form_page(
 ) -> web.Response:
     visit_id = request.match_info["visit_id"]
     async with access.opened(request, "visit.ending", kind="consultation", object_id=visit_id) as view:
-        loaded = await api_visits.opened_visit(view, visit_id)
+        loaded = await api_visits.opened_visit(view, visit_id, strange=True)
         over = loaded.row.state in visits.OVER
         found = await api_visits.shown(view, loaded)
         addresses = await visit_desk.contacts(view.connection, [one.id for one in loaded.subjects])

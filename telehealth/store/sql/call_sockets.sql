@@ -68,6 +68,12 @@ JOIN participant other ON other.staff_id = me.staff_id AND other.state = 'joined
 JOIN consultation c ON c.id = other.consultation_id AND c.ended_at IS NULL
 WHERE me.id = $1::bigint LIMIT 1;
 
+-- name: caring
+-- On the residents of which wards these members of staff may act now; testers on simulated ones only, administrators on none.
+SELECT m.staff_id, m.ward_id FROM membership m JOIN staff t ON t.id = m.staff_id JOIN ward w ON w.id = m.ward_id
+WHERE m.staff_id = ANY ($1::bigint[]) AND t.disabled_at IS NULL
+  AND (t.role = 'clinician' OR (t.role = 'tester' AND w.simulated));
+
 -- name: rebuilt
 -- Whether it is noted that the room got this epoch.
 SELECT EXISTS (SELECT FROM consultation_event WHERE consultation_id = $1::bigint AND event = 'rebuilt'

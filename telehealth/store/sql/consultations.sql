@@ -52,8 +52,7 @@ WHERE p.consultation_id = $1::bigint ORDER BY p.id;
 -- name: subjects
 -- Whom it is about, in order.
 SELECT r.id, concat_ws(' ', r.title, r.given_name, r.family_name) AS name, r.given_name, r.born, r.nhs_number, r.zone,
-       s.position, s.since,
-       s.until
+       r.ward_id, s.position, s.since, s.until
 FROM consultation_subject s JOIN resident r ON r.id = s.resident_id
 WHERE s.consultation_id = $1::bigint ORDER BY s.position;
 

@@ -231,11 +231,13 @@ class Clinic:
         await call.presence("waiting")
         return call
 
-    async def nurse(self, visit: int, username: str = "clara", *, at: int = 0) -> Call:
+    async def nurse(
+        self, visit: int, username: str = "clara", *, at: int = 0, presence: visits.Presence = "waiting"
+    ) -> Call:
         """Staff beside the record, not yet in the room."""
         browser = await self.stack.enter_async_context((await self.served(at)).signed_in(username))
         call = await self.call(browser, f"/ws/visits/{visit}")
-        await call.presence("waiting")
+        await call.presence(presence)
         return call
 
     async def admit(self, visit: int, guest: Call) -> None:

@@ -1,0 +1,178 @@
+"""Visits about residents of several wards: what staff of one of them see, and what becomes of who may not look on."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+
+import aiohttp
+import asyncpg
+import pytest
+
+from telehealth import clock
+from telehealth.store import consultations, db, links, notes, participants, sessions
+from telehealth.web import rooms
+from tests.conftest import Urls
+from tests.integration.calls.conftest import NOW, WEB, Call, Clinic
+from tests.integration.web.conftest import audited, member, token
+from tests.support import world
+
+
+@dataclass(frozen=True)
+class Conference:
+    """Of North, about Anna of North and Sue of South. chief: belongs to both."""
+
+    visit: int
+    sue: world.Resident
+    chief: int
+
+
+@pytest.fixture
+async def conference(clinic: Clinic) -> Conference:
+    database = clinic.database
+    east = await world.ward(database, "East")
+    sue = await world.resident(database, east)
+    chief = await member(database, "chief", clinic.ward, east)
+    actor = db.staff(chief)
+    async with database.transaction(actor) as connection:
+        visit = await consultations.start(
+            connection,
+            kind="case_conference",
+            ward_id=clinic.ward.id,
+            resident_ids=[clinic.anna.id, sue.id],
+            actor=actor,
+            now=NOW,
+        )
+    return Conference(visit, sue, chief)
+
+
+async def waits(clinic: Clinic, visit: int, of: world.Resident) -> int:
+    """A resident of another ward, who waits; their participant."""
+    real_now = clock.real_now()
+    async with clinic.database.transaction(WEB) as connection:
+        link, _ = await links.make(
+            connection,
+            visit,
+            role="resident",
+            resident_id=of.id,
+            name="Sue",
+            actor=WEB,
+            now=NOW,
+            real_now=real_now,
+            expires_at=real_now + timedelta(hours=1),
+        )
+        guest = await participants.of_link(connection, link, now=NOW)
+        await consultations.arrive(connection, visit, guest, ready=None, reason="", now=NOW)
+    return guest
+
+
+async def switch(clinic: Clinic, conference: Conference, to: world.Resident) -> None:
+    actor = db.staff(conference.chief)
+    async with clinic.database.transaction(actor) as connection:
+        await consultations.switch_subject(connection, conference.visit, to.id, actor=actor, now=NOW)
+
+
+async def asked(clinic: Clinic, method: str, path: str, **body: object) -> int:
+    """The status that Clara gets from the API."""
+    async with (
+        clinic.web[0].session(headers=await token(clinic.database, "clara")) as session,
+        session.request(method, f"/api/v1{path}", json=body or None) as response,
+    ):
+        assert isinstance(response, aiohttp.ClientResponse)
+        return response.status
+
+
+async def test_nothing_of_a_resident_of_another_ward(clinic: Clinic, conference: Conference) -> None:
+    """Neither who they are, nor who waits for their turn, nor what was said in it."""
+    visit, sue = conference.visit, conference.sue
+    guest = await waits(clinic, visit, sue)
+    clara, chief = await clinic.nurse(visit), await clinic.nurse(visit, "chief")
+    shown = await chief.shows(lambda s: any(p["presence"] == "waiting" and p["link"] for p in s["visit"]["people"]))
+    assert sue.nhs_number in json.dumps(shown)
+    await clara.say("ping", n=1)
+    await clara.heard("pong", n=1)
+    assert clara.state["visit"]["subject"]["id"] == clinic.anna.id
+    told = json.dumps(clara.told)
+    assert sue.nhs_number not in told
+    assert [s["id"] for s in clara.state["visit"]["subjects"]] == [clinic.anna.id]
+    assert guest not in {p["id"] for p in clara.state["visit"]["people"]}
+    assert str(guest) not in clara.state["visit"]["names"]
+
+
+async def test_when_it_is_about_somebody_else_they_are_out(clinic: Clinic, conference: Conference) -> None:
+    """Picture, sound, record and what may be done: all of it ends with the switch, and comes back with the next."""
+    visit, sue = conference.visit, conference.sue
+    clara, chief = await clinic.nurse(visit), await clinic.nurse(visit, "chief")
+    await clara.joins()
+    await chief.joins()
+    await switch(clinic, conference, sue)
+    assert await clara.ended() == 4403
+    await chief.until(lambda: clinic.sfu.inside(visit) == {chief.me})
+    await chief.shows(lambda s: presence(s, clara) == "left")
+    assert sue.nhs_number not in json.dumps(clara.told)
+    for method, path, body in (
+        ("GET", "", {}),
+        ("GET", "/measures", {}),
+        ("POST", "/message", {"text": "hello"}),
+        ("POST", "/lock", {"locked": True}),
+        ("POST", "/subject", {"resident": sue.id}),
+    ):
+        assert await asked(clinic, method, f"/visits/{visit}{path}", **body) == 404, path
+    assert await audited(clinic.database, action="visit.open", outcome="denied") == 2
+    async with clinic.web[0].signed_in("clara") as browser:
+        call = await clinic.call(browser, f"/ws/visits/{visit}")
+        assert await call.ended() == 4403
+        assert call.told == []
+        async with browser.session.get(f"/visits/{visit}") as page:
+            assert page.status == 404
+    await switch(clinic, conference, clinic.anna)
+    await (await clinic.nurse(visit, presence="left")).joins()
+
+
+async def test_who_is_no_longer_of_the_ward_is_out_at_once(clinic: Clinic, urls: Urls) -> None:
+    """A broken connection keeps its place for a while; somebody who may not be there does not."""
+    visit = await clinic.visit()
+    nurse, guest = await clinic.live(visit)
+    owner = await asyncpg.connect(urls.owner)
+    try:
+        await owner.execute("DELETE FROM membership WHERE staff_id = $1", clinic.clara)
+    finally:
+        await owner.close()
+    await clinic.web[0].app[rooms.ROOMS].beat()
+    assert await nurse.ended() == 4403
+    await guest.until(lambda: clinic.sfu.inside(visit) == {guest.me})
+    await guest.shows(lambda s: [p["id"] for p in s["visit"]["people"]] == [guest.me])
+
+
+async def test_who_signs_out_is_out_at_once(clinic: Clinic) -> None:
+    visit = await clinic.visit()
+    nurse, guest = await clinic.live(visit)
+    async with clinic.database.transaction(WEB) as connection:
+        await sessions.sweep(connection, now=NOW.replace(year=2099))
+    await clinic.web[0].app[rooms.ROOMS].beat()
+    assert await nurse.ended() == 4401
+    await guest.until(lambda: clinic.sfu.inside(visit) == {guest.me})
+
+
+async def test_the_end_is_written_into_every_record(clinic: Clinic, conference: Conference) -> None:
+    """Also by somebody who may not see all of them: notes of a resident of another ward are not lost."""
+    visit, sue = conference.visit, conference.sue
+    await switch(clinic, conference, sue)
+    async with clinic.database.transaction(db.staff(conference.chief)) as connection:
+        await notes.save(connection, visit, sue.id, conference.chief, "Of Sue.", 0, now=NOW)
+        await notes.save(connection, visit, clinic.anna.id, conference.chief, "Of Anna.", 0, now=NOW)
+    foreign = {"resident": sue.id, "summary": "not theirs to write"}
+    assert await asked(clinic, "POST", f"/visits/{visit}/end", outcome="completed", subjects=[foreign]) == 422
+    assert await asked(clinic, "POST", f"/visits/{visit}/end", outcome="completed") == 200
+    async with clinic.database.transaction(WEB, read_only=True) as connection:
+        rows = await connection.fetch(
+            "SELECT e.resident_id, n.text, e.written_by FROM encounter e JOIN encounter_note n ON n.encounter_id = e.id"
+        )
+    actor = db.staff(clinic.clara)
+    assert {tuple(row) for row in rows} == {(sue.id, "Of Sue.", actor), (clinic.anna.id, "Of Anna.", actor)}
+
+
+def presence(state: dict, who: Call) -> str | None:  # type: ignore[type-arg]  # as JSON comes
+    found: str | None = next((p["presence"] for p in state["visit"]["people"] if p["id"] == who.me), None)
+    return found
