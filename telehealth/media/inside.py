@@ -1,4 +1,4 @@
-"""The one module that reaches into what aiortc keeps to itself, and the test that it still fits.
+"""The one module that reaches into what aiortc keeps to itself; media.fitting tests that it still fits.
 
 aiortc decodes whatever it receives and encodes whatever it sends; a room must do neither. Its receiver is left as it
 is, up to the jitter buffer, which is replaced by a tap: decryption, retransmissions, NACKs, reports and the bandwidth
@@ -10,36 +10,45 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib.metadata
 import secrets
+import struct
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
-import aioice
 import aiortc
 import pylibsrtp
 from aiortc import rtp
 from aiortc.rtcdtlstransport import State
 
-from telehealth import clock
-from telehealth.media import arrivals, onward, repeats, sequence
+from telehealth import clock, log
+from telehealth.media import arrivals, gaps, onward, repeats, sequence
+
+_log = log.get("media")
 
 #: What this module was written against, and pyproject.toml pins.
 VERSIONS: Final = {"aiortc": "1.16.0", "aioice": "0.13.0", "av": "18.1.0", "pylibsrtp": "1.0.0"}
 
 _R: Final = "_RTCRtpReceiver__"
 _S: Final = "_RTCRtpSender__"
-_OF_RECEIVER: Final = (
+OF_RECEIVER: Final = (
     *(_R + name for name in ("jitter_buffer", "nack_generator", "remote_bitrate_estimator", "remote_streams")),
     *("_handle_rtp_packet", "_handle_rtcp_packet", "_send_rtcp", "_send_rtcp_nack", "_send_rtcp_pli", "_track"),
+    "_handle_disconnect",
 )
-_OF_SENDER: Final = (
+OF_SENDER: Final = (
     *(_S + name for name in ("rtp_started", "rtp_exited", "rtp_history", "rtp_header_extensions_map", "mid")),
     *(_S + name for name in ("ntp_timestamp", "rtp_timestamp", "packet_count", "octet_count")),
     *("_run_rtp", "_send_keyframe", "_handle_rtcp_packet", "_send_rtcp", "_retransmit", "_ssrc", "_stream_id"),
 )
+
+#: A browser sends a voice and two pictures, the pictures with repetitions under numbers of their own.
+_MOST_SOURCES: Final = 32
+#: What a packet of somebody's can make aiortc raise; not what its own state does, such as a connection that is gone.
+_ODD: Final = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError, struct.error)
+#: A report or a packet that cannot be sent now is lost, as others are.
+_UNSENT: Final = (OSError, RuntimeError, ValueError, struct.error, pylibsrtp.Error)
 
 #: Of our reports, to know which one a viewer answers.
 _REPORTS_KEPT: Final = 8
@@ -75,6 +84,8 @@ class Inlet:
         self._taken: list[rtp.RtpPacket] = []
         self.ssrc: int | None = None
         setattr(receiver, _R + "jitter_buffer", self)
+        self._gaps = gaps.Gaps() if getattr(receiver, _R + "nack_generator") is not None else None
+        setattr(receiver, _R + "nack_generator", self._gaps)
         if getattr(receiver, _R + "remote_bitrate_estimator") is not None:
             setattr(receiver, _R + "remote_bitrate_estimator", line)
         self._receiver._handle_rtp_packet = self._packet
@@ -113,14 +124,13 @@ class Inlet:
             with contextlib.suppress(ValueError):
                 estimate, ssrcs = rtp.unpack_remb_fci(packet.fci)
                 packet.fci = rtp.pack_remb_fci(self._estimate(estimate), ssrcs)
-        await self._stock_send(packet)
+        with contextlib.suppress(*_UNSENT):
+            await self._stock_send(packet)
 
     @property
     def missing(self) -> set[int]:
         """Sequence numbers of packets that were asked for again and have not come; those of pictures only."""
-        nacks = getattr(self._receiver, _R + "nack_generator")
-        found: set[int] = nacks.missing if nacks is not None else set()
-        return found
+        return self._gaps.missing if self._gaps is not None else set()
 
     async def ask_again(self, missing: list[int]) -> None:
         if self.ssrc is not None:
@@ -281,7 +291,8 @@ class Outlet:
         while len(self._reports) > _REPORTS_KEPT:
             del self._reports[next(iter(self._reports))]
         if self.in_use or any(isinstance(packet, rtp.RtcpByePacket) for packet in packets):
-            await self._stock_send(packets)
+            with contextlib.suppress(*_UNSENT):
+                await self._stock_send(packets)
 
     def restart(self) -> None:
         """What is sent next is of another source, or follows a pause; what was sent before is of no use any more."""
@@ -291,6 +302,7 @@ class Outlet:
 
     async def _repeat(self, number: int) -> None:
         """aiortc repeats what is in its history: the packet is put there when it is asked for, which is seldom."""
+        number &= 0xFFFF  # aiortc counts on where numbers begin anew
         at = number % rtp.RTP_HISTORY_SIZE
         kept, layout = self._kept[at], self._layout
         if kept is None or kept[0] != number or layout is None:
@@ -320,8 +332,8 @@ class Outlet:
         self._kept[number % rtp.RTP_HISTORY_SIZE] = number, timestamp, packet
         try:
             way.send(layout.data(packet, number, timestamp))
-        except (ConnectionError, pylibsrtp.Error, ValueError):
-            return
+        except _UNSENT:
+            return  # whoever sends must not suffer by one viewer's way
         self.sent_packets += 1
         self.sent_bytes += len(packet.payload)
         self._repeats.sent(len(packet.payload))
@@ -345,127 +357,69 @@ def take_up_restart(transport: Any, ufrag: str, password: str) -> None:
 
 
 def hear_checks(transport: Any, alive: Callable[[], None]) -> None:
-    """alive is called whenever the browser checks the way (ICE consent), even if it sends no media."""
+    """alive is called whenever the browser checks the way (ICE consent), even if it sends no media.
+
+    The browser, and nobody else who knows the address: a check comes here when its password was right.
+    """
     connection = transport.transport._connection
-    stock = connection.request_received
+    stock = connection.check_incoming
 
     def heard(message: Any, address: Any, protocol: Any) -> None:
         alive()
         stock(message, address, protocol)
 
-    connection.request_received = heard
+    connection.check_incoming = heard
 
 
-# The self-test -----------------------------------------------------------------------------------------
+def withstand(transport: Any) -> None:
+    """No packet ends a transport, or wears the worker down. transport: one whose addresses are known.
+
+    To aiortc any error is the end: an empty datagram from anybody who finds the port was enough, or one longer than it
+    can decrypt. And it remembers every source number that a browser ever sends under.
+    """
+    for protocol in transport.transport._connection._protocols:
+        protocol.datagram_received = _forgiving(protocol.datagram_received)
+    stock_next, stock_route = transport._recv_next, transport._rtp_router.route_rtp
+    sources: set[int] = set()
+    told = False
+
+    async def receive() -> None:
+        nonlocal told
+        try:
+            await stock_next()
+        except ConnectionError:
+            raise
+        except _ODD as error:
+            if not told:
+                told = True
+                _log.warning("an odd packet came, and was left out", error=type(error).__name__, where=log.where(error))
+
+    def route(packet: rtp.RtpPacket) -> Any:
+        if packet.ssrc not in sources:
+            sources.add(packet.ssrc)
+            if len(sources) > _MOST_SOURCES:
+                _log.warning("a browser sends under more and more numbers: its transport ends")
+                raise ConnectionError
+        return stock_route(packet)
+
+    transport._recv_next, transport._rtp_router.route_rtp = receive, route
 
 
-class DoesNotFit(Exception):
-    """aiortc is not what this module was written against."""
+def _forgiving(stock: Callable[[bytes, Any], None]) -> Callable[[bytes, Any], None]:
+    """Datagrams that look like checks and are none are nobody's error, and no line in a log each."""
+
+    def received(data: bytes, address: Any) -> None:
+        with contextlib.suppress(*_ODD):
+            stock(data, address)
+
+    return received
 
 
-class _Wire:
-    """A transport that keeps what is sent: all in one, from DTLS to the socket."""
-
-    state = "connected"
-    _state = State.CONNECTED
-    _stats_id = "wire"
-    remote_addr = ("192.0.2.1", 9)
-
-    def __init__(self) -> None:
-        self.sent: list[bytes] = []
-        self._rtp_router = aiortc.rtcdtlstransport.RtpRouter()
-        self.transport = self._connection = self.protocol = self._tx_srtp = self
-        self._nominated = {1: self}
-
-    def protect(self, data: bytes) -> bytes:
-        return data
-
-    def sendto(self, data: bytes, address: tuple[str, int]) -> None:
-        self.sent.append(data)
-
-    async def _send_rtp(self, data: bytes) -> None:
-        self.sent.append(data)
-
-    def __getattr__(self, name: str) -> Any:
-        return lambda *_: None  # registering, and its like
-
-
-async def self_test() -> None:
-    """Forwards a few packets within this process. Raises DoesNotFit."""
-    for package, version in VERSIONS.items():
-        if importlib.metadata.version(package) != version:
-            raise DoesNotFit(f"{package} is not {version}")
-    try:
-        await asyncio.wait_for(_forward_some(), 5)
-    except DoesNotFit:
-        raise
-    except Exception as error:
-        raise DoesNotFit(f"the self-test failed: {type(error).__name__}") from error
-
-
-async def _forward_some() -> None:
-    up: Any = _Wire()
-    down: Any = _Wire()
-    receiver = aiortc.RTCRtpReceiver("video", up)
-    sender = aiortc.RTCRtpSender("video", down)
-    connection = aiortc.RTCPeerConnection(aiortc.RTCConfiguration(iceServers=[]))
-    transport: Any = connection.addTransceiver("video").sender.transport
-    missing = [name for name in _OF_RECEIVER if not hasattr(receiver, name)]
-    missing += [name for name in _OF_SENDER if not hasattr(sender, name)]
-    below = transport.transport._connection
-    names = ("remote_username", "remote_password", "request_received", "_nominated")
-    missing += [name for name in names if not hasattr(below, name)]
-    missing += [name for name in ("_state", "_tx_srtp") if not hasattr(transport, name)]
-    missing += [name for name in ("remote_addr",) if not hasattr(aioice.ice.CandidatePair, name)]
-    missing += [name for name in ("protect",) if not hasattr(pylibsrtp.Session, name)]
-    if not isinstance(getattr(getattr(transport, "_rtp_router", None), "ssrc_table", None), dict):
-        missing.append("ssrc_table")
-    await connection.close()
-    if missing:
-        raise DoesNotFit(f"{', '.join(sorted(missing))} are not there")
-    outlet = Outlet(
-        sender, wants_picture=lambda: None, heard_estimate=lambda _: None, reported=lambda _: None, alive=lambda: None
-    )
-
-    def heard(packet: rtp.RtpPacket) -> None:
-        outlet.send(onward.Onward(packet, onward.ntp_now()), 0.0)
-
-    inlet = Inlet(receiver, heard, alive=lambda: None, line=arrivals.Arrivals(), estimate=lambda own: own)
-    codecs = [aiortc.RTCRtpCodecParameters("video/VP8", 90000, None, 97)]
-    codecs.append(aiortc.RTCRtpCodecParameters("video/rtx", 90000, None, 98, parameters={"apt": 97}))
-    setattr(receiver, "_track", aiortc.rtcrtpreceiver.RemoteStreamTrack("video"))  # noqa: B010  # as a remote one is set
-    try:
-        await sender.send(aiortc.rtcrtpparameters.RTCRtpSendParameters(codecs=codecs, muxId="0"))
-        for _ in range(3):
-            await asyncio.sleep(0)
-        await _through(receiver, sender, inlet, down)
-    finally:
-        await sender.stop()
-        await receiver.stop()
-    if outlet.ready:
-        raise DoesNotFit("a sender does not stop")
-
-
-async def _through(receiver: Any, sender: Any, inlet: Inlet, down: _Wire) -> None:
-    repairs = aiortc.rtcrtpparameters.RTCRtpRtxParameters(8)
-    encodings = [aiortc.rtcrtpparameters.RTCRtpDecodingParameters(7, 97, repairs)]
-    codecs = [aiortc.RTCRtpCodecParameters("video/VP8", 90000, None, 97)]
-    receiver._set_rtcp_ssrc(9)
-    await receiver.receive(aiortc.rtcrtpparameters.RTCRtpReceiveParameters(codecs=codecs, encodings=encodings))
-    if receiver.transport._rtp_router.ssrc_table.get(8) is not receiver:
-        raise DoesNotFit("retransmissions do not find their picture")
-    for number in (65534, 65535, 1):
-        await receiver._handle_rtp_packet(rtp.RtpPacket(97, 0, number, 3000, 7, b"\x10\x00picture"), 0)
-    sent = [rtp.RtpPacket.parse(data) for data in down.sent if not rtp.is_rtcp(data)]
-    if [sequence.ahead(one.sequence_number, sent[0].sequence_number) for one in sent] != [0, 1, 3]:
-        raise DoesNotFit("packets do not come through in order")
-    if any(one.payload != b"\x10\x00picture" or one.ssrc != sender._ssrc for one in sent):
-        raise DoesNotFit("packets do not come through as they are")
-    if inlet.missing != {0} or inlet.counts() != (4, 3):
-        raise DoesNotFit("a gap is not seen")
-    nack = rtp.RtcpRtpfbPacket(fmt=rtp.RTCP_RTPFB_NACK, ssrc=1, media_ssrc=sender._ssrc)
-    nack.lost = [sent[1].sequence_number]
-    await sender._handle_rtcp_packet(nack)
-    again = rtp.RtpPacket.parse(down.sent[-1])
-    if again.payload_type != 98 or again.payload[2:] != b"\x10\x00picture":
-        raise DoesNotFit("a lost packet is not repeated")
+async def hang_up(connection: aiortc.RTCPeerConnection) -> None:
+    """End what close() of a connection did not, because a task of aiortc's did not end: sockets and threads."""
+    lines = connection.getTransceivers()
+    for line in lines:
+        cast(Any, line.receiver)._handle_disconnect()
+    for transport in {line.receiver.transport for line in lines}:
+        await transport.stop()
+        await transport.transport.stop()

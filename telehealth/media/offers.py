@@ -14,6 +14,8 @@ MOST_BYTES = 200_000
 _MOST_SECTIONS = 40
 _MOST_LINE = 2048
 _MOST_CANDIDATES = 40
+#: That are kept of one m-line, or of the session: browsers need about 50. aiortc compares each with each.
+_MOST_LINES = 120
 _CODECS = {"audio": "opus/48000", "video": "vp8/90000"}
 _TOKEN = re.compile(r"^[A-Za-z0-9!#$%&'*+\-.^_`{|}~]{1,32}$")
 _MEDIA = re.compile(r"^m=(audio|video) ([0-9]{1,5}) (UDP/TLS/RTP/SAVPF) ([0-9 ]{1,400})$")
@@ -60,8 +62,8 @@ def read(text: str) -> Offer:
     It may send one voice, a picture of the camera and one of the screen, in this order, and receives any number.
     """
     session, *parts = _parts(text)
-    if not parts:
-        raise BadOffer("no media")
+    if not parts or len(session.lines) > _MOST_LINES:
+        raise BadOffer("no media, or too many lines")
     sections = tuple(_section(part) for part in parts)
     mids = [section.mid for section in sections]
     if len(set(mids)) != len(mids):
@@ -125,6 +127,8 @@ def _reduced(part: _Part) -> list[str]:
             if candidates > _MOST_CANDIDATES:
                 continue
         found.append(line)
+    if len(found) > _MOST_LINES:
+        raise BadOffer("too many lines")
     return found
 
 

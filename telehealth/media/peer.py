@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -25,6 +26,8 @@ _STILL_SECONDS = 8.0
 #: Such a transport is given up.
 _LOST_SECONDS = 30.0
 _CONNECT_SECONDS = 15.0
+#: Each leaves its addresses behind, which are looked through at every check; a new transport begins without them.
+_MOST_RESTARTS = 30
 #: What was reported longer ago says nothing of now.
 _REPORTED_SECONDS = 8.0
 
@@ -73,6 +76,7 @@ class Peer:
         self.upward = bandwidth.Upward()
         #: As its room was last told.
         self.weak = (False, False)
+        self._restarts = 0
         self._began_at = self._alive_at = clock.monotonic()
         self._sent_rate = 0.0
         self._line_bytes = 0
@@ -95,14 +99,20 @@ class Peer:
             await peer.close()
             raise
         peer.holds = Holds([None] * len(peer.voices), [None] * len(peer.pictures), [None] * len(peer.screens))
+        inside.withstand(peer._transport)
         inside.hear_checks(peer._transport, peer._alive)
         return peer, sdp
 
     async def restart(self, text: str) -> str:
         """The answer to an offer that restarts ICE. Raises Refused where only a new transport helps."""
         offer = _read(text)
-        if self.state not in ("up", "silent") or offer.sections != self.offer.sections:
+        if (
+            self.state not in ("up", "silent")
+            or offer.sections != self.offer.sections
+            or self._restarts >= _MOST_RESTARTS
+        ):
             raise Refused("restart impossible")
+        self._restarts += 1
         inside.take_up_restart(self._transport, offer.ufrag, offer.password)
         self.offer = offer
         return await self._answer(offer, lambda: None)
@@ -281,8 +291,12 @@ class Peer:
         try:
             async with asyncio.timeout(_CLOSE_SECONDS):
                 await self._connection.close()
-        except TimeoutError:
-            _log.warning("a transport did not close in time")
+            return
+        except Exception as error:  # it runs beside all other rooms: none of them may end by it
+            _log.error("a transport did not close", error=type(error).__name__, where=log.where(error))
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await inside.hang_up(self._connection)
 
 
 def _read(text: str) -> offers.Offer:

@@ -26,7 +26,6 @@ _log = log.get("media")
 _JUDGE_SECONDS = 0.25
 _WATCH_SECONDS = 0.5
 _LINE_SECONDS = 1.0
-_QUALITY_SECONDS = 2.0
 #: Whoever ticks comes this late only where the whole process stood still.
 _STOOD_STILL_SECONDS = 1.0
 
@@ -57,6 +56,9 @@ class Room:
         #: Pictures that each viewer gets at most, so that the worker keeps up; None: all.
         self.limit: int | None = None
         self._joining = asyncio.Lock()
+        self._coming = 0
+        #: Whoever is about to come in and was put out meanwhile does not.
+        self._left: set[int] = set()
         self._closed = False
         self._ticked_at = self._judged_at = self._watched_at = self._lined_at = self._measured_at = now
 
@@ -64,22 +66,30 @@ class Room:
 
     async def join(self, participant: int, offer: str, allowed: Allowed) -> str:
         """The answer to an offer. Raises Refused; whoever was in before under this name then stays so."""
-        async with self._joining:
-            if participant not in self.people and len(self.people) >= protocol.MOST_PEOPLE:
-                raise Refused("full")
-            peer, sdp = await Peer.answer(participant, offer, self)
-            if self._closed:
-                await peer.close()
-                raise Refused("unknown room")
-            before = self.people.get(participant)
-            self.people[participant] = peer
-            if before is not None:
-                before.cut()
-                self._later(before.close())
-            self._take_allowed(participant, allowed)
-            self.arrange(quietly=peer)
-            self._open_tap(participant)
-            return sdp
+        self._coming += 1
+        self._left.discard(participant)
+        try:
+            async with self._joining:
+                if participant not in self.people and len(self.people) >= protocol.MOST_PEOPLE:
+                    raise Refused("full")
+                peer, sdp = await Peer.answer(participant, offer, self)
+                if self._closed or participant in self._left:
+                    await peer.close()
+                    raise Refused("unknown room" if self._closed else "left meanwhile")
+                self._let_in(peer, allowed)
+                return sdp
+        finally:
+            self._coming -= 1
+
+    def _let_in(self, peer: Peer, allowed: Allowed) -> None:
+        before = self.people.get(peer.participant)
+        self.people[peer.participant] = peer
+        if before is not None:
+            before.cut()
+            self._later(before.close())
+        self._take_allowed(peer.participant, allowed)
+        self.arrange(quietly=peer)
+        self._open_tap(peer.participant)
 
     def slots_of(self, participant: int) -> dict[str, media.Slot | None]:
         """What each of a viewer's mids carries; empty: they are not here."""
@@ -114,6 +124,11 @@ class Room:
         self.arrange()
 
     def leave(self, participant: int) -> None:
+        """Also whoever is only about to come in."""
+        self._left.add(participant)
+        self._let_go(participant)
+
+    def _let_go(self, participant: int) -> None:
         peer = self.people.pop(participant, None)
         self._to_record.pop(participant, None)
         self._close_tap(participant)
@@ -144,7 +159,7 @@ class Room:
     @property
     def busy(self) -> bool:
         """Somebody is about to come in."""
-        return self._joining.locked()
+        return self._coming > 0
 
     @property
     def streams(self) -> int:
@@ -217,7 +232,8 @@ class Room:
             return  # one that was replaced
         self._tell(media.Connected(self.consultation, self.epoch, peer.participant, peer.state))
         if peer.state == "down":
-            self.leave(peer.participant)
+            # Not leave(): they may be about to come in anew.
+            self._let_go(peer.participant)
 
     # In time -----------------------------------------------------------------------------------------
 
@@ -243,7 +259,7 @@ class Room:
             if any(changes):
                 self.arrange()
             self._tell_weak()
-        if now - self._measured_at >= _QUALITY_SECONDS:
+        if now - self._measured_at >= media.QUALITY_SECONDS:
             self._measured_at = now
             self._tell_quality(now)
 

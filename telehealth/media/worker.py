@@ -17,7 +17,7 @@ import uvloop
 from aiohttp import web
 
 from telehealth import log
-from telehealth.media import inside, protocol, recording
+from telehealth.media import fitting, protocol, recording
 from telehealth.media.control import Control
 from telehealth.media.rooms import Rooms
 
@@ -58,8 +58,8 @@ async def _say(rooms: Rooms, port: int, stop: asyncio.Event) -> None:
 
 async def _trouble() -> str | None:
     try:
-        await inside.self_test()
-    except inside.DoesNotFit as why:
+        await fitting.self_test()
+    except fitting.DoesNotFit as why:
         _log.error("this worker takes no rooms: aiortc is not what it was written against", why=str(why))
         return str(why)
     return None

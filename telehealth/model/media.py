@@ -7,10 +7,13 @@ joined. The web role keeps who may; a worker holds transports only, and is rebui
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Final, Protocol
 from uuid import UUID
 
 import msgspec
+
+#: A worker tells the Quality of each participant so often.
+QUALITY_SECONDS: Final = 2.0
 
 
 class Worker(msgspec.Struct, frozen=True):

@@ -108,6 +108,25 @@ def test_who_sends_more_than_there_is_room_for_is_refused() -> None:
         offers.read(offer() + "a=x" * offers.MOST_BYTES)
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "a=rtcp-fb:* nack",
+        "a=rtpmap:96 VP8/90000",
+        "a=ssrc:{} cname:a",
+        "a=extmap:{} urn:ietf:params:rtp-hdrext:sdes:mid",
+        "a=fingerprint:sha-256 AA:BB",
+    ],
+)
+def test_what_would_keep_a_worker_busy_is_refused(line: str) -> None:
+    """aiortc compares every source with every other, and gives every codec every line of feedback."""
+    many = "".join(line.format(number) + "\n" for number in range(300))
+    with pytest.raises(offers.BadOffer, match="lines"):
+        offers.read(offer() + many)
+    with pytest.raises(offers.BadOffer, match="lines"):
+        offers.read(offer().replace("s=-\n", "s=-\n" + many))
+
+
 @given(st.text(max_size=300), st.integers(0, 2000), st.integers(0, 400))
 def test_whatever_is_sent_is_refused_or_read(text: str, at: int, cut: int) -> None:
     good = offer()
