@@ -145,12 +145,14 @@ class _Line:
                 if not await self._once():
                     break
                 await asyncio.sleep(_AGAIN_PAUSE_SECONDS)
+        except Exception as error:  # whatever is wrong with one worker, the lines to the others go on
+            _log.error("a media worker's line broke", error=type(error).__name__, where=log.where(error))
         finally:
             self._end()
 
-    async def _once(self) -> bool:
-        """One connection, until it ends. False: trying again would be of no use."""
-        worker = self._worker
+    async def _connected(self) -> aiohttp.ClientWebSocketResponse | None:
+        """None: that worker is not there."""
+        worker, socket = self._worker, None
         try:
             async with asyncio.timeout(_GONE_SECONDS):
                 socket = await self._session.ws_connect(
@@ -159,11 +161,20 @@ class _Line:
                     max_msg_size=protocol.MOST_BYTES,
                 )
                 hello = protocol.told(await socket.receive_bytes())
-        except (aiohttp.ClientError, OSError, TypeError, msgspec.MsgspecError, TimeoutError):
+            if isinstance(hello, protocol.Hello) and hello.worker == worker.id:
+                return socket
+        except (aiohttp.ClientError, OSError, TypeError, msgspec.MsgspecError):
+            pass
+        if socket is not None:
+            await _hang_up(socket)
+        return None
+
+    async def _once(self) -> bool:
+        """One connection, until it ends. False: trying again would be of no use."""
+        socket = await self._connected()
+        if socket is None:
             return False
         try:
-            if not isinstance(hello, protocol.Hello) or hello.worker != worker.id:
-                return False
             self._socket = socket
             self._changed.set()
             for number, (question, _) in list(self._open.items()):
@@ -176,9 +187,7 @@ class _Line:
             pass
         finally:
             self._socket = None
-            with contextlib.suppress(aiohttp.ClientError, OSError, TimeoutError):
-                async with asyncio.timeout(0.5):
-                    await socket.close()
+            await _hang_up(socket)
         return asyncio.get_running_loop().time() - self._heard_at < _GONE_SECONDS
 
     async def _listen(self, socket: aiohttp.ClientWebSocketResponse) -> None:
@@ -276,6 +285,12 @@ class _Line:
         watchers, self._watchers = self._watchers, []
         for watcher in watchers:
             watcher.gone()
+
+
+async def _hang_up(socket: aiohttp.ClientWebSocketResponse) -> None:
+    with contextlib.suppress(aiohttp.ClientError, OSError):
+        async with asyncio.timeout(0.5):
+            await socket.close()
 
 
 def _given(answer: Answer | None) -> Answer:

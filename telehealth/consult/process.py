@@ -19,6 +19,7 @@ from telehealth.model.media import Worker
 _START_SECONDS = 20.0
 #: A worker that says nothing for so long stands still: it is ended, and another started.
 SILENT_SECONDS = 5.0
+_STALLED_SECONDS = 0.5
 _STOP_SECONDS = 2.5
 
 
@@ -38,12 +39,18 @@ class Process:
 
     async def statuses(self) -> AsyncIterator[protocol.Status]:
         """What it says of itself, until it has ended or stands still."""
+        loop = asyncio.get_running_loop()
         while True:
+            since = loop.time()
             try:
                 async with asyncio.timeout(SILENT_SECONDS):
                     self.status = await _line(self._process)
-            except (Unavailable, TimeoutError):
+            except Unavailable:
                 return
+            except TimeoutError:
+                if loop.time() - since < SILENT_SECONDS + _STALLED_SECONDS:
+                    return
+                continue  # this process stood still: what the worker said meanwhile lies here unread
             self.said.set()
             yield self.status
 
@@ -63,13 +70,16 @@ class Process:
 
 async def start(*, host: str, capacity: int, log_level: str = "info") -> Process:
     """A new worker that listens. Raises Unavailable."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "telehealth.media.worker"),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        # Ctrl-C is for us: it ends when we do.
-        start_new_session=True,
-    )
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "telehealth.media.worker"),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            # Ctrl-C is for us: it ends when we do.
+            start_new_session=True,
+        )
+    except OSError as error:  # no memory, too many processes: those that run go on
+        raise Unavailable(f"a media worker cannot be started ({type(error).__name__})") from None
     assert process.stdin is not None
     told = protocol.Start(uuid.uuid4(), host, secrets.token_urlsafe(32), capacity, log_level)
     try:
@@ -88,10 +98,10 @@ async def start(*, host: str, capacity: int, log_level: str = "info") -> Process
 
 async def _line(process: asyncio.subprocess.Process) -> protocol.Status:
     assert process.stdout is not None
-    line = await process.stdout.readline()
-    if not line:
-        raise Unavailable("a media worker has ended")
     try:
+        line = await process.stdout.readline()
+        if not line:
+            raise Unavailable("a media worker has ended")
         return msgspec.json.decode(line, type=protocol.Status)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, ValueError):  # or one without an end
         raise Unavailable("a media worker said what it cannot say") from None

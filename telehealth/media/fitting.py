@@ -19,7 +19,7 @@ class DoesNotFit(Exception):
     """aiortc is not what this module was written against."""
 
 
-class _Wire:
+class Wire:
     """A transport that keeps what is sent: all in one, from DTLS to the socket."""
 
     state = "connected"
@@ -60,8 +60,8 @@ async def self_test() -> None:
 
 
 async def _forward_some() -> None:
-    up: Any = _Wire()
-    down: Any = _Wire()
+    up: Any = Wire()
+    down: Any = Wire()
     receiver = aiortc.RTCRtpReceiver("video", up)
     sender = aiortc.RTCRtpSender("video", down)
     connection = aiortc.RTCPeerConnection(aiortc.RTCConfiguration(iceServers=[]))
@@ -105,7 +105,7 @@ async def _forward_some() -> None:
         raise DoesNotFit("a sender does not stop")
 
 
-async def _through(receiver: Any, sender: Any, inlet: inside.Inlet, down: _Wire) -> None:
+async def _through(receiver: Any, sender: Any, inlet: inside.Inlet, down: Wire) -> None:
     repairs = aiortc.rtcrtpparameters.RTCRtpRtxParameters(8)
     encodings = [aiortc.rtcrtpparameters.RTCRtpDecodingParameters(7, 97, repairs)]
     codecs = [aiortc.RTCRtpCodecParameters("video/VP8", 90000, None, 97)]

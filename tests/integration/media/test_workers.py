@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from typing import Any
 from uuid import uuid4
 
@@ -13,9 +14,12 @@ import aiohttp
 import msgspec
 import psutil
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
-from telehealth.consult import process
+from telehealth.consult import backend, process
 from telehealth.consult.backend import Workers
+from telehealth.errors import Unavailable
 from telehealth.media import protocol
 from telehealth.model.media import Allowed, Gone, RecordingTo, Refused, Room, Worker
 from tests.integration.media.callers import Caller, Watched
@@ -59,6 +63,63 @@ async def test_a_worker_that_stands_still_is_gone(visit: Visit, workers: Workers
             await workers.check(worker.worker)
     finally:
         os.kill(worker.pid, signal.SIGCONT)
+    await workers.check(worker.worker)
+
+
+async def test_a_parent_that_stood_still_does_not_take_its_worker_for_dead(
+    visit: Visit, worker: process.Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its people would lose each other because another part of that process was busy."""
+    monkeypatch.setattr(process, "SILENT_SECONDS", 1.5)
+    await _says(worker, 2)
+    time.sleep(2.5)  # noqa: ASYNC251  # that is what happens
+    await _says(worker, 3)
+
+
+async def _says(worker: process.Process, times: int) -> None:
+    async with asyncio.timeout(10):
+        for _ in range(times):
+            worker.said.clear()
+            await worker.said.wait()
+
+
+async def test_a_worker_for_which_there_is_no_room_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def no_memory(*_: Any, **__: Any) -> None:
+        raise OSError(12, "Cannot allocate memory")
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", no_memory)
+    with pytest.raises(Unavailable):
+        await process.start(host="127.0.0.1", capacity=10)
+
+
+@pytest.mark.parametrize("says", [None, b"\xff", protocol.frame(protocol.Done(1))])
+async def test_whoever_says_what_workers_do_not_is_none(
+    workers: Workers, worker: process.Process, monkeypatch: pytest.MonkeyPatch, says: bytes | None
+) -> None:
+    monkeypatch.setattr(backend, "_GONE_SECONDS", 0.5)
+    open_lines = 0
+
+    async def serve(request: web.Request) -> web.StreamResponse:
+        nonlocal open_lines
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        open_lines += 1
+        if says is not None:
+            await socket.send_bytes(says)
+        async for _ in socket:
+            pass
+        open_lines -= 1
+        return socket
+
+    application = web.Application()
+    application.router.add_get(protocol.PATH, serve)
+    async with TestServer(application) as server:
+        other = Worker(uuid4(), str(server.host), int(server.port or 0), "token")
+        with pytest.raises(Gone):
+            await workers.check(other)
+        async with asyncio.timeout(5):
+            while open_lines:  # noqa: ASYNC110  # the server's side ends a moment later
+                await asyncio.sleep(0.01)
     await workers.check(worker.worker)
 
 
