@@ -44,6 +44,13 @@ class NotPossible(errors.Conflict):
         self.why = why
 
 
+class GoneOn(NotPossible):
+    """It was meant for the resident before: a colleague has gone on to the next one meanwhile."""
+
+    def __init__(self) -> None:
+        super().__init__("The visit has gone on to another resident meanwhile: this was not done. Look whom you see.")
+
+
 @dataclass(frozen=True)
 class Policy:
     """What a ward has decided about its visits."""

@@ -86,7 +86,7 @@ async def _ask(
     if resident_id not in held.visit.subjects:
         raise NotFound("this visit is not about that resident")
     if kind == "measure" and resident_id != held.row.subject_id:
-        raise visits.NotPossible("This visit is about another resident now.")
+        raise visits.GoneOn
     rows = await connection.fetch(
         sql("commands.ask_in_visit"), consultation_id, resident_id, kind, codes, now, now + within
     )

@@ -11,6 +11,7 @@ from telehealth.model import visits
 from telehealth.store import consultations
 from telehealth.store.db import Actor, Connection
 from telehealth.store.queries import sql
+from telehealth.store.visit_view import Loaded
 
 #: Of one visit.
 MOST = 2000
@@ -31,6 +32,7 @@ async def say(
     *,
     key: UUID,
     to: int | None = None,
+    about: int | None = None,
     actor: Actor | None = None,
     now: datetime,
 ) -> int | None:
@@ -38,7 +40,8 @@ async def say(
 
     None if this key was written already: a repeated send is one message. Staff may write to anybody who waits, who may
     answer (kept as written to themselves: what is said with somebody who waits); others write to the room, from inside.
-    Raises Invalid for the text, NotPossible, NotFound.
+    about: whose turn it was when it was written, as far as that is known. Raises Invalid for the text, NotPossible,
+    GoneOn if it is another's turn, NotFound.
     """
     text = _checked(text, 2000)
     held = await consultations.load(connection, consultation_id, hold=True)
@@ -55,7 +58,9 @@ async def say(
                 raise visits.NotPossible("You are not in the visit.")
             # an answer to staff, from the waiting area: never to the room
             to = author.id
-    if to is not None and held.participant(to).state not in ("checking", "waiting", "admitted", "joined"):
+    if to is None:
+        await _same_turn(connection, held, about, key)
+    elif held.participant(to).state not in ("checking", "waiting", "admitted", "joined"):
         raise NotFound("there is no such person in this visit")
     written: int | None = await connection.fetchval(
         sql("messages.say"), consultation_id, participant_id, to, key, text, now, False
@@ -68,12 +73,28 @@ async def say(
     return written
 
 
+async def _same_turn(connection: Connection, held: Loaded, about: int | None, key: UUID) -> None:
+    """What was written for one resident never reaches the room of the next; in a group all are together."""
+    if about in (None, held.row.subject_id) or held.row.kind == "group":
+        return
+    if not await connection.fetchval(sql("messages.known"), held.row.id, key):
+        raise visits.GoneOn
+
+
 async def caption(
-    connection: Connection, consultation_id: int, participant_id: int, text: str, *, key: UUID, now: datetime
+    connection: Connection,
+    consultation_id: int,
+    participant_id: int,
+    text: str,
+    *,
+    key: UUID,
+    about: int | None = None,
+    now: datetime,
 ) -> int | None:
     """A line of what is being said, written down by somebody inside; its id, None if this key was written already.
 
-    Where the ward does not keep the chat, only the newest are there at all. Raises Invalid, NotPossible.
+    Where the ward does not keep the chat, only the newest are there at all. about: as of say. Raises Invalid,
+    NotPossible, GoneOn.
     """
     text = _checked(" ".join(text.split()), CAPTION_LENGTH)
     held = await consultations.load(connection, consultation_id, hold=True)
@@ -84,6 +105,7 @@ async def caption(
         raise visits.NotPossible("Captions are written by staff, an interpreter or a captioner.")
     if author.state != "joined":
         raise visits.NotPossible("You are not in the visit.")
+    await _same_turn(connection, held, about, key)
     if await connection.fetchval(sql("messages.count_captions"), consultation_id) >= MOST_CAPTIONS:
         raise visits.NotPossible("There are too many captions in this visit.")
     written: int | None = await connection.fetchval(

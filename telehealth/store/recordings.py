@@ -240,19 +240,19 @@ async def settle(
 ) -> dict[int, media.RecordingTo]:
     """What should be recorded, now that something in the visit has changed: what MediaBackend.record is to be told.
 
-    Stops what must not go on, begins what was asked for once everybody has consented, takes in who joined, and goes on
-    at another worker. Several processes may ask this of one visit: they are answered the same.
+    Stops what must not go on (also with the turn of a resident), begins what was asked for once everybody has
+    consented, takes in who joined, and goes on at another worker. Several processes may ask this of one visit: they are
+    answered the same.
     """
     loaded = await consultations.load(connection, consultation_id, hold=True)
     present = heard(loaded)
     on = bool(await connection.fetch(sql("recordings.open_of"), loaded.row.id))
-    if on:
-        against = await _against(connection, loaded.row.id)
-        over = "ended" if loaded.row.state in visits.OVER else recordings.stop_needed(present, against)
-        if over is not None:
-            await _stop(connection, loaded, over, None, now)
-            return {}
-    elif await _asked(connection, loaded.row.id) is None:
+    asked = await _asked(connection, loaded.row.id)
+    if not on and asked is None:
+        return {}
+    over = await _over(connection, loaded, asked, recording=on)
+    if over is not None:
+        await _stop(connection, loaded, over, None, now)
         return {}
     ready = where is not None
     if loaded.row.state in visits.OVER:
@@ -260,6 +260,19 @@ async def settle(
     if recordings.obstacle(present, allowed=loaded.policy.recording or on, ready=ready) is not None:
         return {}
     return await _begin(connection, loaded, where, None, now)
+
+
+async def _over(connection: Connection, loaded: Loaded, asked: int | None, *, recording: bool) -> str | None:
+    """Why nobody may be recorded, or asked, any more; None: it may go on."""
+    turns = asked is not None and loaded.row.kind in visits.ONE_AT_A_TIME
+    if turns and await connection.fetchval(sql("recordings.switched_since"), loaded.row.id, asked):
+        # what people agreed to was about the resident whose turn it was
+        return "switched"
+    if not recording:
+        return None
+    if loaded.row.state in visits.OVER:
+        return "ended"
+    return recordings.stop_needed(heard(loaded), await _against(connection, loaded.row.id))
 
 
 async def _begin(

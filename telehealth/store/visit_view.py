@@ -53,7 +53,10 @@ class Consultation:
 
 @dataclass(frozen=True)
 class Participant:
-    """Somebody in a visit. resident_id: who it is, or with whom they came. ready: the device check, as it was sent."""
+    """Somebody in a visit. resident_id: who it is, or with whom they came. ready: the device check, as it was sent.
+
+    let_in_at: by staff, the last time; joined_at: the first time, left_at: the last.
+    """
 
     id: int
     role: visits.Role
@@ -66,6 +69,7 @@ class Participant:
     waiting_since: datetime | None
     reason: str | None
     admitted_by: str | None
+    let_in_at: datetime | None
     joined_at: datetime | None
     left_at: datetime | None
     audio: bool

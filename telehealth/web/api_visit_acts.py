@@ -94,7 +94,7 @@ async def record_visit(request: web.Request) -> web.Response:
 
 @operation(models.Invited, body=wanted.Invite, refusals=(409,), repeatable=True, tag="visits")
 async def invite(request: web.Request) -> web.Response:
-    """Make a link for one more person, who comes with the current subject.
+    """Make a link for one more person, who comes with the current subject, or with the resident who is named.
 
     The link is answered this once: only its hash is kept.
     """

@@ -40,6 +40,8 @@ async def act(room: Room, line: Line, asked: Asked) -> None:
     """Do what was asked. Refusal."""
     try:
         await _act(room, line, asked)
+    except visits.GoneOn as error:
+        raise Refusal(error.why, "gone_on", strike=False) from None
     except visits.NotPossible as error:
         raise Refusal(error.why, "not_possible") from None
     except errors.Invalid as error:
@@ -69,7 +71,13 @@ async def _act(room: Room, line: Line, asked: Asked) -> None:
         case call_messages.Caption():
             async with room.means.database.transaction(SERVICE) as connection:
                 await messages.caption(
-                    connection, room.id, line.participant, asked.text, key=asked.key, now=room.means.clock.now()
+                    connection,
+                    room.id,
+                    line.participant,
+                    asked.text,
+                    key=asked.key,
+                    about=asked.about,
+                    now=room.means.clock.now(),
                 )
         case _:
             await _from_inside(room, line, asked)
@@ -141,6 +149,7 @@ async def _chat(room: Room, line: Line, asked: call_messages.Chat) -> None:
             asked.text,
             key=asked.key,
             to=asked.to,
+            about=asked.about,
             now=room.means.clock.now(),
         )
 

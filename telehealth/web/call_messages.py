@@ -66,18 +66,23 @@ class Hand(_Asked, frozen=True, tag="hand"):
 
 
 class Chat(_Asked, frozen=True, tag="chat"):
-    """key: makes a repeated send one message. to: a participant who waits; null: everybody inside."""
+    """key: makes a repeated send one message. to: a participant who waits; null: everybody inside.
+
+    about: whose turn it was on the screen when it was written; refused if it is another's by now.
+    """
 
     key: UUID
     text: Annotated[str, Meta(min_length=1, max_length=2000)]
     to: Key | None = None
+    about: Key | None = None
 
 
 class Caption(_Asked, frozen=True, tag="caption"):
-    """A line of what is being said, by somebody who writes it down. key: makes a repeated send one line."""
+    """A line of what is being said, by somebody who writes it down. key, about: as of Chat."""
 
     key: UUID
     text: Annotated[str, Meta(min_length=1, max_length=300)]
+    about: Key | None = None
 
 
 class Consent(_Asked, frozen=True, tag="consent"):

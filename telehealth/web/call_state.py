@@ -2,7 +2,7 @@
 
 Staff see everything of the visit, as far as it is about residents of their wards. A guest who has been let in sees
 who is in the room, by role and the name that the ward gave them, whom the visit is about if that is their own resident,
-and what was said to everybody since they came.
+and what was said to everybody since they were let in.
 Whoever waits sees nobody: only what the ward and they themselves have said to each other.
 """
 
@@ -159,7 +159,10 @@ def _hears(loaded: Loaded, me: Participant, message: Message, inside: bool) -> b
     """Whether a message is a guest's to see."""
     if me.id in (message.participant_id, message.to_participant_id):
         return True
-    if message.to_participant_id is not None or not inside or me.joined_at is None or message.at < me.joined_at:
+    if message.to_participant_id is not None or not inside or me.joined_at is None:
+        return False
+    if message.at < max(me.joined_at, me.let_in_at or me.joined_at):
+        # before they came, or while they had been sent out of the room
         return False
     writer = next((p for p in loaded.people if p.id == message.participant_id), None)
     if writer is not None and writer.role != "staff" and writer.joined_at is None:

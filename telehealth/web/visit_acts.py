@@ -150,6 +150,7 @@ async def _message(doing: Doing, asked: wanted.Say) -> Json:
         asked.text,
         key=UUID(asked.key) if asked.key else uuid4(),
         to=asked.participant,
+        about=asked.resident,
         actor=doing.actor,
         now=doing.now,
     )
@@ -157,15 +158,17 @@ async def _message(doing: Doing, asked: wanted.Say) -> Json:
 
 
 async def _invite(doing: Doing, asked: wanted.Invite) -> Json:
-    """A way in for somebody who comes with the current subject, or for the subject."""
-    if doing.loaded.row.subject_id is None:
+    """A way in for somebody who comes with the resident whom the page shows, or for the resident."""
+    subject = asked.resident or doing.loaded.row.subject_id
+    if subject is None:
         raise visits.NotPossible("This visit is about nobody now.")
+    _subject_of(doing, subject)
     made = await make_link(
         doing.request,
         doing.view,
         doing.loaded,
         role=asked.role,
-        resident_id=doing.loaded.row.subject_id,
+        resident_id=subject,
         name=asked.name,
         email=asked.email,
         now=doing.now,
@@ -213,9 +216,10 @@ async def _ring(doing: Doing, asked: wanted.OfResident) -> Json:
 
 
 async def _measure(doing: Doing, asked: wanted.Measure) -> Json:
-    subject = doing.loaded.row.subject_id
+    subject = asked.resident or doing.loaded.row.subject_id
     if subject is None:
         raise visits.NotPossible("This visit is about nobody now.")
+    _subject_of(doing, subject)
     count = await calling.measure(doing.connection, doing.visit, subject, asked.codes, actor=doing.actor, now=doing.now)
     if not count:
         raise visits.NotPossible("No device of this resident can measure that.")

@@ -124,14 +124,21 @@ class OfResident(Asked):
 
 
 class Say(Asked):
-    """participant null: everybody in the call; somebody who waits sees only what is said to them."""
+    """participant null: everybody in the call; somebody who waits sees only what is said to them.
+
+    resident: whose turn it is on the caller's screen; refused (409) if it is another's by now.
+    """
 
     participant: Key | None = None
+    resident: Key | None = None
     text: Annotated[str, Field(min_length=1, max_length=1000)]
     key: Annotated[str, Field(pattern=r"^[0-9a-fA-F-]{32,36}$")] | None = None
 
 
 class Measure(Asked):
+    """resident: whom the caller's screen is about; refused (409) if the visit is about another by now."""
+
+    resident: Key | None = None
     codes: Annotated[list[Annotated[str, Field(pattern=r"^[a-z0-9_]{1,40}$")]], Field(min_length=1, max_length=20)]
 
 
@@ -140,8 +147,9 @@ class Record(Asked):
 
 
 class Invite(Asked):
-    """email: the link is sent there, and answered."""
+    """resident: with whom they come; absent: the current subject. email: the link is sent there, and answered."""
 
+    resident: Key | None = None
     role: GuestRole
     name: Name
     email: Email | None = None

@@ -247,7 +247,7 @@ class ConsultationIsland extends Component<Page, State> {
               <h2 class="th-h3" id="chat-heading">
                 Messages
               </h2>
-              <Chat call={call} zone={ward.zone} id="staff-chat" hint={`To everybody in the visit. ${this.props.keep_chat ? "Kept in the record." : "Not kept after the visit."}`} />
+              <Chat key={`chat-${visit?.kind === "group" ? 0 : (subject?.id ?? 0)}`} call={call} zone={ward.zone} id="staff-chat" hint={`To everybody in the visit. ${this.props.keep_chat ? "Kept in the record." : "Not kept after the visit."}`} />
             </section>
             <div class="th-consultation__record">{subject ? this.record(subject) : <p class="th-card">This visit is about nobody at the moment. Choose a resident.</p>}</div>
           </div>
@@ -277,7 +277,7 @@ class ConsultationIsland extends Component<Page, State> {
             </button>
           )}
         </p>
-        {subject && this.may("invite") && <Invite acts={this.acts} subject={subject.name} />}
+        {subject && this.may("invite") && <Invite key={`invite-${subject.id}`} acts={this.acts} subject={subject} />}
       </div>
     );
   }

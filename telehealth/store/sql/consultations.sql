@@ -43,7 +43,7 @@ SELECT id FROM consultation WHERE id = $1::bigint FOR UPDATE;
 -- name: people
 -- Everybody who ever came, in the order in which they did.
 SELECT p.id, p.role, p.staff_id, p.link_id, p.resident_id, p.name, p.state, p.identity, p.waiting_since, p.reason, p.admitted_by,
-       p.joined_at, p.left_at, p.audio, p.video, p.screen, p.muted_by_host, p.hand_at, p.pinned, p.consent_at, p.ready, p.quality,
+       p.let_in_at, p.joined_at, p.left_at, p.audio, p.video, p.screen, p.muted_by_host, p.hand_at, p.pinned, p.consent_at, p.ready, p.quality,
        coalesce(l.wrong_births, 0) AS wrong_births, coalesce(l.refused_browsers, 0) AS refused_browsers,
        coalesce(l.allow_another, false) AS allow_another
 FROM participant p LEFT JOIN join_link l ON l.id = p.link_id
@@ -88,6 +88,7 @@ WHERE consultation_id = $1::bigint AND resident_id = $2::bigint AND since IS NOT
 UPDATE participant SET state = $2::text,
     waiting_since = CASE WHEN $2 = 'waiting' THEN $3::timestamptz ELSE waiting_since END,
     admitted_by = CASE WHEN $2 = 'admitted' THEN coalesce($4::text, admitted_by) ELSE admitted_by END,
+    let_in_at = CASE WHEN $2 = 'admitted' AND state <> 'joined' THEN $3 ELSE let_in_at END,
     joined_at = CASE WHEN $2 = 'joined' THEN coalesce(joined_at, $3) ELSE joined_at END,
     left_at = CASE WHEN $2 IN ('left', 'removed') THEN $3 ELSE left_at END,
     hand_at = CASE WHEN $2 = 'joined' THEN hand_at END,

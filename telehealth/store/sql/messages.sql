@@ -23,6 +23,10 @@ SELECT count(*) FROM consultation_message WHERE consultation_id = $1::bigint AND
 DELETE FROM consultation_message WHERE consultation_id = $1::bigint AND caption AND id NOT IN (
     SELECT id FROM consultation_message WHERE consultation_id = $1 AND caption ORDER BY id DESC LIMIT $2::integer);
 
+-- name: known
+-- Whether a message or caption of this key was written.
+SELECT EXISTS (SELECT FROM consultation_message WHERE consultation_id = $1::bigint AND client_key = $2::uuid);
+
 -- name: say
 -- A message, or a caption ($7); the same client key twice is one.
 INSERT INTO consultation_message (organisation_id, consultation_id, participant_id, to_participant_id, resident_id, client_key,

@@ -22,6 +22,10 @@ UPDATE participant SET consent_at = NULL WHERE consultation_id = $1::bigint AND 
 -- Whether anything was recorded since event $2 of a visit.
 SELECT EXISTS (SELECT FROM consultation_event WHERE consultation_id = $1::bigint AND event = 'recording_started' AND id > $2::bigint);
 
+-- name: switched_since
+-- Whether a visit has gone on to another resident since event $2.
+SELECT EXISTS (SELECT FROM consultation_event WHERE consultation_id = $1::bigint AND event = 'subject' AND id > $2::bigint);
+
 -- name: against
 -- Who said no to being recorded, or took their consent back, and nothing since; of the last time that people were asked.
 SELECT participant_id FROM (

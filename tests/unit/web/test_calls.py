@@ -34,6 +34,7 @@ def participant(
         "waiting_since": T0,
         "reason": f"reason-of-{number}",
         "admitted_by": None,
+        "let_in_at": None,
         "joined_at": T0 if presence == "joined" else None,
         "left_at": None,
         "audio": True,

@@ -13,6 +13,8 @@ export interface Pending {
   key: string;
   text: string;
   to: number | null;
+  /** Whose turn it was: the room of the next resident never reads it. */
+  about: number | null;
   /** The newest message when it was written. */
   after: number;
 }
@@ -133,7 +135,7 @@ export class Call {
 
   /** A line of captions; false: it could not be sent now, and stays where it was typed. */
   write(text: string): boolean {
-    return this.socket.send({ t: "caption", key: crypto.randomUUID(), text });
+    return this.socket.send({ t: "caption", key: crypto.randomUUID(), text, about: this.about });
   }
 
   may(action: string): boolean {
@@ -144,9 +146,14 @@ export class Call {
   say(text: string, to: number | null = null): void {
     const key = crypto.randomUUID();
     const after = Math.max(0, ...(this.state?.visit.messages ?? []).map((message) => message.id));
-    this.pending.push({ key, text, to, after });
-    this.socket.send({ t: "chat", key, text, to });
+    const about = to === null ? this.about : null;
+    this.pending.push({ key, text, to, about, after });
+    this.socket.send({ t: "chat", key, text, to, about });
     this.events.changed();
+  }
+
+  private get about(): number | null {
+    return this.state?.visit.subject?.id ?? null;
   }
 
   /** Out of the room; the page stays and may go in again. */
@@ -216,7 +223,10 @@ export class Call {
     this.pending = this.pending.filter((one) => !state.visit.messages.some((message) => message.from === state.you.participant && message.id > one.after && (message.key ? message.key === one.key : message.text === one.text)));
     const again = this.fresh;
     this.fresh = false;
-    if (again) for (const { key, text, to } of this.pending) this.socket.send({ t: "chat", key, text, to });
+    // What was written in the turn before is sent a last time, in case it got lost, and then not shown any more.
+    const isOver = (one: Pending) => one.about !== null && one.about !== this.about && state.visit.kind !== "group";
+    for (const { key, text, to, about } of this.pending.filter((one) => again || isOver(one))) this.socket.send({ t: "chat", key, text, to, about });
+    this.pending = this.pending.filter((one) => !isOver(one));
     if (this.goesInByItself && this.mayBeIn) this.inside = true;
     if (!this.mayBeIn && this.goesInByItself) this.inside = false;
     if (this.inside) void this.enter();

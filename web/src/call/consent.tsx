@@ -66,6 +66,7 @@ const WHY: Record<string, string> = {
   withdrawn: "because somebody does not agree any more",
   newcomer: "because somebody new has come in, who had not been asked",
   refused: "because somebody said no",
+  switched: "because the visit went on to another resident",
   stopped: "because the ward ended it",
   nobody: "because nobody was in the visit any more",
   "cannot be written": "because it cannot be kept at the moment",

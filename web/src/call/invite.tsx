@@ -2,7 +2,7 @@
 import { Component } from "preact";
 
 import type { Acts } from "./acts";
-import type { Role } from "./messages";
+import type { Role, Subject } from "./messages";
 import * as words from "./words";
 
 const GUESTS: Role[] = ["interpreter", "captioner", "carer", "family", "guest_clinician", "resident"];
@@ -17,7 +17,7 @@ interface State {
   failed: string | null;
 }
 
-export class Invite extends Component<{ acts: Acts; subject: string }, State> {
+export class Invite extends Component<{ acts: Acts; subject: Subject }, State> {
   override state: State = { role: "interpreter", name: "", email: "", link: null, sent: null, copied: false, failed: null };
 
   private invite = async (event: Event): Promise<void> => {
@@ -27,7 +27,7 @@ export class Invite extends Component<{ acts: Acts; subject: string }, State> {
       this.setState({ failed: "Say whom you invite: the others see this name." });
       return;
     }
-    const outcome = await this.props.acts.post<{ link: string; mailed?: boolean }>("invite", { role, name: name.trim(), ...(email.trim() ? { email: email.trim() } : {}) });
+    const outcome = await this.props.acts.post<{ link: string; mailed?: boolean }>("invite", { resident: this.props.subject.id, role, name: name.trim(), ...(email.trim() ? { email: email.trim() } : {}) });
     if (outcome.ok) this.setState({ link: outcome.value.link, sent: outcome.value.mailed ? email.trim() : null, copied: false, failed: null, name: "", email: "" });
     else this.setState({ failed: outcome.failed.detail });
   };
@@ -48,7 +48,7 @@ export class Invite extends Component<{ acts: Acts; subject: string }, State> {
       <details class="th-act">
         <summary class="th-plain-button">Invite somebody</summary>
         <form class="th-form th-invite" onSubmit={(event) => void this.invite(event)}>
-          <p class="th-quiet">They come with {this.props.subject}, wait until you let them in, and see only this visit.</p>
+          <p class="th-quiet">They come with {this.props.subject.name}, wait until you let them in, and see only this visit.</p>
           <label for="invite-role">As</label>
           <select id="invite-role" class="nhsuk-select" value={role} onChange={(event) => this.setState({ role: event.currentTarget.value as Role })}>
             {GUESTS.map((one) => (

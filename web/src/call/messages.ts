@@ -45,8 +45,9 @@ export type ToServer =
   | { t: "offer"; epoch: number; sdp: string; restart: boolean }
   | { t: "media"; audio: boolean; video: boolean; screen: boolean }
   | { t: "hand"; up: boolean }
-  | { t: "chat"; key: string; text: string; to: number | null }
-  | { t: "caption"; key: string; text: string }
+  /** about: whose turn it was on the screen when it was written. */
+  | { t: "chat"; key: string; text: string; to: number | null; about: number | null }
+  | { t: "caption"; key: string; text: string; about: number | null }
   /** ask: which question is agreed to, as the state numbers it. */
   | { t: "consent"; recording: boolean; ask: number | null }
   | ({ t: "stats" } & Measured)

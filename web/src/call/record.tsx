@@ -53,7 +53,7 @@ export class MeasureNow extends Component<MeasureProps, { asking: boolean }> {
 
   private ask = async (codes: string[], names: string): Promise<void> => {
     this.setState({ asking: true });
-    const outcome = await this.props.acts.post<{ devices: number }>("measure", { codes });
+    const outcome = await this.props.acts.post<{ devices: number }>("measure", { codes, resident: this.props.subject.id });
     this.setState({ asking: false });
     if (!outcome.ok) this.props.onFailed(outcome.failed.detail);
     else this.props.onSaid(`${this.props.subject.name}: asked for ${names}. It appears below when it comes.`);

@@ -102,7 +102,7 @@ export class StaffPane extends Component<Props, { captions: boolean | null }> {
         )}
         {call.peer ? <Stage call={call} shortest={may("admit")} /> : this.entrance()}
         {this.captions && <Captions call={call} none="Nobody writes captions at the moment." />}
-        {this.captions && may("caption") && <CaptionField call={call} id="staff-caption" />}
+        {this.captions && may("caption") && <CaptionField key={`captions-${call.state?.visit.subject?.id ?? 0}`} call={call} id="staff-caption" />}
         {this.controls()}
       </section>
     );
