@@ -22,12 +22,13 @@ from tests.fuzz.service import HIDDEN, MARKUP, TYPED, Running
 _WEB = Path(telehealth.web.__file__).parent
 #: What pages and the API ask for by name, and the values that they know.
 _WORDS = words.words(_WEB)
+#: Where the bodies of requests are described.
+_BODIES = [path for path in _WEB.rglob("*.py") if path.stem.endswith(("requests", "_models"))]
 _FIELDS = tuple(
     sorted(
         {
             *re.findall(r'name="([a-z_]+)"', "".join(page.read_text() for page in _WEB.rglob("templates/**/*.html"))),
-            *re.findall(r"^    ([a-z_]+): ", (_WEB / "requests.py").read_text(), re.MULTILINE),
-            *re.findall(r"^    ([a-z_]+): ", (_WEB / "repair_models.py").read_text(), re.MULTILINE),
+            *re.findall(r"^    ([a-z_]+): ", "".join(path.read_text() for path in _BODIES), re.MULTILINE),
             *("date", "time", "hours", "cursor", "pulse", "spo2", "temperature", "systolic", "diastolic", "weight"),
         }
     )
