@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -76,6 +78,16 @@ def test_settings_and_documents_name_each_other() -> None:
     }
     assert settings - named == set()
     assert set(VARIABLE.findall(text)) - settings - OTHERS == set()
+
+
+def test_every_dependency_has_a_bound_and_a_licence_that_is_named() -> None:
+    """THIRD_PARTY_NOTICES says under what each package comes. Only of zones the newest is always right."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    notices = (ROOT / "THIRD_PARTY_NOTICES.md").read_text("utf-8")
+    for needed in itertools.chain(project["dependencies"], *project["optional-dependencies"].values()):
+        name = re.split(r"[<>=\[]", needed)[0]
+        assert "<" in needed or "==" in needed or name in {"telehealth", "tzdata"}, needed
+        assert f"`{name}`" in notices or name == "telehealth", needed
 
 
 def test_every_control_of_a_hazard_has_its_test() -> None:
