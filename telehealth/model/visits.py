@@ -33,6 +33,9 @@ LINK_AT_ONCE: Final = timedelta(hours=4)
 #: A resident may enter the waiting area so early.
 WAIT_BEFORE: Final = timedelta(minutes=30)
 
+#: Told to whoever comes before that.
+EARLY: Final = f"It is early. The waiting area opens {int(WAIT_BEFORE.total_seconds() // 60)} minutes before the visit."
+
 _THERE: Final[frozenset[Presence]] = frozenset({"checking", "waiting", "admitted", "joined"})
 
 
@@ -228,6 +231,16 @@ def switch(visit: Visit, resident_id: int) -> Visit:
     return _settled(replace(visit, subject=resident_id, people=people))
 
 
+def postpone(visit: Visit) -> Visit:
+    """It was moved to another time: nobody waits for it now. What has begun cannot be moved."""
+    cancel(visit)
+    people = tuple(
+        replace(p, presence="checking") if not p.staff and p.presence in ("waiting", "admitted") else p
+        for p in visit.people
+    )
+    return _settled(replace(visit, people=people))
+
+
 def lock(visit: Visit, locked: bool) -> Visit:
     """Nobody new is let in; who was may still come back after an interruption."""
     return replace(_open(visit), locked=locked)
@@ -256,6 +269,11 @@ def cancel(visit: Visit) -> Visit:
     if begun or any(p.presence == "joined" or (p.was_inside and not p.staff) for p in visit.people):
         raise NotPossible("This visit has begun: end it instead.")
     return _over(visit, "cancelled")
+
+
+def too_early(role: Role, starts_at: datetime | None, now: datetime) -> bool:
+    """Whether the waiting area is not open yet: to residents from WAIT_BEFORE, to others as long as their links."""
+    return starts_at is not None and now < starts_at - (WAIT_BEFORE if role == "resident" else LINK_BEFORE)
 
 
 def _open(visit: Visit) -> Visit:

@@ -63,8 +63,8 @@ async def start(
 ) -> int:
     """A visit at once, about residents of the actor's; about an alert of one of them, if there is one."""
     if alert_id is not None:
-        found = await connection.fetchrow(sql("consultations.alert_ward"), alert_id)
-        if found is None or found["resident_id"] not in resident_ids or found["ward_id"] != ward_id:
+        found = await connection.fetchrow(sql("consultations.alert"), alert_id)
+        if found is None or found["resident_id"] not in resident_ids:
             raise NotFound("there is no such alert about this resident")
     return await _add(connection, kind, ward_id, list(resident_ids), None, alert_id, actor, now)
 
@@ -258,6 +258,7 @@ async def end(
 async def did_not_attend(connection: Connection, consultation_id: int, *, actor: Actor, now: datetime) -> None:
     """The resident never came; after the planned end only."""
     held = await load(connection, consultation_id, hold=True)
+    await _refuse_notes(connection, consultation_id)
     if held.row.starts_at is None or held.row.minutes is None:
         raise visits.NotPossible("This visit had no appointment.")
     planned_end = held.row.starts_at + timedelta(minutes=held.row.minutes)
@@ -269,14 +270,29 @@ async def did_not_attend(connection: Connection, consultation_id: int, *, actor:
         await _audit(connection, "visit.did_not_attend", consultation_id, held.row.ward_id, subject.id, actor)
 
 
+async def moved(
+    connection: Connection, consultation_id: int, *, before: datetime, to: datetime, actor: Actor, now: datetime
+) -> None:
+    """Its appointment is at another time: whoever waits already does not any more."""
+    held = await load(connection, consultation_id, hold=True)
+    await _apply(connection, held, visits.postpone(held.visit), actor, now)
+    await note_event(connection, consultation_id, "moved", detail={"from": before, "to": to}, actor=actor, now=now)
+
+
 async def cancel(connection: Connection, consultation_id: int, *, actor: Actor, now: datetime) -> None:
     """Called off before it began."""
     held = await load(connection, consultation_id, hold=True)
+    await _refuse_notes(connection, consultation_id)
     after = visits.cancel(held.visit)
     await _apply(connection, held, after, actor, now)
     await close(connection, held, keep_chat=False)
     await note_event(connection, consultation_id, "cancelled", actor=actor, now=now)
     await _audit(connection, "visit.cancel", consultation_id, held.row.ward_id, held.row.subject_id, actor)
+
+
+async def _refuse_notes(connection: Connection, consultation_id: int) -> None:
+    if await connection.fetchval(sql("consultations.noted"), consultation_id):
+        raise visits.NotPossible("Somebody has written notes in this visit: end it instead, so that they are kept.")
 
 
 async def close(connection: Connection, held: Loaded, *, keep_chat: bool) -> None:

@@ -61,12 +61,15 @@ async def waiting(connection: Connection, ward_id: int, *, now: datetime) -> lis
 
 
 async def diary(connection: Connection, ward_id: int, since: datetime, until: datetime) -> list[DiaryEntry]:
-    """Visits of a ward that begin, or were begun, in [since, until), in order; cancelled ones too."""
+    """Visits of a ward that begin, or were begun, in [since, until), in order; cancelled ones too.
+
+    And those that began before and are to last into it, as long as they are not over.
+    """
     return [DiaryEntry(**dict(r)) for r in await connection.fetch(sql("visit_desk.diary"), ward_id, since, until, [])]
 
 
 async def unfinished(connection: Connection, ward_id: int, *, before: datetime) -> list[DiaryEntry]:
-    """Visits that a person has to end: empty since before a time, or somebody waited and nobody came."""
+    """Visits that a person has to end, and that were to be over by then: live once, waited for, or noted of."""
     found = [row["id"] for row in await connection.fetch(sql("visit_desk.unfinished"), ward_id, before)]
     if not found:
         return []

@@ -12,7 +12,7 @@ from telehealth.model import appointments as times
 from telehealth.model import calendar, visits
 from telehealth.store import appointments, board, consultations, links, series, visit_desk
 from telehealth.store.db import Record
-from telehealth.web import access, boards, formats, keys, parse, replies, visit_acts, visits_json
+from telehealth.web import access, auth, boards, formats, keys, parse, replies, visit_acts, visits_json
 from telehealth.web import visits_models as models
 from telehealth.web import visits_requests as wanted
 from telehealth.web.api_wards import reply
@@ -187,8 +187,11 @@ async def move(request: web.Request, asked: wanted.MoveVisit) -> Json:
         row = await opened_appointment(request, view)
         about = [one["id"] for one in await visit_desk.subjects(view.connection, row["id"])]
         await _refuse_overlap(view, about, asked.starts_at, asked.minutes, anyway=asked.anyway, but=row["id"])
+        view.audited = True
+    # as the service: residents who are on another ward by now are told, too
+    async with request.app[keys.DATABASE].transaction(auth.SERVICE) as connection:
         made = await appointments.move(
-            view.connection,
+            connection,
             row["id"],
             starts_at=asked.starts_at,
             minutes=asked.minutes,
@@ -197,8 +200,7 @@ async def move(request: web.Request, asked: wanted.MoveVisit) -> Json:
             now=now,
             real_now=real_now,
         )
-        view.audited = True
-        return _booked(row, told=len(made.told), new=False)
+    return _booked(row, told=len(made.told), new=False)
 
 
 async def cancel(request: web.Request, asked: wanted.Cancel) -> Json:
@@ -206,13 +208,16 @@ async def cancel(request: web.Request, asked: wanted.Cancel) -> Json:
     now, real_now = request.app[keys.CLOCK].now(), clock.real_now()
     async with _opened(request, "appointment.cancel") as view:
         row = await opened_appointment(request, view)
-        told = {"sender": visit_acts.sender(request), "actor": view.caller.actor, "now": now, "real_now": real_now}
-        reason = asked.reason.strip()
-        if row["cancelled_at"] is None:
-            await appointments.cancel(view.connection, row["id"], reason=reason, **told)
-        if asked.series and row["series_id"] is not None and row["series_ended"] is None:
-            await series.end(view.connection, row["series_id"], reason=reason, **told)
         view.audited = True
+    told = {"sender": visit_acts.sender(request), "actor": view.caller.actor, "now": now, "real_now": real_now}
+    reason = asked.reason.strip()
+    # as the service: residents who are on another ward by now are told, too
+    async with request.app[keys.DATABASE].transaction(auth.SERVICE) as connection:
+        if row["cancelled_at"] is None:
+            await appointments.cancel(connection, row["id"], reason=reason, **told)
+        if asked.series and row["series_id"] is not None and row["series_ended"] is None:
+            await series.end(connection, row["series_id"], reason=reason, **told)
+    async with access.sought(request, "appointment.cancel", kind="appointment", object_id=row["id"]) as view:
         return await detail(view, await opened_appointment(request, view))
 
 

@@ -138,7 +138,7 @@ async def _start(view: access.Opened, found: Any, kind: visits.Kind, alert: Any,
     made = await consultations.start(
         view.connection,
         kind=kind,
-        ward_id=found["ward_id"] if alert is None else alert.ward_id,
+        ward_id=found["ward_id"],
         resident_ids=[found["id"]],
         alert_id=None if alert is None else alert.id,
         actor=view.caller.actor,

@@ -6,7 +6,6 @@ Each function does one message for one socket. What may not be is Refusal: told 
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
 from typing import Final
 
 import msgspec
@@ -14,7 +13,7 @@ import msgspec
 from telehealth import errors
 from telehealth.model import media, visits
 from telehealth.store import audit, call_sockets, consultations, messages, recordings
-from telehealth.store.visit_view import Loaded, Participant
+from telehealth.store.visit_view import Participant
 from telehealth.web import call_media, call_messages, call_room
 from telehealth.web.auth import SERVICE
 from telehealth.web.call_line import Line
@@ -117,20 +116,11 @@ async def _ready(room: Room, line: Line, asked: call_messages.Ready) -> None:
     now = room.means.clock.now()
     async with room.means.database.transaction(SERVICE) as connection:
         loaded = await consultations.load(connection, room.id)
-        if too_early(loaded, loaded.participant(line.participant), now=now):
-            minutes = int(visits.WAIT_BEFORE.total_seconds() // 60)
-            raise Refusal(
-                f"It is early. The waiting area opens {minutes} minutes before the visit.", "early", strike=False
-            )
+        if visits.too_early(loaded.participant(line.participant).role, loaded.row.starts_at, now):
+            raise Refusal(visits.EARLY, "early", strike=False)
         reason = "".join(one for one in asked.reason if one.isprintable())
         ready = msgspec.to_builtins(asked.check)
         await consultations.arrive(connection, room.id, line.participant, ready=ready, reason=reason, now=now)
-
-
-def too_early(loaded: Loaded, person: Participant, *, now: datetime) -> bool:
-    """Whether the waiting area is not open to a resident yet. now: clinical."""
-    begins = loaded.row.starts_at
-    return person.role == "resident" and begins is not None and now < begins - visits.WAIT_BEFORE
 
 
 async def leave(room: Room, line: Line) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from aiohttp import web
@@ -53,7 +53,8 @@ async def ward_visits(request: web.Request) -> web.StreamResponse:
     now = request.app[keys.CLOCK].now()
     more = {
         **WORDS,
-        **{key: found[key] for key in ("ward", "visits", "unfinished", "follow_ups")},
+        **{key: found[key] for key in ("ward", "unfinished", "follow_ups")},
+        "visits": [{**one, "before": _begins(one, found["ward"]["zone"]) < shown} for one in found["visits"]],
         "waiting_people": found["waiting"],
         "day": found["date"],
         "today": now.astimezone(formats.zone_of(found["ward"]["zone"])).date().isoformat(),
@@ -63,6 +64,11 @@ async def ward_visits(request: web.Request) -> web.StreamResponse:
         "simulated": found["ward"]["simulated"],
     }
     return render.page(request, "visits.html", {**context, **more})
+
+
+def _begins(visit: Json, zone: str) -> date:
+    """On which day of the ward."""
+    return datetime.fromisoformat(visit["starts_at"]).astimezone(formats.zone_of(zone)).date()
 
 
 async def start(request: web.Request) -> web.StreamResponse:

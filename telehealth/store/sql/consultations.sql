@@ -24,9 +24,9 @@ SELECT a.ward_id, a.kind, a.cancelled_at,
        (SELECT array_agg(s.resident_id ORDER BY s.position) FROM appointment_subject s WHERE s.appointment_id = a.id) AS residents
 FROM appointment a WHERE a.id = $1::bigint FOR UPDATE;
 
--- name: alert_ward
--- The ward of an alert, and whom it is about.
-SELECT ward_id, resident_id FROM alert WHERE id = $1::bigint;
+-- name: alert
+-- Whom an alert is about.
+SELECT resident_id FROM alert WHERE id = $1::bigint;
 
 -- name: one
 -- A visit.
@@ -143,6 +143,10 @@ UPDATE participant SET consent_at = $2::timestamptz WHERE id = $1::bigint;
 -- name: set_arrival
 -- What the device check said, and what somebody waits for.
 UPDATE participant SET ready = coalesce($2::jsonb, ready), reason = nullif($3::text, '') WHERE id = $1::bigint;
+
+-- name: noted
+-- Whether anybody has written anything of anybody in a visit.
+SELECT EXISTS (SELECT FROM consultation_note WHERE consultation_id = $1::bigint AND text ~ '\S');
 
 -- name: revoke_links
 -- Links die with their visit.

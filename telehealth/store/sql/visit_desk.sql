@@ -16,7 +16,7 @@ SELECT count(*) FROM participant p JOIN consultation c ON c.id = p.consultation_
 WHERE c.ward_id = $1::bigint AND c.ended_at IS NULL AND p.state = 'waiting' AND p.role <> 'staff';
 
 -- name: diary
--- Visits of a ward from $2 to $3, and those with numbers $4.
+-- Visits of a ward from $2 to $3, those that last into that time and are not over, and those with numbers $4.
 SELECT c.id AS consultation_id, c.appointment_id, a.series_id, c.kind, c.state, coalesce(a.starts_at, c.created_at) AS starts_at,
        a.minutes, coalesce(a.reason, '') AS reason, c.outcome, p.waiting, p.inside,
        (SELECT coalesce(array_agg(s.resident_id ORDER BY s.position), '{}') FROM consultation_subject s
@@ -30,18 +30,18 @@ CROSS JOIN LATERAL (
 ) AS p
 WHERE c.ward_id = $1::bigint
   AND ((a.starts_at >= $2::timestamptz AND a.starts_at < $3::timestamptz)
+       OR (a.starts_at < $2 AND a.starts_at + a.minutes * interval '1 minute' > $2 AND c.ended_at IS NULL)
        OR (a.id IS NULL AND c.created_at >= $2 AND c.created_at < $3) OR c.id = ANY ($4::bigint[]))
 ORDER BY coalesce(a.starts_at, c.created_at), c.id
 LIMIT 1000;
 
 -- name: unfinished
--- Visits of a ward with nobody inside that a person has to end: live before $2, or somebody waited and it was to be over by $2.
+-- Visits of a ward that were to be over by $2 and that a person has to end: they began, somebody waited, or something was noted.
 SELECT c.id FROM consultation c LEFT JOIN appointment a ON a.id = c.appointment_id
 WHERE c.ward_id = $1::bigint AND c.ended_at IS NULL
-  AND ((c.state = 'interrupted' AND c.changed_at <= $2::timestamptz)
-       OR (c.state IN ('waiting', 'admitted')
-           AND coalesce(a.starts_at + a.minutes * interval '1 minute', c.created_at) <= $2))
-  AND NOT EXISTS (SELECT FROM participant p WHERE p.consultation_id = c.id AND p.state = 'joined')
+  AND coalesce(a.starts_at + a.minutes * interval '1 minute', c.created_at) <= $2::timestamptz
+  AND (c.state <> 'scheduled'
+       OR EXISTS (SELECT FROM consultation_note n WHERE n.consultation_id = c.id AND n.text ~ '\S'))
 ORDER BY c.id;
 
 -- name: appointment
