@@ -84,7 +84,7 @@ async def surround(request: web.Request, handler: Handler) -> web.StreamResponse
         except web.HTTPException as error:
             response = errors.answer(request, error)
         except Exception as error:
-            if isinstance(error, ConnectionError) and request.transport is None:
+            if isinstance(error, ConnectionError) and (request.transport is None or request.transport.is_closing()):
                 # Not the database: who asked has gone, and hears no answer.
                 error = errors.Problem(400, errors.TEXTS[400])
             response = errors.answer(request, error)
