@@ -37,6 +37,7 @@ _OPENINGS = {
     "invitation": "You are invited to a video visit with the ward team{of}.",
     "cancelled": "The video visit with the ward team{of} will not take place.",
 }
+_TWICE = "first", "second"
 _SUBJECTS = {
     "booked": "Your video visit on {when}",
     "moved": "Your video visit is now on {when}",
@@ -50,9 +51,9 @@ def visit(
     about: About, *, starts_at: datetime, minutes: int, zone: str, url: str | None, given_name: str | None = None
 ) -> Text:
     """A mail about a visit. zone: of the resident. given_name: of the resident, to somebody else; None: to them."""
-    when = spoken(starts_at, zone)
+    when, where = spoken(starts_at, zone), f"{_place(zone)} time{_which(starts_at, zone)}"
     opening = _OPENINGS[about].format(of="" if given_name is None else f" for {given_name}")
-    lines = ["Hello,", "", opening, "", f"When: {when} ({_place(zone)} time), for about {minutes} minutes."]
+    lines = ["Hello,", "", opening, "", f"When: {when} ({where}), for about {minutes} minutes."]
     if about == "cancelled":
         lines += ["", "You need not do anything. The ward team will be in touch if there is to be another visit."]
     else:
@@ -76,6 +77,14 @@ def spoken(at: datetime, zone: str) -> str:
     """A moment as people say it: Tuesday 3 March 2026 at 10:30."""
     local = at.astimezone(zoneinfo.ZoneInfo(zone))
     return f"{local:%A} {local.day} {local:%B %Y} at {local:%H:%M}"
+
+
+def _which(at: datetime, zone: str) -> str:
+    """Of a time that comes twice that day: which of the two it is."""
+    local = at.astimezone(zoneinfo.ZoneInfo(zone))
+    if local.replace(fold=1 - local.fold).utcoffset() == local.utcoffset():
+        return ""
+    return f"; {local:%H:%M} comes twice that day, because the clocks go back: it is the {_TWICE[local.fold]}"
 
 
 def _place(zone: str) -> str:

@@ -82,8 +82,10 @@ async def once(server: Server, database: Database, clock: ClinicalClock, *, leas
                 sent += await _try(client, server, database, left[0])
                 left.pop(0)
     except smtp.NotNow as error:
-        for one in left:
-            await _put_off(database, one, error.why, longest=_LONGEST_AWAY)
+        for number, one in enumerate(left):
+            # where it is the first alone on which the server hangs, the others soon go without it
+            longest = _FIRST if error.broke and number > 0 else _LONGEST_AWAY
+            await _put_off(database, one, error.why, longest=longest)
         raise
     for one in left:
         await _put_off(database, one, "there was no time left")

@@ -35,12 +35,16 @@ class Refused(Exception):
 
 
 class NotNow(Exception):
-    """It may be taken later. everything: the server, not this mail: others need not be tried now."""
+    """It may be taken later. everything: the server, not this mail: others need not be tried now.
 
-    def __init__(self, why: str, *, everything: bool) -> None:
+    broke: the line broke, or stood still, with this mail: perhaps it is this mail all the same.
+    """
+
+    def __init__(self, why: str, *, everything: bool, broke: bool = False) -> None:
         super().__init__(why)
         self.why = why
         self.everything = everything
+        self.broke = broke
 
 
 @dataclass(frozen=True)
@@ -140,7 +144,8 @@ async def send(client: aiosmtplib.SMTP, mail: Mail, mail_from: str) -> None:
         _answered(error.code, error.message)
     except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
         # A sender or a password that the server does not take is ours to put right: no mail is lost by it.
-        raise NotNow(_said(error), everything=True) from None
+        answered = isinstance(error, aiosmtplib.SMTPResponseException)
+        raise NotNow(_said(error), everything=True, broke=not answered) from None
 
 
 def _answered(code: int, text: str) -> None:

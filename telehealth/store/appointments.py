@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import asyncpg
 
@@ -182,7 +182,7 @@ async def announce(
 ) -> None:
     """The mails of one time of a series: a week before, or at once when it is sooner."""
     at = _Now(now, real_now)
-    due = max(at.real, at.real_of(appointment.starts_at - ANNOUNCED))
+    due = _announced(appointment, at)
     await _tell(connection, appointment, "booked", due, sender=sender, actor=actor, at=at)
 
 
@@ -214,16 +214,18 @@ async def move(
         async with connection.transaction():
             await connection.execute(sql("appointments.move"), before.id, starts_at, lasts, actor, now)
     except asyncpg.UniqueViolationError:
-        raise visits.NotPossible("The series has another appointment at that time already.") from None
+        raise visits.NotPossible(
+            "The series has another appointment at that time already, or had one that was cancelled."
+        ) from None
     at = _Now(now, real_now)
     after = await get(connection, appointment_id)
     await links.move(connection, before.consultation_id, expires_at=at.real_of(after.ends_at + visits.LINK_AFTER))
-    await consultations.note_event(
-        connection, before.consultation_id, "moved", detail={"from": before.starts_at, "to": starts_at}, actor=actor,
-        now=now,
-    )  # fmt: skip
+    await consultations.moved(
+        connection, before.consultation_id, before=before.starts_at, to=starts_at, actor=actor, now=now
+    )
+    heard = await mail.heard(connection, before.id, real_now=real_now)
     await mail.drop(connection, before.id, real_now=real_now)
-    told = await _tell(connection, after, "moved", at.real, sender=sender, actor=actor, at=at)
+    told = await _tell(connection, after, "moved", at.real, sender=sender, actor=actor, at=at, heard=heard)
     await _audit(connection, actor, "appointment.move", after)
     return Booked(before.id, before.consultation_id, found, told)
 
@@ -248,10 +250,10 @@ async def cancel(
     assert before.consultation_id is not None
     await connection.execute(sql("appointments.cancel"), before.id, reason, now, actor)
     at = _Now(now, real_now)
-    unsent = await mail.untold(connection, before.id, real_now=real_now)
+    heard = await mail.heard(connection, before.id, real_now=real_now)
     await mail.drop(connection, before.id, real_now=real_now)
     after = await get(connection, before.id)
-    await _tell(connection, after, "cancelled", at.real, sender=sender, actor=actor, at=at, but=unsent)
+    await _tell(connection, after, "cancelled", at.real, sender=sender, actor=actor, at=at, heard=heard)
     await consultations.cancel(connection, before.consultation_id, actor=actor, now=now)
     await _audit(connection, actor, "appointment.cancel", after)
 
@@ -281,45 +283,77 @@ async def _tell(
     sender: mails.Sender,
     actor: Actor,
     at: _Now,
-    but: frozenset[int] = frozenset(),
+    heard: frozenset[int] | None = None,
 ) -> list[Told]:
-    """The mails of a change and the reminders to come. but: contacts who never heard of it."""
+    """The mails of a change, with the reminders to come.
+
+    heard: contacts who know of the appointment. To the others one that was moved is new, and announced as such; they
+    need not hear that it is cancelled.
+    """
     known = await mail.tokens(connection, appointment.id)
-    hours = (await visit_policy.of_ward(connection, appointment.ward_id)).reminder_hours
     told = []
     for row in await connection.fetch(sql("appointments.to_tell"), appointment.id):
-        if row["contact_id"] in but:
-            continue
+        knows = heard is None or row["contact_id"] in heard
         if about == "cancelled":
-            await _write(connection, appointment, row, about, about, due_at, None, sender, at)
+            if knows:
+                await _write(connection, appointment, row, about, about, due_at, None, sender, at)
             continue
-        link_id, token = await _way_in(connection, appointment, row, known.get(row["email"]), actor, at)
+        link_id, token = await _way_in(connection, appointment, row, known.get(row["contact_id"]), sender, actor, at)
         url = sender.join_url(token)
-        await _write(connection, appointment, row, about, about, due_at, url, sender, at)
-        for before in hours if row["reminders"] else ():
-            due = appointment.starts_at - timedelta(hours=before)
-            if due > at.clinical and at.real_of(due) > due_at:
-                await _write(
-                    connection, appointment, row, "reminder", f"reminder-{before}", at.real_of(due), url, sender, at
-                )
+        what, due = (about, due_at) if knows else ("booked", _announced(appointment, at))
+        await _write(connection, appointment, row, what, what, due, url, sender, at)
+        await _remind(connection, appointment, row, due, url, sender, at)
         told.append(Told(row["contact_id"], row["resident_id"], link_id, url))
     return told
 
 
+def _announced(appointment: Appointment, at: _Now) -> datetime:
+    """When people hear of an appointment first; real."""
+    if appointment.series_id is None:
+        return at.real
+    return max(at.real, at.real_of(appointment.starts_at - ANNOUNCED))
+
+
+async def _remind(
+    connection: Connection,
+    appointment: Appointment,
+    row: Record,
+    after: datetime,
+    url: str | None,
+    sender: mails.Sender,
+    at: _Now,
+) -> None:
+    if not row["reminders"]:
+        return
+    for hours in (await visit_policy.of_ward(connection, appointment.ward_id)).reminder_hours:
+        due = appointment.starts_at - timedelta(hours=hours)
+        if due > at.clinical and at.real_of(due) > after:
+            await _write(
+                connection, appointment, row, "reminder", f"reminder-{hours}", at.real_of(due), url, sender, at
+            )
+
+
 async def _way_in(
-    connection: Connection, appointment: Appointment, row: Record, token: str | None, actor: Actor, at: _Now
-) -> tuple[int, str]:
-    """The link of a contact: the one that they were sent, or else a new one."""
+    connection: Connection,
+    appointment: Appointment,
+    row: Record,
+    token: str | None,
+    sender: mails.Sender,
+    actor: Actor,
+    at: _Now,
+) -> tuple[int, str | None]:
+    """The link of a contact: the one that they were sent, or else a new one. None: no mail can carry it."""
     assert appointment.consultation_id is not None
-    role = contacts.ROLES[row["relation"]]
     if token is not None:
         found = await links.find(connection, token)
         if found is not None and not found.over(at.real):
             return found.id, token
-    for link in await links.of_visit(connection, appointment.consultation_id):
-        same = (link.role, link.resident_id, link.name) == (role, row["resident_id"], row["name"])
-        if same and not link.over(at.real):
-            return link.id, await links.renew(connection, link.id)
+    role = contacts.ROLES[row["relation"]]
+    if sender.public_url is None:
+        for link in await links.of_visit(connection, appointment.consultation_id):
+            same = (link.role, link.resident_id, link.name) == (role, row["resident_id"], row["name"])
+            if same and not link.over(at.real):
+                return link.id, None
     return await links.make(
         connection,
         appointment.consultation_id,
@@ -354,7 +388,7 @@ async def _write(
     )
     method: calendar.Method = "CANCEL" if about == "cancelled" else "REQUEST"
     event = calendar.event(
-        uid=appointment.uid,
+        uid=_uid(appointment, row["resident_id"]),
         revision=appointment.revision,
         method=method,
         starts_at=appointment.starts_at,
@@ -378,6 +412,13 @@ async def _write(
         event=event,
         method=method,
     )
+
+
+def _uid(appointment: Appointment, resident_id: int) -> UUID:
+    """Of the event in a calendar: one for each resident, because somebody may be invited with several of them."""
+    if len(appointment.resident_ids) == 1:
+        return appointment.uid
+    return uuid5(appointment.uid, str(resident_id))
 
 
 async def _audit(connection: Connection, actor: Actor, action: str, appointment: Appointment) -> None:

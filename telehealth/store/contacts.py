@@ -24,7 +24,7 @@ ROLES: Final[dict[str, visits.Role]] = {
     "care_home": "carer",
     "interpreter": "interpreter",
 }
-_EMAIL = re.compile(r"^[^@\s<>\",;:]{1,64}@[A-Za-z0-9.-]{1,190}$")
+_EMAIL = re.compile(r"[^@\s<>()\[\]\\\",;:]{1,64}@[A-Za-z0-9.-]{1,190}")
 MOST = 10
 
 
@@ -44,7 +44,7 @@ class Contact:
 
 def check_email(email: str) -> str:
     """Itself, or Invalid."""
-    if not _EMAIL.match(email) or not email.isascii() or ".." in email:
+    if not _EMAIL.fullmatch(email) or not (email.isascii() and email.isprintable()) or ".." in email:
         raise Invalid("email", "must be an address like name@example.org")
     return email
 

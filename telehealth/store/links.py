@@ -240,14 +240,6 @@ async def allow_another(connection: Connection, link_id: int, *, actor: Actor, n
     )  # fmt: skip
 
 
-async def renew(connection: Connection, link_id: int) -> str:
-    """A new token in place of the old one, which opens nothing any more; a browser that is bound stays so."""
-    token = secrets.new_token()
-    if await connection.fetchval(sql("links.renew"), link_id, secrets.hash_token(token)) is None:
-        raise NotFound("there is no such link")
-    return token
-
-
 async def move(connection: Connection, consultation_id: int, *, expires_at: datetime) -> None:
     """The links of a visit work until then, in real time."""
     await connection.execute(sql("links.move"), consultation_id, expires_at)

@@ -133,19 +133,19 @@ async def drop(connection: Connection, appointment_id: int, *, real_now: datetim
     return len(await connection.fetch(sql("mail.drop_of_appointment"), appointment_id, real_now))
 
 
-async def untold(connection: Connection, appointment_id: int, *, real_now: datetime) -> frozenset[int]:
-    """Contacts who were to hear of an appointment later only: they need not hear that it is cancelled."""
-    rows = await connection.fetch(sql("mail.untold"), appointment_id, real_now)
+async def heard(connection: Connection, appointment_id: int, *, real_now: datetime) -> frozenset[int]:
+    """Contacts who know of an appointment: something about it was sent to them, or should have been by now."""
+    rows = await connection.fetch(sql("mail.heard"), appointment_id, real_now)
     return frozenset(row["contact_id"] for row in rows)
 
 
-async def tokens(connection: Connection, appointment_id: int) -> dict[str, str]:
-    """The way in that was last mailed to each address about an appointment: nowhere else is it kept."""
-    found: dict[str, str] = {}
+async def tokens(connection: Connection, appointment_id: int) -> dict[int, str]:
+    """The way in that was last mailed to each contact about an appointment: nowhere else is it kept."""
+    found: dict[int, str] = {}
     for row in await connection.fetch(sql("mail.bodies"), appointment_id):
         token = _TOKEN.search(row["body"])
         if token is not None:
-            found.setdefault(row["to_address"], token[1])
+            found.setdefault(row["contact_id"], token[1])
     return found
 
 

@@ -74,7 +74,3 @@ UPDATE join_link SET expires_at = $2::timestamptz WHERE consultation_id = $1::bi
 -- name: role
 -- What a link is for.
 SELECT role FROM join_link WHERE id = $1::bigint;
-
--- name: renew
--- Another secret for the same way in.
-UPDATE join_link SET token_hash = $2::bytea WHERE id = $1::bigint AND revoked_at IS NULL RETURNING id;

@@ -52,8 +52,8 @@ UPDATE mail SET state = 'dropped', settled_at = $2::timestamptz
 WHERE appointment_id = $1::bigint AND state = 'waiting' RETURNING id;
 
 -- name: bodies
--- Mails of an appointment that hold a way in, newest first.
-SELECT to_address, body FROM mail WHERE appointment_id = $1::bigint AND body LIKE '%/join/%'
+-- Mails of an appointment that hold a way in of a contact, newest first.
+SELECT contact_id, body FROM mail WHERE appointment_id = $1::bigint AND contact_id IS NOT NULL AND body LIKE '%/join/%'
 ORDER BY written_at DESC, due_at DESC;
 
 -- name: listing
@@ -81,10 +81,11 @@ WHERE id IN (
       AND (c.ended_at IS NOT NULL OR m.appointment_id IS NULL)
     LIMIT 1000);
 
--- name: untold
--- Contacts whom nothing about an appointment was due to be sent before $2.
-SELECT m.contact_id FROM mail m WHERE m.appointment_id = $1::bigint AND m.contact_id IS NOT NULL
-GROUP BY m.contact_id HAVING NOT bool_or(m.state = 'sent' OR m.attempts > 0 OR m.due_at <= $2::timestamptz);
+-- name: heard
+-- Contacts whom something about an appointment was sent, or was due to be sent by $2.
+SELECT DISTINCT m.contact_id FROM mail m
+WHERE m.appointment_id = $1::bigint AND m.contact_id IS NOT NULL
+  AND (m.attempts > 0 OR (m.state = 'waiting' AND m.due_at <= $2::timestamptz));
 
 -- name: forget
 -- At most $2 mails that were settled before $1. Of a visit to come they are kept: its way in is found there when it is moved.

@@ -111,7 +111,6 @@ ACTS: dict[str, Act] = {
     "try_birth": lambda c, t: links.try_birth(c, t.link, BORN, now=T0),
     "allow_another": lambda c, t: links.allow_another(c, t.link, actor=t.actor, now=T0),
     "revoke": lambda c, t: links.revoke(c, t.link, actor=t.actor, now=T0, real_now=REAL),
-    "renew": lambda c, t: links.renew(c, t.link),
     "say": lambda c, t: messages.say(c, t.visit, None, "x", key=uuid.uuid4(), actor=t.actor, now=T0),
     "save a note": lambda c, t: notes.save(c, t.visit, t.scene.anna.id, t.scene.stranger, "x", 0, now=T0),
     "ring": lambda c, t: calling.ring(c, t.visit, t.scene.anna.id, actor=t.actor, now=T0),
@@ -227,8 +226,6 @@ async def test_a_link_dies(database: Database) -> None:
     async with database.transaction(scene.actor) as connection:
         with pytest.raises(visits.NotPossible):
             await make(database, visit, scene)
-        with pytest.raises(NotFound):
-            await links.renew(connection, second)
 
 
 async def test_a_button_pressed_while_the_visit_ends(database: Database) -> None:

@@ -269,7 +269,10 @@ async def test_contacts(database: Database) -> None:
     scene = await scenes.build(database)
     added = await scenes.contact(database, scene, scene.anna, "anna@home.example")
     async with database.transaction(scene.actor) as connection:
-        for wrong in ("anna", "anna@", "a b@c.example", "a@b@c.example", "a@b..example", "x" * 70 + "@c.example"):
+        for wrong in (
+            *("anna", "anna@", "a b@c.example", "a@b@c.example", "a@b..example", "x" * 70 + "@c.example"),
+            *("a@b.example\n", "a@b.example\r\nBcc: x@y.example", "a\x7f@b.example", "a(b@c.example", "a\\b@c.example"),
+        ):
             with pytest.raises(Invalid):
                 await contacts.add(
                     connection, scene.anna.id, relation="self", name="Anna", email=wrong, actor=scene.actor, now=T0

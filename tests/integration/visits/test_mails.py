@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import email
 import email.policy
 import ssl
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 from email.message import EmailMessage
 from pathlib import Path
 from uuid import UUID
@@ -23,11 +24,12 @@ from telehealth import failpoints, main
 from telehealth.clock import ClinicalClock, Step
 from telehealth.config import Settings
 from telehealth.errors import SettingError
+from telehealth.model import appointments as times
 from telehealth.model import mails as mails_model
 from telehealth.model import visits
 from telehealth.model.health import Health
 from telehealth.notify import service, smtp
-from telehealth.store import appointments, db, mail, visit_policy
+from telehealth.store import appointments, db, links, mail, series, visit_policy
 from telehealth.store.db import Database
 from tests.integration.visits import scene as scenes
 from tests.integration.visits.scene import REAL, SENDER, T0
@@ -297,6 +299,21 @@ async def test_tls(database: Database, tmp_path: Path) -> None:
     assert sink.secure == [True] * 3
 
 
+@pytest.mark.parametrize(
+    ("at", "said"),
+    [
+        ("2026-10-25T00:30Z", "01:30 comes twice that day, because the clocks go back: it is the first), for"),
+        ("2026-10-25T01:30Z", "01:30 comes twice that day, because the clocks go back: it is the second), for"),
+        ("2026-10-25T02:30Z", "at 02:30 (London time), for"),
+        ("2026-03-29T01:30Z", "at 02:30 (London time), for"),
+    ],
+)
+def test_a_time_that_comes_twice_says_which(at: str, said: str) -> None:
+    starts_at = datetime.fromisoformat(at)
+    text = mails_model.visit("booked", starts_at=starts_at, minutes=20, zone="Europe/London", url=None)
+    assert said in text.body
+
+
 def test_names_that_are_not_ascii() -> None:
     """Seven bits on the way, the name on the screen; the link stays in one piece."""
     text = mails_model.visit(
@@ -364,6 +381,99 @@ async def test_a_round_tells_each_resident_of_their_own(database: Database) -> N
     booked = await scenes.book(database, scene, scene.anna, scene.bert, kind="ward_round")
     assert len({one.url for one in booked.told}) == 2
     assert {one.resident_id for one in booked.told} == {scene.anna.id, scene.bert.id}
+
+
+async def test_whoever_has_one_address_for_several_keeps_a_link_and_an_event_for_each(database: Database) -> None:
+    """A care home looks after two residents of a round: moved, each mail has the link of its own resident still."""
+    scene = await scenes.build(database)
+    for one in (scene.anna, scene.bert):
+        await scenes.contact(database, scene, one, "home@care.example", "care_home")
+    booked = await scenes.book(database, scene, scene.anna, scene.bert, kind="ward_round")
+    async with smtp_sink.running(smtp_sink.Sink()) as sink:
+        await service.once(server(sink), database, CLOCK)
+        async with database.transaction(scene.actor) as connection:
+            moved = await appointments.move(
+                connection, booked.appointment_id, starts_at=T0 + timedelta(days=3), sender=SENDER, actor=scene.actor,
+                now=T0, real_now=REAL,
+            )  # fmt: skip
+        await service.once(server(sink), database, CLOCK)
+    assert moved.told == booked.told
+    assert len({one.url for one in moved.told}) == 2
+    # a calendar that has both mails shows both ways in, and moves each
+    events = [calendar_of(message) for message in sink.taken]
+    assert sorted((event["uid"], event["url"], event["sequence"]) for event in events) == sorted(
+        (event["uid"], event["url"], revision) for event in events[:2] for revision in (0, 1)
+    )
+    assert len({event["uid"] for event in events}) == 2
+
+
+async def test_two_addresses_of_one_person_each_have_a_link_that_works(database: Database) -> None:
+    scene = await scenes.build(database)
+    await scenes.contact(database, scene, scene.anna, "anna@home.example")
+    await scenes.contact(database, scene, scene.anna, "anna@phone.example")
+    booked = await scenes.book(database, scene)
+    async with database.transaction(OPERATOR, read_only=True) as connection:
+        for one in booked.told:
+            assert one.url is not None
+            found = await links.find(connection, one.url.rpartition("/")[2])
+            assert found is not None
+            assert (found.id, found.over(REAL)) == (one.link_id, False)
+
+
+async def test_what_nobody_has_heard_of_is_new_when_it_is_moved(database: Database) -> None:
+    """A visit of a series that was not announced yet, and a contact who came later: no "is at another time now"."""
+    scene = await scenes.build(database)
+    await scenes.contact(database, scene, scene.anna, "anna@home.example")
+    booked = await scenes.book(database, scene)
+    await scenes.contact(database, scene, scene.anna, "son@home.example", "family")
+    wanted = times.NewSeries(
+        scene.ward.id, "one_to_one", [scene.anna.id], [0], time(9, 0), "Europe/London", (T0 + timedelta(days=35)).date()
+    )
+    async with database.transaction(scene.actor) as connection:
+        await series.begin(connection, wanted, sender=SENDER, actor=scene.actor, now=T0, real_now=REAL)
+        later = await appointments.listing(connection, since=T0 + timedelta(days=30), until=T0 + timedelta(days=60))
+        for one in (booked.appointment_id, later[0].id):
+            before = await appointments.get(connection, one)
+            await appointments.move(
+                connection, one, starts_at=before.starts_at + timedelta(hours=1), sender=SENDER, actor=scene.actor,
+                now=T0, real_now=REAL,
+            )  # fmt: skip
+    found = [one for one in await mails(database) if one.state == "waiting" and one.about in ("booked", "moved")]
+    of_booked = {one.to_address: one.about for one in found if one.appointment_id == booked.appointment_id}
+    assert of_booked == {"anna@home.example": "moved", "son@home.example": "booked"}
+    announced = later[0].starts_at + timedelta(hours=1) - timedelta(days=7) - T0
+    of_series = [(one.about, one.due_at - REAL) for one in found if one.appointment_id == later[0].id]
+    assert of_series == [("booked", announced)] * 2
+    async with database.transaction(scene.actor) as connection:
+        await appointments.cancel(
+            connection, later[0].id, reason="holiday", sender=SENDER, actor=scene.actor, now=T0, real_now=REAL
+        )
+    assert {one.state for one in await mails(database) if one.appointment_id == later[0].id} == {"dropped"}
+
+
+async def test_a_mail_on_which_the_server_hangs_holds_up_no_other(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that looks for a dead recipient until the line breaks, say: after a while the others go without it."""
+    scene = await scenes.build(database)
+    for name in ("dead", "anna", "son"):
+        await scenes.contact(database, scene, scene.anna, f"{name}@home.example", "family", reminders=False)
+    await scenes.book(database, scene)
+    whole, now = smtp.send, REAL + timedelta(seconds=1)
+    monkeypatch.setattr(clocks, "real_now", lambda: now)
+
+    async def hang(client: aiosmtplib.SMTP, one: mail.Mail, mail_from: str) -> None:
+        if one.to_address.startswith("dead"):
+            client.close()
+        await whole(client, one, mail_from)
+
+    monkeypatch.setattr(smtp, "send", hang)
+    async with smtp_sink.running(smtp_sink.Sink()) as sink:
+        for _ in range(4):
+            with contextlib.suppress(smtp.NotNow):
+                await service.once(server(sink), database, CLOCK)
+            now += timedelta(seconds=31)
+    assert {message["To"] for message in sink.taken} == {"anna@home.example", "son@home.example"}
 
 
 async def test_the_role_sends_until_it_is_stopped(database: Database) -> None:
