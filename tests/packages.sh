@@ -13,6 +13,7 @@ for name in "$@"; do
         chromium) have=/usr/bin/chromium ;;
         coturn) have=/usr/bin/turnserver ;;
         janus) have=/usr/bin/janus ;;
+        make) have=/usr/bin/make ;;
         *) have="" ;;
     esac
     if [ -n "$have" ] && [ -x "$have" ]; then continue; fi
@@ -33,7 +34,6 @@ if [ "$(id -u)" != 0 ]; then
         exit 1
     fi
 fi
-export DEBIAN_FRONTEND=noninteractive
 # The tests start servers of their own; the packages must not start theirs.
 policy=/usr/sbin/policy-rc.d
 if [ ! -e $policy ]; then
@@ -42,4 +42,5 @@ if [ ! -e $policy ]; then
     trap '${sudo:-} rm -f $policy' EXIT
 fi
 ${sudo:-} apt-get update -qq >&2
-${sudo:-} $install >&2
+# By env, because sudo hands no variables on.
+${sudo:-} env DEBIAN_FRONTEND=noninteractive $install >&2
