@@ -246,11 +246,13 @@ async def move(connection: Connection, consultation_id: int, *, expires_at: date
 
 
 async def revoke(connection: Connection, link_id: int, *, actor: Actor, now: datetime, real_now: datetime) -> None:
-    """The link opens nothing any more. now: clinical."""
+    """The link opens nothing any more, and whoever came by it is out. now: clinical."""
     await _hold(connection, link_id)
     row = await connection.fetchrow(sql("links.revoke"), link_id, real_now)
     if row is None:
         raise NotFound("there is no such link")
+    if row["participant_id"] is not None:
+        await consultations.left(connection, row["consultation_id"], row["participant_id"], now=now)
     await consultations.note_event(
         connection, row["consultation_id"], "revoked", detail={"link": link_id}, actor=actor, now=now
     )
@@ -264,6 +266,17 @@ async def _hold(connection: Connection, link_id: int) -> Record | None:
     """A link, kept as it is until the transaction ends; its visit first, as in every step."""
     await connection.fetchval(sql("links.hold_visit"), link_id)
     return await connection.fetchrow(sql("links.hold"), link_id)
+
+
+async def strayed(connection: Connection, link_id: int, browser: bytes) -> None:
+    """A browser that holds a link asked for another's page or socket: noted, whether or not there is such a link."""
+    row = await connection.fetchrow(sql("links.held_by"), _digest(browser))
+    if row is not None:
+        await audit.write(
+            connection, None, "visit.link", "denied", object_kind="join_link", object_id=link_id,
+            ward_id=row["ward_id"], organisation_id=row["organisation_id"],
+            detail={"consultation": row["consultation_id"], "holds": row["id"], "why": "strayed"},
+        )  # fmt: skip
 
 
 async def _refused(

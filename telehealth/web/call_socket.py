@@ -14,7 +14,6 @@ from telehealth.errors import NotFound
 from telehealth.store import consultations, participants
 from telehealth.store.db import AWAY
 from telehealth.web import access, auth, call_acts, call_line, call_messages, errors, join, join_visit, keys
-from telehealth.web.auth import SERVICE
 from telehealth.web.call_acts import Refusal
 from telehealth.web.call_line import Line
 from telehealth.web.call_messages import Bye
@@ -37,9 +36,8 @@ async def guest(request: web.Request) -> web.StreamResponse:
     try:
         async with (
             request.app[auth.DOORKEEPER].place(join.place(request)),
-            request.app[keys.DATABASE].transaction(SERVICE) as connection,
+            join.opened(request) as (connection, link),
         ):
-            link = await join.link_of(request, connection)
             why = join_visit.bye(link)
             unasked = why is None and link.asks_birth
             participant = link.participant_id

@@ -7,7 +7,9 @@ nobody who does not hold it. Links and cookies are found by their hashes.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
+from collections.abc import AsyncIterator
 from typing import Any, Final
 
 from aiohttp import web
@@ -59,7 +61,9 @@ async def enter(request: web.Request) -> web.StreamResponse:
         async with request.app[keys.DATABASE].transaction(SERVICE) as connection:
             link = await links.find(connection, request.match_info["token"])
             problem = _problem(request, link)
-            if link is not None and problem is None:
+            if link is not None and problem is not None:
+                await _refused(connection, link, problem)
+            elif link is not None:
                 tampered = bool(fields) or not _DECIDED.isdisjoint(request.query)
                 problem = await _bind(request, connection, link, browser, tampered=tampered)
         if link is None or problem is not None:
@@ -172,12 +176,22 @@ def _set_cookie(request: web.Request, response: web.Response, browser: str) -> N
     )
 
 
-async def link_of(request: web.Request, connection: Connection) -> Link:
-    """The link that the request names, if this browser is the one that it is bound to; NotFound otherwise."""
-    browser = browser_of(request)
-    found = None
+@contextlib.asynccontextmanager
+async def opened(request: web.Request, *, read_only: bool = False) -> AsyncIterator[tuple[Connection, Link]]:
+    """A transaction of the service, and the link that the request names, if it is bound to this browser.
+
+    NotFound otherwise, which is noted of a browser that holds another link, and slows it down.
+    """
+    database, browser = request.app[keys.DATABASE], browser_of(request)
+    link_id = access.key(request.match_info["link_id"])
+    async with database.transaction(SERVICE, read_only=read_only) as connection:
+        link = None if browser is None else await links.of_browser(connection, link_id, browser.encode())
+        if link is not None:
+            yield connection, link
+            return
     if browser is not None:
-        found = await links.of_browser(connection, access.key(request.match_info["link_id"]), browser.encode())
-    if found is None:
-        raise NotFound
-    return found
+        await _slowed(request)
+        request.app[GUESSES].missed(origin.address(request), at=clock.monotonic())
+        async with database.transaction(SERVICE) as connection:
+            await links.strayed(connection, link_id, browser.encode())
+    raise NotFound

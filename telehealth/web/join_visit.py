@@ -14,7 +14,6 @@ from telehealth.store import board, consultations, links, participants
 from telehealth.store.db import Connection
 from telehealth.store.links import Link
 from telehealth.web import auth, formats, join, keys, render
-from telehealth.web.auth import SERVICE
 
 #: Digits of a number that somebody typed are shown again; nothing else that they typed is.
 _MOST_DIGITS: Final = 4
@@ -23,8 +22,7 @@ _AS_NUMBERS: Final = "Enter the date of birth as numbers, for example 27 3 1941.
 
 async def visit(request: web.Request) -> web.StreamResponse:
     """Wherever the holder of the link is: the date of birth, the room (checking and waiting too), or the end."""
-    async with request.app[keys.DATABASE].transaction(SERVICE, read_only=True) as connection:
-        link = await join.link_of(request, connection)
+    async with join.opened(request, read_only=True) as (connection, link):
         return render.page(request, "visit.html", await _visit_page(request, connection, link))
 
 
@@ -32,8 +30,7 @@ async def birth(request: web.Request) -> web.StreamResponse:
     """A resident's date of birth. Wrong too often: they wait as "identity not checked", and staff are told."""
     fields = await auth.form(request)
     async with request.app[auth.DOORKEEPER].place(join.place(request)):
-        async with request.app[keys.DATABASE].transaction(SERVICE) as connection:
-            link = await join.link_of(request, connection)
+        async with join.opened(request) as (connection, link):
             if link.over(clock.real_now()) or not link.asks_birth:
                 raise _onwards(link)
             text, left = await _try(request, connection, link, fields)
@@ -87,10 +84,11 @@ async def wait(request: web.Request) -> web.StreamResponse:
     """Whoever has no JavaScript says that they are here: they wait, and the ward can call them by other means."""
     fields = await auth.form(request)
     now = request.app[keys.CLOCK].now()
-    async with request.app[keys.DATABASE].transaction(SERVICE) as connection:
-        link = await join.link_of(request, connection)
+    async with join.opened(request) as (connection, link):
         if link.over(clock.real_now()) or link.asks_birth:
             raise _onwards(link)
+        if visits.too_early(link.role, link.starts_at, now):
+            raise visits.NotPossible(visits.EARLY)
         participant = await participants.of_link(connection, link.id, now=now)
         reason = "".join(c for c in fields.get("reason", "") if c.isprintable())[:200]
         await consultations.arrive(connection, link.consultation_id, participant, ready=None, reason=reason, now=now)

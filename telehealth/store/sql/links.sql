@@ -24,6 +24,11 @@ FROM join_link l JOIN consultation c ON c.id = l.consultation_id
 LEFT JOIN appointment a ON a.id = c.appointment_id LEFT JOIN participant p ON p.link_id = l.id
 WHERE l.id = $1::bigint AND l.browser_hash = $2::bytea;
 
+-- name: held_by
+-- The newest link that a browser holds.
+SELECT l.id, l.organisation_id, l.consultation_id, c.ward_id FROM join_link l JOIN consultation c ON c.id = l.consultation_id
+WHERE l.browser_hash = $1::bytea ORDER BY l.id DESC LIMIT 1;
+
 -- name: of_visit
 -- All ways in to a visit.
 SELECT l.id, l.organisation_id, l.consultation_id, l.role, l.resident_id, l.name, l.browser_hash IS NOT NULL AS bound,
@@ -64,8 +69,8 @@ RETURNING consultation_id, resident_id;
 
 -- name: revoke
 -- It opens nothing any more.
-UPDATE join_link SET revoked_at = coalesce(revoked_at, $2::timestamptz) WHERE id = $1::bigint
-RETURNING consultation_id, resident_id;
+UPDATE join_link l SET revoked_at = coalesce(l.revoked_at, $2::timestamptz) WHERE l.id = $1::bigint
+RETURNING l.consultation_id, l.resident_id, (SELECT p.id FROM participant p WHERE p.link_id = l.id) AS participant_id;
 
 -- name: move
 -- The links of a visit that was moved.

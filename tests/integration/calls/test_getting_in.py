@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from telehealth.store import consultations, links, visit_desk
-from tests.integration.calls.conftest import BORN, NOW, WRONG, Clinic, press
+from datetime import timedelta
+
+from telehealth import clock
+from telehealth.model import appointments as times
+from telehealth.model import mails
+from telehealth.store import appointments, consultations, links, visit_desk
+from tests.integration.calls.conftest import BORN, CHECK, NOW, WRONG, Clinic, press
 from tests.integration.web.conftest import audited
 
 
@@ -218,3 +223,82 @@ async def test_another_rooms_link_opens_only_its_own(clinic: Clinic) -> None:
     await ws.receive()
     assert ws.close_code == 4401
     assert path != other
+
+
+async def test_what_is_refused_is_noted(clinic: Clinic) -> None:
+    """A link that has run out, of a visit that is over or far away, and somebody else's page or socket."""
+    visit = await clinic.visit()
+    browser, _ = await clinic.guest(visit)
+    other, path = await clinic.guest(await clinic.visit(clinic.bert), clinic.bert)
+    expired, early = await clinic.link(visit, hours=-0.01), await clinic.link(await planned(clinic, hours=3))
+    noted = 0
+    for token, status in ((expired, 410), (early, 409)):
+        async with browser.session.get(f"/join/{token}") as response:
+            assert response.status == (200 if token == early else status)
+        assert await denials(clinic) == noted, "programs that look at mails leave nothing"
+        async with press(browser, f"/join/{token}") as response:
+            assert response.status == status
+        noted += 1
+        assert await denials(clinic) == noted
+    async with browser.session.get(path) as response:
+        assert response.status == 404
+    async with press(browser, f"{path}/birth", **BORN) as response:
+        assert response.status == 404
+    ws = await browser.session.ws_connect(f"/ws{path}", headers={"Origin": browser.url})
+    await ws.receive()
+    assert await denials(clinic) == noted + 3
+    async with (await clinic.browser()).session.get(path) as response:
+        assert response.status == 404
+    assert await denials(clinic) == noted + 3, "who holds no link can fill nothing"
+    async with other.session.get(path) as response:
+        assert response.status == 200
+
+
+async def denials(clinic: Clinic) -> int:
+    return await audited(clinic.database, action="visit.link", outcome="denied")
+
+
+async def planned(clinic: Clinic, *, hours: float) -> int:
+    """A visit with an appointment so long from now."""
+    new = times.New(clinic.ward.id, "one_to_one", [clinic.anna.id], NOW + timedelta(hours=hours))
+    async with clinic.database.transaction(clinic.actor) as connection:
+        booked = await appointments.book(
+            connection, new, sender=mails.Sender(), actor=clinic.actor, now=NOW, real_now=clock.real_now()
+        )
+    return booked.consultation_id
+
+
+async def test_the_waiting_area_opens_in_time_by_whichever_way(clinic: Clinic) -> None:
+    """With a script and without: half an hour before for residents, two hours for who comes with them."""
+    visit = await planned(clinic, hours=1)
+    browser, path = await clinic.guest(visit)
+    async with press(browser, f"{path}/wait", reason="my knee") as response:
+        assert response.status == 409
+        assert "The waiting area opens 30 minutes before" in await response.text()
+    call = await clinic.call(browser, f"/ws{path}")
+    await call.presence("checking")
+    await call.say("ready", check=CHECK, reason="")
+    assert "opens 30 minutes before" in (await call.heard("refused", about="ready"))["why"]
+    assert (await clinic.waits(visit, role="carer")).code is None
+    assert "arrived" in await clinic.events(visit)
+
+
+async def test_whose_link_is_taken_back_is_out_at_once(clinic: Clinic) -> None:
+    visit = await clinic.visit()
+    nurse = await clinic.nurse(visit)
+    await nurse.joins()
+    browser, path = await clinic.guest(visit, role="family")
+    guest = await clinic.call(browser, f"/ws{path}")
+    await guest.presence("checking")
+    await guest.say("ready", check=CHECK, reason="")
+    await guest.presence("waiting")
+    await clinic.admit(visit, guest)
+    await guest.joins()
+    async with clinic.database.transaction(clinic.actor) as connection:
+        link = int(path.rpartition("/")[2])
+        await links.revoke(connection, link, actor=clinic.actor, now=NOW, real_now=clock.real_now())
+    await guest.heard("bye")
+    await nurse.until(lambda: clinic.sfu.inside(visit) == {nurse.me})
+    await nurse.shows(lambda s: all(p["presence"] == "left" for p in s["visit"]["people"] if p["id"] == guest.me))
+    again = await clinic.call(browser, f"/ws{path}")
+    await again.heard("bye", why="expired")
