@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from telehealth import errors
 from telehealth.model import visits
+from telehealth.store import alerts, visit_desk
 from telehealth.web import (
     access,
     api_contacts,
@@ -79,7 +80,7 @@ async def start(request: web.Request) -> web.StreamResponse:
         found = await api_visits.start(request, kind)
     except visits.NotPossible as error:
         return await pages_resident.resident_page(request, status=409, wrong=[_wrong(error)])
-    raise _to(found)
+    return await _to(request, found)
 
 
 async def start_for_alert(request: web.Request) -> web.StreamResponse:
@@ -89,12 +90,41 @@ async def start_for_alert(request: web.Request) -> web.StreamResponse:
         found = await api_visits.start_for_alert(request)
     except visits.NotPossible as error:
         return await pages.alert_page(request, status=409, wrong=[_wrong(error)])
-    raise _to(found)
+    return await _to(request, found)
 
 
-def _to(found: Json) -> web.HTTPSeeOther:
-    """To the visit; said, when it was there already."""
-    return web.HTTPSeeOther(f"/visits/{found['visit']}" + ("" if found["new"] else "?done=open"))
+async def _to(request: web.Request, found: Json) -> web.Response:
+    """To the visit; said, when it was there already, and asked, when it is about another resident now."""
+    if found["new"]:
+        raise web.HTTPSeeOther(f"/visits/{found['visit']}")
+    visit_id = str(found["visit"])
+    async with access.opened(request, "visit.open", kind="consultation", object_id=visit_id) as view:
+        loaded = await api_visits.opened_visit(view, visit_id)
+        wanted_id = await _resident(request, view)
+        if loaded.row.subject_id == wanted_id:
+            raise web.HTTPSeeOther(f"/visits/{visit_id}?done=open")
+        # Of this visit nothing is shown but whom it is about.
+        view.detail = {"asked": "another", "resident": wanted_id}
+        view.resident_id = None
+        names = await visit_desk.names(view.connection, [wanted_id, loaded.row.subject_id or wanted_id])
+        context = await render.frame(request, view)
+    more = {
+        "visit": {"id": loaded.row.id, "kind": loaded.row.kind},
+        "resident": {"id": wanted_id, "name": names.get(wanted_id, "This resident")},
+        "about": None if loaded.row.subject_id is None else names.get(loaded.row.subject_id, "another resident"),
+        "simulated": loaded.row.simulated,
+    }
+    return render.page(request, "visit_start.html", {**context, **WORDS, **more}, status=409)
+
+
+async def _resident(request: web.Request, view: access.Opened) -> int:
+    """Whose visit was to be started, from their page or from the page of an alert."""
+    if "resident_id" in request.match_info:
+        return access.key(request.match_info["resident_id"])
+    alert = (await alerts.get(view.connection, access.key(request.match_info["alert_id"]))).alert
+    if alert.resident_id is None:
+        raise errors.NotFound
+    return alert.resident_id
 
 
 async def follow_up_done(request: web.Request) -> web.StreamResponse:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import html
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,7 +14,7 @@ import aiohttp
 import pytest
 
 from telehealth import clock
-from telehealth.store import consultations, db, links, participants
+from telehealth.store import consultations, db, links, participants, visit_desk
 from telehealth.web import visits_models
 from tests.integration.web.conftest import NOW, Browser, Server, World, audited, member, token
 from tests.support import world
@@ -132,6 +133,31 @@ async def test_a_double_click_starts_one_visit(server: Server, people: World) ->
         assert second.headers["Location"] == third.headers["Location"] == f"{visit}?done=open"
         async with browser.session.get(second.headers["Location"]) as page:
             assert "was open already" in await page.text()
+
+
+async def test_an_open_round_about_another_is_not_opened_unasked(server: Server, people: World) -> None:
+    """Started from a resident's page or an alert's, while a round that has them is about somebody else."""
+    dora = await world.resident(server.database, people.north)
+    round_ = await started(server, people, dora, people.anna, kind="ward_round")
+    async with server.database.transaction(world.ACTOR) as connection:
+        named = await visit_desk.names(connection, [dora.id, people.anna.id])
+    starts = {
+        f"/residents/{people.anna.id}": f"/residents/{people.anna.id}/visits",
+        f"/alerts/{people.anna_alert}": f"/alerts/{people.anna_alert}/visits",
+    }
+    async with server.signed_in("clara") as browser:
+        for page, start in starts.items():
+            answer = await browser.post(page, start)
+            text = await answer.text()
+            assert answer.status == 409
+            assert f"The open visit is about {named[dora.id]} now" in html.unescape(text)
+            assert named[people.anna.id] in html.unescape(text)
+            assert f'href="/visits/{round_}"' in text
+            assert f'href="/residents/{people.anna.id}"' in text
+            assert dora.nhs_number not in text
+        mine = await browser.post(f"/residents/{dora.id}", f"/residents/{dora.id}/visits")
+        assert mine.headers["Location"] == f"/visits/{round_}?done=open"
+    assert await audited(server.database, action="visit.open", object_id=str(round_), resident_id=None) == 2
 
 
 async def test_many_who_start_at_once_start_one(server: Server, people: World) -> None:
