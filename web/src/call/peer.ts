@@ -2,6 +2,7 @@
 // ("slots") that are there from the start; the server says whose media each carries, so that nobody who comes or goes
 // makes a new offer necessary.
 import type { Measured, Slots, Source } from "./messages";
+import { lean } from "./sdp";
 import * as stats from "./stats";
 
 const AUDIO_SLOTS = 9;
@@ -10,6 +11,9 @@ const GATHER_MS = 800;
 /** After the first address of our own: the server finds the others by what comes from them. */
 const MORE_ADDRESSES_MS = 120;
 const LOOK_MS = 500;
+/** While nothing comes: a dead path is to be noticed within DEAD_MS, not up to a LOOK_MS later. */
+const LOOK_QUIET_MS = 200;
+const QUIET_MS = 1_000;
 const STATS_MS = 5_000;
 const DEAD_MS = 2_200;
 /** With nobody else there only the checks of the path itself are heard, every few seconds. */
@@ -68,6 +72,7 @@ export class Peer {
   private awaitedAt: number | null = null;
   private joinTime: number | null = null;
   private looking = false;
+  private lookedAt = 0;
   private networkSort = network()?.type;
 
   constructor(
@@ -95,7 +100,7 @@ export class Peer {
       else void this.look();
     };
     this.heardAt = performance.now();
-    this.timer ??= window.setInterval(() => void this.look(), LOOK_MS);
+    this.timer ??= window.setInterval(() => this.isDue() && void this.look(), LOOK_QUIET_MS);
     await this.offer(connection, false);
   }
 
@@ -185,6 +190,12 @@ export class Peer {
     void this.build(epoch);
   }
 
+  /** The service is heard again: what was offered meanwhile may never have arrived, and need not wait longer. */
+  hurry(): void {
+    if (this.rebuildAt !== null) this.rebuildAt = performance.now();
+    else if (this.state !== "up" && this.connection?.signalingState === "have-local-offer") void this.build(this.epoch);
+  }
+
   /** The line does not carry our pictures: send none, so that the voice gets through, until it is tried again. */
   rest(resting: boolean): void {
     if (resting === this.resting) return;
@@ -249,7 +260,8 @@ export class Peer {
     }
     await gathered(connection);
     if (this.connection !== connection || !connection.localDescription) return;
-    if (!this.events.offer(this.epoch, connection.localDescription.sdp, restart)) this.rebuildSoon();
+    const { sdp } = connection.localDescription;
+    if (!this.events.offer(this.epoch, canPrefer() ? sdp : lean(sdp), restart)) this.rebuildSoon();
   }
 
   /** Another network, or one that is back: find a new path before the old one is noticed to be dead. */
@@ -284,6 +296,17 @@ export class Peer {
     if (!wait) void this.look();
   }
 
+  private isDue(): boolean {
+    const now = performance.now();
+    const due = this.rebuildAt !== null || (now - this.heardAt > QUIET_MS && !this.isAlone) ? LOOK_QUIET_MS : LOOK_MS;
+    return now - this.lookedAt > due - LOOK_QUIET_MS / 2;
+  }
+
+  /** Nobody is there to be heard, and nothing is sent that would be answered. */
+  private get isAlone(): boolean {
+    return Object.values(this.slots).every((slot) => slot === null) && !this.sending.audio && !this.sending.video;
+  }
+
   private async look(): Promise<void> {
     if (this.looking) return;
     this.looking = true;
@@ -296,6 +319,8 @@ export class Peer {
 
   private async see(): Promise<void> {
     const now = performance.now();
+    const lookedBefore = this.lookedAt;
+    this.lookedAt = now;
     if (this.rebuildAt !== null) {
       if (now < this.rebuildAt || !navigator.onLine) return;
       this.rebuildAt = null;
@@ -311,7 +336,7 @@ export class Peer {
     // It gets less when a path is given up.
     this.heard = seen.heard;
     if (more) {
-      this.heardAt = now;
+      this.heardAt = Math.max(lookedBefore, now - seen.heardAgo);
       this.restartedAt = null;
       this.rebuilds = 0;
     }
@@ -334,8 +359,7 @@ export class Peer {
 
   private judge(connection: RTCPeerConnection, now: number): void {
     const quiet = now - this.heardAt;
-    const alone = Object.values(this.slots).every((slot) => slot === null) && !this.sending.audio && !this.sending.video;
-    const dead = quiet > (alone ? DEAD_ALONE_MS : DEAD_MS);
+    const dead = quiet > (this.isAlone ? DEAD_ALONE_MS : DEAD_MS);
     if (!dead && connection.connectionState === "connected") {
       // An answer comes by another way than media: that a new path works shows only in what is heard by it.
       if (this.restartedAt === null) this.set("up");
@@ -400,9 +424,14 @@ function network(): Network | undefined {
   return (navigator as Navigator & { connection?: Network }).connection;
 }
 
+function canPrefer(): boolean {
+  return "setCodecPreferences" in RTCRtpTransceiver.prototype;
+}
+
 /** One codec for everybody: the server forwards and never translates. */
 function prefer(transceiver: RTCRtpTransceiver, kind: "audio" | "video"): void {
-  const codecs = RTCRtpReceiver.getCapabilities(kind)?.codecs ?? [];
+  if (!canPrefer()) return;
+  const codecs = RTCRtpReceiver.getCapabilities?.(kind)?.codecs ?? [];
   const wanted = kind === "video" ? ["video/vp8", "video/rtx"] : ["audio/opus"];
   const kept = codecs.filter((codec) => wanted.includes(codec.mimeType.toLowerCase()));
   if (kept.length) transceiver.setCodecPreferences(kept);

@@ -12,6 +12,8 @@ interface Totals {
 /** One look at a connection. heard grows while anything at all comes in from the server. */
 export interface Look {
   heard: number;
+  /** ms since the last packet came, as far as the browser says so; else 0. */
+  heardAgo: number;
   /** Packets that came in so far, by the receiving mid. */
   packets: Map<string, number>;
   rtt: number | null;
@@ -42,6 +44,7 @@ export async function look(connection: RTCPeerConnection): Promise<Look> {
   (await connection.getStats()).forEach((entry: Entry) => report.set(entry.id, entry));
   const found: Look = {
     heard: 0,
+    heardAgo: Infinity,
     packets: new Map(),
     rtt: null,
     upLoss: 0,
@@ -64,6 +67,8 @@ export async function look(connection: RTCPeerConnection): Promise<Look> {
     } else if (entry.type === "candidate-pair") {
       // Of all paths: that another one is chosen is nothing that was heard.
       found.heard += number(entry, "bytesReceived") + number(entry, "responsesReceived");
+      const last = number(entry, "lastPacketReceivedTimestamp");
+      if (last) found.heardAgo = Math.min(found.heardAgo, Math.max(0, entry.timestamp - last));
     } else if (entry.type === "transport") {
       const pair = report.get(String(entry["selectedCandidatePairId"] ?? ""));
       if (!pair) continue;
@@ -71,6 +76,7 @@ export async function look(connection: RTCPeerConnection): Promise<Look> {
       found.path = route(report.get(String(pair["localCandidateId"])));
     }
   }
+  if (found.heardAgo === Infinity) found.heardAgo = 0;
   return found;
 }
 
