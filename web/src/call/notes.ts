@@ -5,6 +5,9 @@ import type { Acts } from "./acts";
 const TYPED_MS = 1_000;
 const RETRY_FIRST_MS = 2_000;
 const RETRY_LAST_MS = 15_000;
+/** Answers that trying again does not change: the visit is over, or is not theirs any more. */
+const FINAL = [400, 403, 404, 409, 413, 422];
+const TRIED = 5;
 
 export interface Saved {
   text: string;
@@ -16,17 +19,26 @@ export type NoteState =
   | { is: "saved"; at: string | null }
   | { is: "changed" }
   | { is: "saving" }
-  /** Kept here; why the server does not have it. */
-  | { is: "kept"; why: string }
+  /** Kept here; why the server does not have it, and whether it is tried again. */
+  | { is: "kept"; why: string; again: boolean }
   | { is: "conflict"; newer: Saved };
 
 interface Note {
   text: string;
   version: number;
+  /** What was sent without an answer: the server may have any of it. */
+  tried: string[];
   state: NoteState;
   timer: number | undefined;
   failures: number;
   busy: boolean;
+}
+
+/** What the tab keeps itself. */
+type Kept = Pick<Note, "text" | "version"> & { tried?: string[] };
+
+function fresh(saved: Saved): Note {
+  return { text: saved.text, version: saved.version, tried: [], state: { is: "saved", at: saved.saved_at }, timer: undefined, failures: 0, busy: false };
 }
 
 export class Notes {
@@ -39,22 +51,24 @@ export class Notes {
     private readonly changed: () => void,
   ) {
     for (const [resident, saved] of Object.entries(first)) {
-      this.notes.set(Number(resident), { text: saved.text, version: saved.version, state: { is: "saved", at: saved.saved_at }, timer: undefined, failures: 0, busy: false });
+      this.notes.set(Number(resident), fresh(saved));
     }
     this.recover();
     addEventListener("online", () => this.flush());
     addEventListener("pagehide", () => this.flush(true));
     document.addEventListener("visibilitychange", () => document.hidden && this.flush());
     addEventListener("beforeunload", (event) => {
-      // What the tab could not even keep itself is worth a question.
-      if ([...this.notes].some(([resident, note]) => note.state.is !== "saved" && this.kept(resident)?.text !== note.text)) event.preventDefault();
+      // The tab keeps it when it is loaded again or crashes, but not when it is closed.
+      if (![...this.notes].some(([resident, note]) => this.atRisk(resident, note))) return;
+      event.preventDefault();
+      event.returnValue = ""; // what older browsers ask for
     });
   }
 
   of(resident: number): Note {
     let note = this.notes.get(resident);
     if (!note) {
-      note = { text: "", version: 0, state: { is: "saved", at: null }, timer: undefined, failures: 0, busy: false };
+      note = fresh({ text: "", version: 0, saved_at: null });
       this.notes.set(resident, note);
     }
     return note;
@@ -81,8 +95,10 @@ export class Notes {
     for (const [resident, note] of this.notes) if (note.state.is === "changed" || note.state.is === "kept") void this.save(resident, closing);
   }
 
-  get unsaved(): boolean {
-    return [...this.notes.values()].some((note) => note.state.is !== "saved");
+  /** What closing the tab would lose: the server was asked and does not have it, or the tab has no store. */
+  private atRisk(resident: number, note: Note): boolean {
+    if (note.state.is === "saved") return false;
+    return note.state.is === "kept" || note.state.is === "conflict" || note.failures > 0 || this.kept(resident)?.text !== note.text;
   }
 
   /** Two versions: take the other one, or put both into one text. */
@@ -91,6 +107,7 @@ export class Notes {
     if (note.state.is !== "conflict") return;
     const { newer } = note.state;
     note.version = newer.version;
+    note.tried = [];
     if (how === "theirs") {
       note.text = newer.text;
       note.state = { is: "saved", at: newer.saved_at };
@@ -114,26 +131,28 @@ export class Notes {
     const { text, version } = note;
     note.busy = true;
     note.state = { is: "saving" };
+    if (!note.tried.includes(text)) note.tried = [...note.tried, text].slice(-TRIED);
+    this.keep(resident, note);
     this.changed();
-    const outcome = await this.acts.post<{ version: number; saved_at: string }>("notes", { resident, text, version }, undefined, closing);
+    const outcome = await this.acts.post<{ version: number; saved_at: string }>("notes", { resident, text, version }, closing);
     note.busy = false;
-    if (outcome.ok) {
-      note.version = outcome.value.version;
-      note.failures = 0;
-      this.confirmed(resident, note, text, outcome.value.saved_at);
-    } else if (outcome.failed.status === 409 && isSaved(outcome.failed.body["newer"])) {
-      this.meets(resident, note, text, outcome.failed.body["newer"]);
-    } else {
+    if (outcome.ok) this.confirmed(resident, note, { text, ...outcome.value });
+    else if (outcome.failed.status === 409 && isSaved(outcome.failed.body["newer"])) this.meets(resident, note, outcome.failed.body["newer"]);
+    else {
+      const again = !FINAL.includes(outcome.failed.status);
       note.failures += 1;
-      note.state = { is: "kept", why: outcome.failed.detail };
-      this.soon(resident, note, Math.min(RETRY_LAST_MS, RETRY_FIRST_MS * 2 ** Math.min(note.failures - 1, 4)));
+      note.state = { is: "kept", why: outcome.failed.detail, again };
+      if (again) this.soon(resident, note, Math.min(RETRY_LAST_MS, RETRY_FIRST_MS * 2 ** Math.min(note.failures - 1, 4)));
     }
     this.changed();
   }
 
-  private confirmed(resident: number, note: Note, sent: string, at: string | null): void {
-    if (note.text === sent) {
-      note.state = { is: "saved", at };
+  private confirmed(resident: number, note: Note, saved: Saved): void {
+    note.version = saved.version;
+    note.failures = 0;
+    note.tried = [];
+    if (note.text === saved.text) {
+      note.state = { is: "saved", at: saved.saved_at };
       this.forget(resident);
     } else {
       note.state = { is: "changed" };
@@ -142,12 +161,10 @@ export class Notes {
     }
   }
 
-  /** The server has a newer text: the answer to our own attempt that got lost, or another window's. */
-  private meets(resident: number, note: Note, sent: string, newer: Saved): void {
-    if (newer.text === sent || newer.text === note.text) {
-      note.version = newer.version;
-      this.confirmed(resident, note, newer.text, newer.saved_at);
-    } else note.state = { is: "conflict", newer };
+  /** The server has a newer text: one of our own whose answer was lost, or another window's. */
+  private meets(resident: number, note: Note, newer: Saved): void {
+    if (newer.text === note.text || note.tried.includes(newer.text)) this.confirmed(resident, note, newer);
+    else note.state = { is: "conflict", newer };
   }
 
   // The tab's own store -------------------------------------------------------------------------------
@@ -158,15 +175,15 @@ export class Notes {
 
   private keep(resident: number, note: Note): void {
     try {
-      sessionStorage.setItem(this.name(resident), JSON.stringify({ text: note.text, version: note.version }));
+      sessionStorage.setItem(this.name(resident), JSON.stringify({ text: note.text, version: note.version, tried: note.tried } satisfies Kept));
     } catch {
       // In memory still; leaving the page asks first.
     }
   }
 
-  private kept(resident: number): { text: string; version: number } | null {
+  private kept(resident: number): Kept | null {
     try {
-      return JSON.parse(sessionStorage.getItem(this.name(resident)) ?? "null") as { text: string; version: number } | null;
+      return JSON.parse(sessionStorage.getItem(this.name(resident)) ?? "null") as Kept | null;
     } catch {
       return null;
     }
@@ -198,6 +215,7 @@ export class Notes {
       }
       note.text = kept.text;
       note.version = kept.version;
+      note.tried = kept.tried ?? [];
       note.state = { is: "changed" };
       this.soon(resident, note, 0);
     }

@@ -179,7 +179,7 @@ function said(state: NoteState, zone: string): string {
     case "saving":
       return "Saving…";
     case "kept":
-      return `Not saved on the server yet: ${state.why} Kept in this window; it is tried again.`;
+      return state.again ? `Not saved on the server yet: ${state.why} Kept in this window; it is tried again.` : `Not saved: ${state.why} Kept in this window only: copy what you need.`;
     default:
       return "Two versions of these notes: choose below.";
   }
@@ -209,8 +209,9 @@ export class TrendsPane extends Component<TrendsProps, TrendsState> {
   private open = async (event: Event): Promise<void> => {
     if (!(event.currentTarget as HTMLDetailsElement).open || this.state.trends) return;
     const now = this.props.now();
-    const [module, trends] = await Promise.all([import("../trends"), this.load(now - 24 * 3_600_000, now)]);
-    this.setState(trends ? { view: module.TrendsView as NonNullable<TrendsState["view"]>, trends, failed: false } : { failed: true });
+    this.setState({ failed: false });
+    const [module, trends] = await Promise.all([import("../trends").catch(() => null), this.load(now - 24 * 3_600_000, now)]);
+    this.setState(module && trends ? { view: module.TrendsView as NonNullable<TrendsState["view"]>, trends, failed: false } : { failed: true });
   };
 
   override render() {

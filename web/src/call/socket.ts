@@ -1,5 +1,6 @@
 // One socket of a visit, which comes back by itself. The server says the whole state again after each reconnection, so
 // that nothing has to be asked for twice.
+import * as keys from "./key";
 import type { FromServer, ToServer } from "./messages";
 
 const PING_MS = 5_000;
@@ -23,11 +24,11 @@ function tab(): string {
   try {
     const known = sessionStorage.getItem(TAB_KEY);
     if (known && again) return known;
-    const made = crypto.randomUUID();
+    const made = keys.fresh();
     sessionStorage.setItem(TAB_KEY, made);
     return made;
   } catch {
-    return crypto.randomUUID();
+    return keys.fresh();
   }
 }
 
