@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.browser import service as services
+from tests.browser import visits
 from tests.browser.service import Service
 from tests.support import servers
 
@@ -48,6 +50,19 @@ def seeded(browser_database: str) -> Any:
 @pytest.fixture(scope="session")
 def service(browser_database: str, seeded: Any) -> Iterator[Service]:
     with services.running(browser_database, seeded) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def calls(browser_database: str, seeded: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """The service with media workers, and a place for recordings."""
+    settings = {
+        "TELEHEALTH_MEDIA_WORKERS": "2",
+        "TELEHEALTH_RECORDINGS_DIR": str(tmp_path_factory.mktemp("recordings")),
+        "TELEHEALTH_RECORDING_KEYS": base64.b64encode(bytes(range(32))).decode(),
+    }
+    with services.running(browser_database, seeded, roles="alerting,web,consult", **settings) as running:
+        visits.allow_recording(running)
         yield running
 
 
@@ -137,6 +152,15 @@ def nurses_cookies(chromium: Browser, service: Service) -> Any:
 def nurse(watched: Watched, service: Service, nurses_cookies: Any) -> Page:
     """A page of somebody who has signed in."""
     return watched.page(service.url, storage_state=nurses_cookies)
+
+
+@pytest.fixture
+def desk(watched: Watched, calls: Service, nurses_cookies: Any) -> Iterator[visits.Desk]:
+    """The nurse, at no visit yet; out of all of them afterwards."""
+    page = watched.page(calls.url, storage_state=nurses_cookies)
+    yield visits.Desk(page)
+    page.close()
+    visits.everybody_leaves(calls)
 
 
 @pytest.fixture(scope="session")

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import re
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser import service as services
 from tests.browser import visits
 from tests.browser.conftest import Watched
 from tests.browser.service import Service
@@ -21,36 +18,11 @@ pytestmark = pytest.mark.browser
 Axe = Callable[[Page], list[str]]
 
 
-@pytest.fixture(scope="session")
-def calls(browser_database: str, seeded: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """The service with media workers, and a place for recordings."""
-    settings = {
-        "TELEHEALTH_MEDIA_WORKERS": "2",
-        "TELEHEALTH_RECORDINGS_DIR": str(tmp_path_factory.mktemp("recordings")),
-        "TELEHEALTH_RECORDING_KEYS": base64.b64encode(bytes(range(32))).decode(),
-    }
-    with services.running(browser_database, seeded, roles="alerting,web,consult", **settings) as running:
-        visits.allow_recording(running)
-        yield running
-
-
-@pytest.fixture
-def desk(watched: Watched, calls: Service, nurses_cookies: Any) -> Iterator[Desk]:
-    page = watched.page(calls.url, storage_state=nurses_cookies)
-    yield Desk(page)
-    page.close()
-    visits.everybody_leaves(calls)
-
-
-def guest(watched: Watched, calls: Service, **more: Any) -> Guest:
-    return Guest(watched.page(calls.url, **{"viewport": {"width": 768, "height": 1024}, **more}))
-
-
 def test_a_visit_from_the_link_to_the_end(watched: Watched, calls: Service, desk: Desk) -> None:
     """They see each other, write, a third comes by a link, a reading is accepted, notes survive a reload."""
     person = calls.people[1]
     visit = visits.start(calls, person)
-    resident = guest(watched, calls)
+    resident = visits.guest(watched, calls)
     resident.enter(visits.link(calls, visit, person), born=1941)
     resident.check("My breathing")
 
@@ -87,7 +59,7 @@ def test_a_visit_from_the_link_to_the_end(watched: Watched, calls: Service, desk
     desk.page.get_by_label("Name, as the others see it").fill("Ali, interpreter")
     desk.page.get_by_role("button", name="Make the link").click()
     path = re.sub(r"^https?://[^/]+", "", desk.page.get_by_label("Link to pass on").input_value())
-    third = guest(watched, calls)
+    third = visits.guest(watched, calls)
     third.enter(path)
     third.check()
     desk.admit("Ali, interpreter")
@@ -150,7 +122,7 @@ def test_a_visit_from_the_link_to_the_end(watched: Watched, calls: Service, desk
 def test_a_second_tab_asks_and_captions_are_read_by_all(watched: Watched, calls: Service, desk: Desk) -> None:
     person = calls.people[3]
     visit = visits.start(calls, person)
-    resident = guest(watched, calls)
+    resident = visits.guest(watched, calls)
     resident.enter(visits.link(calls, visit, person), born=1943)
     resident.check()
     desk.open(visit)
@@ -160,7 +132,7 @@ def test_a_second_tab_asks_and_captions_are_read_by_all(watched: Watched, calls:
     sees(desk.page, person.name)
 
     # what is said is written down, by staff and by a captioner
-    writer = guest(watched, calls)
+    writer = visits.guest(watched, calls)
     writer.enter(visits.link(calls, visit, person, "captioner", "Kim, captions"))
     writer.check()
     desk.admit("Kim, captions")
@@ -210,7 +182,7 @@ def test_a_round_on_a_worker_that_dies(watched: Watched, calls: Service, desk: D
     """Pictures come back by themselves; the next resident's turn says goodbye to the one before, and to the record."""
     first, second = calls.people[2], calls.people[3]
     visit = visits.start(calls, first, second, kind="ward_round")
-    resident = guest(watched, calls)
+    resident = visits.guest(watched, calls)
     resident.enter(visits.link(calls, visit, first), born=1942)
     resident.check()
     desk.open(visit)
@@ -262,18 +234,19 @@ def test_everybody_can_use_them(watched: Watched, calls: Service, desk: Desk, ax
     person = calls.people[3]
     visit = visits.start(calls, person)
     path = visits.link(calls, visit, person)
-    resident = guest(watched, calls)
+    resident = visits.guest(watched, calls)
     found: dict[str, list[str]] = {}
     sideways: dict[str, int] = {}
     small: dict[str, list[str]] = {}
 
     def look(page: Page, name: str) -> None:
+        """Residents press with an old hand: 44 pixels; staff have a mouse."""
         found[name] = axe(page)
         size = page.viewport_size
         assert size is not None
         page.set_viewport_size({"width": 320, "height": 640})
         sideways[name] = page.evaluate("document.documentElement.scrollWidth")
-        small[name] = page.evaluate(visits.TOO_SMALL)
+        small[name] = page.evaluate(visits.TOO_SMALL, 44 if page is resident.page else 24)
         page.set_viewport_size(size)
 
     page = resident.page

@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from playwright.sync_api import Locator, Page, expect
 
@@ -21,10 +21,10 @@ from tests.browser.service import OPERATOR, Person, Service
 
 T = TypeVar("T")
 
-#: Buttons and links on their own that are smaller than 24 by 24 CSS pixels.
-TOO_SMALL = """() => [...document.querySelectorAll('button, input, select, textarea, summary, p > a:only-child')]
+#: Buttons and links on their own that are smaller than so many CSS pixels, either way.
+TOO_SMALL = """(least) => [...document.querySelectorAll('button, input, select, textarea, summary, p > a:only-child')]
     .filter((one) => one.getClientRects().length && !one.closest('.nhsuk-u-visually-hidden'))
-    .filter((one) => one.getBoundingClientRect().width < 24 || one.getBoundingClientRect().height < 24)
+    .filter((one) => one.getBoundingClientRect().width < least || one.getBoundingClientRect().height < least)
     .map((one) => one.outerHTML.slice(0, 100))"""
 BORN = {"Day": "14", "Month": "8"}
 
@@ -180,6 +180,17 @@ class Guest:
 
     def in_room(self) -> None:
         expect(self.page.get_by_role("button", name="Leave")).to_be_visible()
+
+
+class Opens(Protocol):
+    """Opens a page in a context of its own."""
+
+    def page(self, url: str, **more: Any) -> Page: ...
+
+
+def guest(browsers: Opens, service: Service, **more: Any) -> Guest:
+    """Somebody with a tablet."""
+    return Guest(browsers.page(service.url, **{"viewport": {"width": 768, "height": 1024}, **more}))
 
 
 @dataclass

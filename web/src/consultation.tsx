@@ -2,8 +2,10 @@
 import { Component, render } from "preact";
 
 import { Acts } from "./call/acts";
+import { Awake } from "./call/awake";
 import { Call } from "./call/call";
 import { Chat } from "./call/chat";
+import * as focus from "./call/focus";
 import { Invite } from "./call/invite";
 import type { ByeWhy, Person, StateMessage, Subject } from "./call/messages";
 import { Notes } from "./call/notes";
@@ -50,6 +52,7 @@ class ConsultationIsland extends Component<Page, State> {
   private alerts = new Map<number, Alert[]>();
   private measures = new Map<number, Measure[]>();
   private saidTimer: number | undefined;
+  private awake = new Awake();
   private live = new Live(
     this.props.live,
     { residents: this.props.subjects.map((subject) => subject.id) },
@@ -69,6 +72,10 @@ class ConsultationIsland extends Component<Page, State> {
     addEventListener("keydown", this.key);
     // How long somebody has waited goes on while nothing else happens.
     window.setInterval(() => this.changed(), AGES_MS);
+  }
+
+  override componentDidUpdate(): void {
+    this.awake.want(this.call.peer !== null);
   }
 
   /** What waits for the service need not wait longer. */
@@ -163,8 +170,8 @@ class ConsultationIsland extends Component<Page, State> {
     if (!event.altKey || !event.shiftKey || event.ctrlKey || event.metaKey) return;
     const subject = this.call.state?.visit.subject;
     const doing: Record<string, () => void> = {
-      KeyM: () => void this.call.setAudio(!this.call.wants.audio),
-      KeyV: () => void this.call.setVideo(this.call.devices.video === null),
+      KeyM: () => void this.call.setAudio(!this.call.sends("audio")),
+      KeyV: () => void this.call.setVideo(!this.call.sends("video")),
       KeyH: () => this.call.hand(!this.call.me?.hand_at),
       KeyN: () => subject && document.getElementById(`notes-${subject.id}`)?.focus(),
       KeyP: () => document.getElementById("people-heading")?.focus(),
@@ -179,9 +186,10 @@ class ConsultationIsland extends Component<Page, State> {
 
   private async leave(): Promise<void> {
     this.notes.flush();
-    await this.acts.post("leave", {});
+    // Nobody is seen or heard for longer because the service takes its time.
     this.call.leave();
     this.call.devices.shutAll();
+    await this.acts.post("leave", {});
   }
 
   /** The page writes names as staff read them: family name first. */
@@ -386,7 +394,7 @@ function Over({ page, why, notes }: { page: Page; why: ByeWhy; notes: Notes }) {
       {unsaved.map((subject) => (
         <section key={subject.id} class="th-card" role="alert">
           <h2 class="th-h3">Notes on {subject.name} that are not saved yet</h2>
-          <p>It is tried again while this page is open. Copy what you need into the record.</p>
+          <p>{why === "ended" ? "The visit was ended without them. Copy what you need into the record." : "It is tried again while this page is open. Copy what you need into the record."}</p>
           <textarea class="nhsuk-textarea th-notes__text" aria-label={`Notes on ${subject.name} that are not saved yet`} rows={6} readOnly value={notes.of(subject.id).text} />
         </section>
       ))}
@@ -407,5 +415,6 @@ const root = document.getElementById("consultation");
 if (data && root) {
   const page = JSON.parse(data.textContent ?? "") as Page;
   root.replaceChildren();
+  focus.keep(root);
   render(<ConsultationIsland {...page} />, root);
 }

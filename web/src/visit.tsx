@@ -2,11 +2,13 @@
 // one thing at a time, plain words, three buttons.
 import { Component, render } from "preact";
 
+import { Awake } from "./call/awake";
 import { Call } from "./call/call";
 import { Chat } from "./call/chat";
 import { DeviceCheck } from "./call/check";
 import { Goodbye, Left } from "./call/goodbye";
 import { GuestRoom } from "./call/guestroom";
+import * as focus from "./call/focus";
 import type { ByeWhy, Role } from "./call/messages";
 import * as tones from "./call/tones";
 import { Waiting } from "./call/waitingroom";
@@ -37,6 +39,7 @@ class VisitIsland extends Component<Page, State> {
   override state: State = { version: 0, rung: null, left: false };
   private now = clock(this.props.now);
   private told: string | null = null;
+  private awake = new Awake();
   private call = new Call(
     this.props.visit.ws,
     {
@@ -62,12 +65,12 @@ class VisitIsland extends Component<Page, State> {
   override componentDidMount(): void {
     this.call.start();
     window.setInterval(() => this.setState((state) => ({ version: state.version + 1 })), 5_000);
-    addEventListener("pageshow", (event) => event.persisted && location.reload());
   }
 
   override componentDidUpdate(): void {
     const stage = this.stage();
     if (stage === this.told) return;
+    this.awake.want(stage === "check" || stage === "waiting" || stage === "room");
     const first = this.told === null;
     this.told = stage;
     document.documentElement.classList.toggle("is-in-call", stage === "room");
@@ -106,7 +109,7 @@ class VisitIsland extends Component<Page, State> {
         {stage === "loading" && <p role="status">Connecting…</p>}
         {stage === "check" && <DeviceCheck call={call} onReady={(check, reason) => call.ready(check, reason)} />}
         {stage === "waiting" && <Waiting call={call} visit={visit} now={this.now()} rung={this.state.rung} />}
-        {stage === "room" && <GuestRoom call={call} recordingDays={visit.recording_days} zone={visit.zone} role={visit.role} onLeave={() => this.leave()} chat={<Chat call={call} zone={visit.zone} hint="Write to everybody in the visit" id="chat" />} />}
+        {stage === "room" && <GuestRoom call={call} recordingDays={visit.recording_days} zone={visit.zone} role={visit.role} onLeave={() => this.leave()} chat={<Chat call={call} zone={visit.zone} hint="Write to everybody in the visit" id="chat" plain />} />}
         {stage === "left" && <Left ward={visit.ward} onBack={() => location.reload()} />}
         {stage === "bye" && <Goodbye why={call.bye ?? "removed"} ward={visit.ward} kind={call.state?.visit.kind ?? null} />}
       </div>
@@ -125,7 +128,8 @@ const root = document.getElementById("visit");
 if (data && root) {
   const page = JSON.parse(data.textContent ?? "") as Page;
   if (page.stage === "room") {
-    root.replaceChildren();
+    root.textContent = "";
+    focus.keep(root);
     render(<VisitIsland {...page} />, root);
   }
 }

@@ -4,6 +4,7 @@ import { Devices } from "./devices";
 import type { Sort } from "./devices";
 import type { ByeWhy, Check, FromServer, Person, StateMessage } from "./messages";
 import { Peer } from "./peer";
+import * as keys from "./key";
 import { CallSocket } from "./socket";
 
 const RETRY_OFFER_MS = 3_000;
@@ -45,6 +46,8 @@ export class Call {
   private joining = false;
   /** The next state is the first on its connection: what was said meanwhile may not have arrived. */
   private fresh = true;
+  /** What was answered to which question about recording; null: the server has it. */
+  private answered: { recording: boolean; ask: number | null } | null = null;
   private refusedTimer: number | undefined;
   private retryTimer: number | undefined;
   private readonly socket: CallSocket;
@@ -63,6 +66,8 @@ export class Call {
   start(): void {
     this.socket.start();
     addEventListener("pagehide", () => this.peer?.close());
+    // Brought back by the browser as it was left: its connections are gone.
+    addEventListener("pageshow", (event) => event.persisted && location.reload());
   }
 
   get me(): Person | null {
@@ -129,27 +134,42 @@ export class Call {
     this.socket.send({ t: "hand", up });
   }
 
+  /** Yes or no to being recorded: kept until the server has it, and sent again after a break. */
   consent(recording: boolean): void {
-    this.socket.send({ t: "consent", recording, ask: this.state?.visit.recording.ask ?? null });
+    this.answered = { recording, ask: this.state?.visit.recording.ask ?? null };
+    this.socket.send({ t: "consent", ...this.answered });
+    this.events.changed();
+  }
+
+  /** What was answered to the question that is asked now, although the server may not have it yet. */
+  get answering(): boolean | null {
+    return this.answered?.ask === this.state?.visit.recording.ask ? (this.answered?.recording ?? null) : null;
   }
 
   /** A line of captions; false: it could not be sent now, and stays where it was typed. */
   write(text: string): boolean {
-    return this.socket.send({ t: "caption", key: crypto.randomUUID(), text, about: this.about });
+    return this.socket.send({ t: "caption", key: keys.fresh(), text, about: this.about });
+  }
+
+  /** What the buttons show: on, as far as there is a device; before the visit, what will be switched on. */
+  sends(sort: Sort): boolean {
+    if (!this.peer) return this.wants[sort];
+    return this.wants[sort] && this.devices[sort] !== null && !(sort === "audio" && this.me?.muted_by_host);
   }
 
   may(action: string): boolean {
     return this.state?.you.may.includes(action) ?? false;
   }
 
-  /** Kept until the server has it, and sent again after a break. */
-  say(text: string, to: number | null = null): void {
-    const key = crypto.randomUUID();
+  /** Kept until the server has it, and sent again after a break; false: it waits for the connection. */
+  say(text: string, to: number | null = null): boolean {
+    const key = keys.fresh();
     const after = Math.max(0, ...(this.state?.visit.messages ?? []).map((message) => message.id));
     const about = to === null ? this.about : null;
     this.pending.push({ key, text, to, about, after });
-    this.socket.send({ t: "chat", key, text, to, about });
+    const sent = this.socket.send({ t: "chat", key, text, to, about });
     this.events.changed();
+    return sent;
   }
 
   private get about(): number | null {
@@ -223,10 +243,8 @@ export class Call {
     this.pending = this.pending.filter((one) => !state.visit.messages.some((message) => message.from === state.you.participant && message.id > one.after && (message.key ? message.key === one.key : message.text === one.text)));
     const again = this.fresh;
     this.fresh = false;
-    // What was written in the turn before is sent a last time, in case it got lost, and then not shown any more.
-    const isOver = (one: Pending) => one.about !== null && one.about !== this.about && state.visit.kind !== "group";
-    for (const { key, text, to, about } of this.pending.filter((one) => again || isOver(one))) this.socket.send({ t: "chat", key, text, to, about });
-    this.pending = this.pending.filter((one) => !isOver(one));
+    this.settle(state);
+    this.sayAgain(state, again);
     if (this.goesInByItself && this.mayBeIn) this.inside = true;
     if (!this.mayBeIn && this.goesInByItself) this.inside = false;
     if (this.inside) void this.enter();
@@ -236,10 +254,28 @@ export class Call {
     this.peer?.rest(this.me?.weak?.up ?? false);
     const epoch = state.visit.room?.epoch;
     if (this.peer && epoch !== undefined && this.peer.isBehind(epoch)) this.peer.rebuild(epoch);
+    else if (again) this.peer?.hurry();
     if (again) this.tellMedia();
     this.fit();
     this.events.state?.(state, before);
     if (again && before) this.events.back?.();
+  }
+
+  /** The server has what was answered, or asks something else by now. */
+  private settle({ visit }: StateMessage): void {
+    const { answered } = this;
+    if (answered && ((this.me?.consent ?? null) === answered.recording || answered.ask !== visit.recording.ask)) this.answered = null;
+  }
+
+  /** What was said while there was no connection, or was on its way when it broke. fresh: there is a new one. */
+  private sayAgain({ you, visit }: StateMessage, fresh: boolean): void {
+    // What was written in the turn before is sent a last time, in case it got lost, and then not shown any more.
+    const isOver = (one: Pending) => one.about !== null && one.about !== this.about && visit.kind !== "group";
+    for (const { key, text, to, about } of this.pending.filter((one) => fresh || isOver(one))) this.socket.send({ t: "chat", key, text, to, about });
+    this.pending = this.pending.filter((one) => !isOver(one));
+    if (!fresh) return;
+    if (this.answered) this.socket.send({ t: "consent", ...this.answered });
+    if (you.presence === "checking") this.readyAgain();
   }
 
   private takeRefusal(about: string, why: string): void {
@@ -255,6 +291,7 @@ export class Call {
       return;
     }
     if (about === "chat") this.pending = [];
+    if (about === "consent") this.answered = null;
     this.refusedTimer = window.setTimeout(() => this.dismiss(), REFUSED_SHOWN_MS);
   }
 
@@ -309,8 +346,14 @@ export class Call {
   }
 
   private deviceChanged(lost: Sort | "screen" | null): void {
+    this.hush();
     if (lost !== null) this.fit();
     this.events.changed();
+  }
+
+  /** Before anything of it can be heard: a microphone that was opened for somebody who has switched it off meanwhile. */
+  private hush(): void {
+    if (this.devices.audio) this.devices.audio.enabled = this.wants.audio && !this.me?.muted_by_host;
   }
 
   private sending() {
@@ -322,7 +365,7 @@ export class Call {
   /** What is sent follows what is wanted and what there is; the others are told. */
   private fit(): void {
     const { audio, video, screen } = this.devices;
-    if (audio) audio.enabled = this.wants.audio && !this.me?.muted_by_host;
+    this.hush();
     for (const [source, track] of [["audio", audio], ["video", video], ["screen", screen]] as const) {
       if (this.peer && this.peer.tracks[source] !== track) void this.peer.replace(source, track);
     }
@@ -332,7 +375,7 @@ export class Call {
 
   private tellMedia(onlyNew = false): void {
     if (!this.peer || !this.mayBeIn) return;
-    const media = { audio: this.wants.audio && this.devices.audio !== null, video: this.devices.video !== null, screen: this.devices.screen !== null };
+    const media = { audio: this.wants.audio && this.devices.isLive("audio"), video: this.devices.isLive("video"), screen: this.devices.screen !== null };
     const text = JSON.stringify(media);
     if (onlyNew && this.told === text) return;
     if (this.socket.send({ t: "media", ...media })) this.told = text;

@@ -3,7 +3,7 @@
 import { Component } from "preact";
 
 import type { Call } from "./call";
-import { loudness } from "./devices";
+import { Devices, loudness } from "./devices";
 import { Own } from "./media";
 import type { Check } from "./messages";
 import * as tones from "./tones";
@@ -21,6 +21,8 @@ interface Props {
 interface State {
   started: boolean;
   asking: boolean;
+  /** The test sound was started. */
+  played: boolean;
   level: number;
   heard: boolean;
   speaker: Check["speaker"] | null;
@@ -33,18 +35,20 @@ const CAMERA: Record<Check["camera"], string> = {
   ok: "Your camera works. This is what the ward will see.",
   none: "No camera was found. You can go on without one: the ward will hear you but not see you.",
   refused: "This page was not allowed to use your camera. Tap the sign at the left of the address at the top of the screen, choose Allow, and then tap Try again. Or go on without a picture.",
-  failed: "The camera did not start. Another programme may be using it: close that, and tap Try again. Or go on without a picture.",
+  failed: "The camera did not start. Another app may be using it: close that app, and tap Try again. Or go on without a picture.",
 };
 
 const MICROPHONE: Record<Check["microphone"], string> = {
   ok: "Your microphone is on. Say something: the bar should move.",
   none: "No microphone was found. The ward will not hear you. If you can, use another phone or tablet, or plug in a headset and tap Try again.",
   refused: "This page was not allowed to use your microphone, so nobody could hear you. Tap the sign at the left of the address at the top of the screen, choose Allow, and then tap Try again.",
-  failed: "The microphone did not start. Another programme may be using it: close that, and tap Try again.",
+  failed: "The microphone did not start. Another app may be using it: close that app, and tap Try again.",
 };
 
+const IMPOSSIBLE = "This browser cannot use a camera or a microphone. You can go on: the ward sees that, and can telephone you. Or ask the ward to let you in with another browser.";
+
 export class DeviceCheck extends Component<Props, State> {
-  override state: State = { started: false, asking: false, level: 0, heard: false, speaker: null, network: null, relay: null, reason: "" };
+  override state: State = { started: false, asking: false, played: false, level: 0, heard: false, speaker: null, network: null, relay: null, reason: "" };
   private quiet: (() => void) | null = null;
   private listened: MediaStreamTrack | null = null;
 
@@ -61,7 +65,17 @@ export class DeviceCheck extends Component<Props, State> {
     await devices.open(["audio", "video"]);
     this.setState({ asking: false });
     this.listen();
-    if (await sound) tones.test();
+    if (await sound) this.play();
+    else this.setState({ speaker: "failed" });
+  };
+
+  private play(): void {
+    tones.test();
+    this.setState({ played: true, speaker: this.state.speaker === "failed" ? null : this.state.speaker });
+  }
+
+  private playAgain = async (): Promise<void> => {
+    if (await tones.allow()) this.play();
     else this.setState({ speaker: "failed" });
   };
 
@@ -119,7 +133,7 @@ export class DeviceCheck extends Component<Props, State> {
         microphone: devices.found.audio ?? "failed",
         speaker: speaker ?? "not_heard",
         network: network ?? "slow",
-        relay: relay ?? "failed",
+        relay: relay ?? "not_tried",
       },
       reason.trim().slice(0, 200),
     );
@@ -127,12 +141,14 @@ export class DeviceCheck extends Component<Props, State> {
 
   override render() {
     const { call } = this.props;
-    const { started, asking, level, heard, speaker, network, relay, reason } = this.state;
+    const { started, asking, played, level, heard, speaker, network, relay, reason } = this.state;
     const { video, audio } = call.devices.found;
     if (!started) {
       return (
         <>
-          <h1 class="th-plain-h1">Get ready for your visit</h1>
+          <h1 class="th-plain-h1" tabIndex={-1}>
+            Get ready for your visit
+          </h1>
           <p>First we see whether your camera, your microphone and your sound work.</p>
           <p>Your browser will ask whether this page may use them. Please choose <strong>Allow</strong>.</p>
           <button type="button" class="th-big-button" onClick={() => void this.start()}>
@@ -144,7 +160,10 @@ export class DeviceCheck extends Component<Props, State> {
     const wrong = video !== "ok" || audio !== "ok";
     return (
       <>
-        <h1 class="th-plain-h1">Get ready for your visit</h1>
+        <h1 class="th-plain-h1" tabIndex={-1}>
+          Get ready for your visit
+        </h1>
+        {!Devices.possible && <p class="th-plain-note">{IMPOSSIBLE}</p>}
         {asking && (
           <p role="status" class="th-plain-note">
             Your browser is asking whether this page may use your camera and microphone. Please choose <strong>Allow</strong>.
@@ -152,11 +171,11 @@ export class DeviceCheck extends Component<Props, State> {
         )}
         <ol class="th-check">
           <Step title="Camera" good={video === "ok"} waiting={video === null}>
-            {video && <p>{CAMERA[video]}</p>}
+            {video && Devices.possible && <p>{CAMERA[video]}</p>}
             {video === "ok" && <Own track={call.devices.video} />}
           </Step>
           <Step title="Microphone" good={audio === "ok"} waiting={audio === null}>
-            {audio && <p id="level-words">{audio === "ok" && heard ? "Your microphone works: we can hear you." : MICROPHONE[audio]}</p>}
+            {audio && Devices.possible && <p id="level-words">{audio === "ok" && heard ? "Your microphone works: we can hear you." : MICROPHONE[audio]}</p>}
             {audio === "ok" && <meter class="th-level-meter" min={0} max={1} value={level} aria-labelledby="level-words" />}
           </Step>
           <Step title="Sound" good={speaker === "ok"} waiting={speaker === null}>
@@ -164,7 +183,7 @@ export class DeviceCheck extends Component<Props, State> {
               <p>Your sound works.</p>
             ) : (
               <>
-                <p>{speaker === "failed" ? "This browser plays no sound at the moment." : speaker === "not_heard" ? "Turn the volume up, or take out headphones that nobody wears. Then play the sound again." : "We have played three notes. Did you hear them?"}</p>
+                <p>{soundWords(speaker, played)}</p>
                 <p class="th-choices">
                   <button type="button" class="th-choice" onClick={() => this.setState({ speaker: "ok" })}>
                     Yes, I heard them
@@ -172,7 +191,7 @@ export class DeviceCheck extends Component<Props, State> {
                   <button type="button" class="th-choice" onClick={() => this.setState({ speaker: "not_heard" })}>
                     No
                   </button>
-                  <button type="button" class="th-choice" onClick={() => void tones.allow().then((works) => (works ? tones.test() : this.setState({ speaker: "failed" })))}>
+                  <button type="button" class="th-choice" onClick={() => void this.playAgain()}>
                     Play again
                   </button>
                 </p>
@@ -201,6 +220,12 @@ export class DeviceCheck extends Component<Props, State> {
       </>
     );
   }
+}
+
+function soundWords(speaker: Check["speaker"] | null, played: boolean): string {
+  if (speaker === "failed") return "This browser plays no sound at the moment. Tap Play again.";
+  if (speaker === "not_heard") return "Turn the volume up, or take out headphones that nobody wears. Then tap Play again.";
+  return played ? "We have played three notes. Did you hear them?" : "You will hear three notes.";
 }
 
 function Step({ title, good, waiting, children }: { title: string; good: boolean; waiting: boolean; children: preact.ComponentChildren }) {

@@ -11,12 +11,19 @@ interface Props {
   days: number;
 }
 
-/** Asked once for each recording: whoever agreed to an earlier one is asked again. */
-export class Consent extends Component<Props, { answered: number | null }> {
-  override state: { answered: number | null } = { answered: null };
+/** Off with it. Until the server has heard, the page says so, for a recording goes on until then. */
+export function Withdraw({ call, label }: { call: Call; label: string }) {
+  const sending = call.answering === false;
+  return (
+    <button type="button" class="th-choice th-choice--small" aria-disabled={sending} onClick={() => sending || call.consent(false)}>
+      {sending ? "Being sent…" : label}
+    </button>
+  );
+}
 
+/** Asked once for each recording: whoever agreed to an earlier one is asked again. */
+export class Consent extends Component<Props> {
   private answer(yes: boolean): void {
-    this.setState({ answered: this.props.call.state?.visit.recording.ask ?? null });
     this.props.call.consent(yes);
   }
 
@@ -29,13 +36,18 @@ export class Consent extends Component<Props, { answered: number | null }> {
       return (
         <p class="th-plain-note">
           You have agreed to be recorded. Recording begins when everybody has agreed.{" "}
-          <button type="button" class="th-choice th-choice--small" onClick={() => this.answer(false)}>
-            Do not record me
-          </button>
+          <Withdraw call={call} label="Do not record me" />
         </p>
       );
     }
-    if (given !== null || this.state.answered === recording.ask) return null;
+    if (given !== null) return null;
+    if (call.answering !== null) {
+      return (
+        <p class="th-plain-note" role="status">
+          Your answer is being sent: {call.answering ? "you may be recorded" : "do not record me"}.
+        </p>
+      );
+    }
     return (
       <section class="th-consent" role="dialog" aria-labelledby="consent" aria-describedby="consent-text">
         <p class="nhsuk-u-visually-hidden" role="alert">

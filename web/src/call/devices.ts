@@ -14,38 +14,42 @@ export class Devices {
   /** What became of the last attempt. */
   found: Record<Sort, Found | null> = { audio: null, video: null };
   private camera: string | null = null;
+  /** Goes up when a device is shut: what is being asked for at that moment is not wanted any more. */
+  private turns = { audio: 0, video: 0, screen: 0 };
+  private asking: Partial<Record<Sort, Promise<void>>> = {};
+  private sharing = false;
 
-  /** changed: a device was opened, closed or unplugged. */
+  /** changed: a device was opened, closed, unplugged or paused. */
   constructor(private readonly changed: (lost: Sort | "screen" | null) => void) {}
+
+  /** Whether this device can be switched on at all; else there is no use in asking the person. */
+  static get possible(): boolean {
+    return Boolean((navigator.mediaDevices as MediaDevices | undefined)?.getUserMedia);
+  }
+
+  static get canShare(): boolean {
+    return Boolean((navigator.mediaDevices as MediaDevices | undefined)?.getDisplayMedia);
+  }
 
   /** Open what is wanted and not open yet; with one question to the person where that is possible. */
   async open(sorts: Sort[]): Promise<void> {
-    const missing = sorts.filter((sort) => !this[sort]);
-    if (missing.length === 2) {
-      const stream = await this.ask({ audio: WANTED.audio, video: this.wantedVideo() });
-      if (stream instanceof MediaStream) {
-        for (const track of stream.getTracks()) this.take(track.kind as Sort, track);
-        return;
-      }
-    }
-    for (const sort of missing) {
-      const stream = await this.ask(sort === "audio" ? { audio: WANTED.audio } : { video: this.wantedVideo() });
-      if (stream instanceof MediaStream) this.take(sort, stream.getTracks()[0] ?? null);
-      else {
-        this.found[sort] = stream;
-        this.changed(null);
-      }
-    }
+    const missing = sorts.filter((sort) => !this[sort] && !this.asking[sort]);
+    const asking = missing.length === 2 ? this.openBoth() : missing.length === 1 ? this.openOne(missing[0] as Sort) : Promise.resolve();
+    for (const sort of missing) this.asking[sort] = asking;
+    const all = sorts.map((sort) => this.asking[sort]);
+    void asking.finally(() => {
+      for (const sort of missing) if (this.asking[sort] === asking) delete this.asking[sort];
+    });
+    await Promise.all(all);
   }
 
-  /** Off means off: the lamp of the camera goes out. */
+  /** Off means off: the lamp of the camera goes out, and stays out when the camera was only being asked for. */
   shut(sort: Sort | "screen"): void {
+    this.turns[sort] += 1;
+    if (sort !== "screen") delete this.asking[sort];
     const track = this[sort];
     this[sort] = null;
-    if (track) {
-      track.onended = null;
-      track.stop();
-    }
+    if (track) letGo(track);
     this.changed(null);
   }
 
@@ -53,11 +57,24 @@ export class Devices {
     for (const sort of ["audio", "video", "screen"] as const) this.shut(sort);
   }
 
+  /** Whether something comes of it: a device that the system has paused sends nothing. */
+  isLive(sort: Sort): boolean {
+    const track = this[sort];
+    return track !== null && !track.muted;
+  }
+
   async share(): Promise<boolean> {
+    if (this.screen || this.sharing) return false;
+    this.sharing = true;
+    const turn = this.turns.screen;
     try {
       const stream = await navigator.mediaDevices.getDisplayMedia({ video: { frameRate: { max: 8 } }, audio: false });
       const track = stream.getVideoTracks()[0];
       if (!track) return false;
+      if (turn !== this.turns.screen) {
+        track.stop();
+        return false;
+      }
       this.screen = track;
       track.onended = () => {
         this.screen = null;
@@ -67,6 +84,8 @@ export class Devices {
       return true;
     } catch {
       return false;
+    } finally {
+      this.sharing = false;
     }
   }
 
@@ -86,11 +105,42 @@ export class Devices {
     return devices.filter((device) => device.kind === "videoinput");
   }
 
+  private async openBoth(): Promise<void> {
+    const turns = { ...this.turns };
+    const stream = await this.ask({ audio: WANTED.audio, video: this.wantedVideo() });
+    if (stream instanceof MediaStream) {
+      for (const track of stream.getTracks()) this.take(track.kind as Sort, track, turns[track.kind as Sort]);
+      return;
+    }
+    for (const sort of ["audio", "video"] as const) if (turns[sort] === this.turns[sort]) await this.openOne(sort);
+  }
+
+  private async openOne(sort: Sort): Promise<void> {
+    const turn = this.turns[sort];
+    let stream = await this.ask(sort === "audio" ? { audio: WANTED.audio } : { video: this.wantedVideo() });
+    if (stream === "none" && sort === "video" && this.camera) {
+      // The camera that was chosen is not there any more: any other.
+      this.camera = null;
+      stream = await this.ask({ video: this.wantedVideo() });
+    }
+    if (stream instanceof MediaStream) this.take(sort, stream.getTracks()[0] ?? null, turn);
+    else if (turn === this.turns[sort]) this.lacks(sort, stream);
+  }
+
+  private lacks(sort: Sort, why: Exclude<Found, "ok">): void {
+    this.found[sort] = why;
+    this.changed(null);
+  }
+
   private wantedVideo(): MediaTrackConstraints {
     return this.camera ? { ...WANTED.video, deviceId: { exact: this.camera } } : { ...WANTED.video, facingMode: "user" };
   }
 
-  private take(sort: Sort, track: MediaStreamTrack | null): void {
+  private take(sort: Sort, track: MediaStreamTrack | null, turn: number): void {
+    if (turn !== this.turns[sort]) {
+      track?.stop();
+      return;
+    }
     this[sort] = track;
     this.found[sort] = track ? "ok" : "failed";
     if (track) {
@@ -101,12 +151,14 @@ export class Devices {
         this.found[sort] = "failed";
         this.changed(sort);
       };
+      // The system takes a device away for a while: a telephone call, a locked screen, another app.
+      track.onmute = track.onunmute = () => this[sort] === track && this.changed(sort);
     }
     this.changed(null);
   }
 
   private async ask(constraints: MediaStreamConstraints): Promise<MediaStream | Exclude<Found, "ok">> {
-    if (!navigator.mediaDevices) return "failed";
+    if (!Devices.possible) return "failed";
     try {
       return await navigator.mediaDevices.getUserMedia(constraints);
     } catch (error) {
@@ -118,9 +170,16 @@ export class Devices {
   }
 }
 
+function letGo(track: MediaStreamTrack): void {
+  track.onended = track.onmute = track.onunmute = null;
+  track.stop();
+}
+
 /** How loud a microphone is, 0 to 1, some times a second until stopped. */
 export function loudness(track: MediaStreamTrack, heard: (level: number) => void): () => void {
+  if (typeof AudioContext === "undefined") return () => undefined;
   const context = new AudioContext();
+  void context.resume();
   const analyser = context.createAnalyser();
   analyser.fftSize = 512;
   context.createMediaStreamSource(new MediaStream([track])).connect(analyser);

@@ -1,12 +1,14 @@
 // The room as residents and their guests see it: one big picture, their own small one, three buttons.
-import { Component } from "preact";
+import { Component, createRef } from "preact";
 import type { ComponentChildren } from "preact";
 
 import type { Call } from "./call";
 import { CaptionField, Captions } from "./captions";
-import { Consent, Stopped } from "./consent";
+import { Consent, Stopped, Withdraw } from "./consent";
+import { Devices } from "./devices";
 import { Own, Tile, Voices, WeakLine } from "./media";
 import type { Message, Person, Reading, Role } from "./messages";
+import { Problem } from "./problem";
 import * as words from "./words";
 
 const SPEAKER_STAYS_MS = 2_500;
@@ -38,13 +40,14 @@ interface State {
 export class GuestRoom extends Component<Props, State> {
   override state: State = { more: false, chat: false, captions: null, cameras: 0, leaving: false, writing: false, size: "normal" };
   private seenMessages = new Set<number>();
+  private leaveButton = createRef<HTMLButtonElement>();
   private shown: { id: number; since: number } | null = null;
   private known: Set<string> | null = null;
   private arrived = new Map<string, number>();
 
   override componentDidMount(): void {
     void this.props.call.devices.cameras().then((cameras) => this.setState({ cameras: cameras.length }));
-    for (const message of this.messages()) this.seenMessages.add(message.id);
+    this.haveRead();
     try {
       const kept = localStorage.getItem(SIZE_KEY);
       if (SIZES.includes(kept as State["size"])) this.resize(kept as State["size"]);
@@ -114,9 +117,7 @@ export class GuestRoom extends Component<Props, State> {
         {state.visit.recording.on && (
           <p class="th-recording">
             <span aria-hidden="true">●</span> This visit is being recorded.{" "}
-            <button type="button" class="th-choice th-choice--small" onClick={() => call.consent(false)}>
-              Stop recording me
-            </button>
+            <Withdraw call={call} label="Stop recording me" />
           </p>
         )}
         <Stopped call={call} zone={this.props.zone} />
@@ -189,9 +190,9 @@ export class GuestRoom extends Component<Props, State> {
         </p>
         {me?.muted_by_host && <p class="th-plain-note">The ward has turned your microphone off. To speak, open More and raise your hand.</p>}
         <div class="th-three" role="group" aria-label="Your visit">
-          <Switch on={call.wants.audio && call.devices.audio !== null && !me?.muted_by_host} name="Microphone" icon="microphone" disabled={me?.muted_by_host ?? false} onClick={() => void call.setAudio(!(call.wants.audio && call.devices.audio !== null))} />
-          <Switch on={call.devices.video !== null} name="Camera" icon="camera" onClick={() => void call.setVideo(call.devices.video === null)} />
-          <button type="button" class="th-three__button th-three__button--leave" onClick={() => this.setState({ leaving: true })}>
+          <Switch on={call.sends("audio")} name="Microphone" icon="microphone" disabled={me?.muted_by_host ?? false} onClick={() => void call.setAudio(!call.sends("audio"))} />
+          <Switch on={call.sends("video")} name="Camera" icon="camera" onClick={() => void call.setVideo(!call.sends("video"))} />
+          <button type="button" class="th-three__button th-three__button--leave" ref={this.leaveButton} onClick={() => this.setState({ leaving: true })}>
             <Icon name="leave" />
             Leave
           </button>
@@ -202,7 +203,7 @@ export class GuestRoom extends Component<Props, State> {
               Do you want to leave the visit?
             </p>
             <p class="th-choices">
-              <button type="button" class="th-choice" ref={focus} onClick={() => this.setState({ leaving: false })}>
+              <button type="button" class="th-choice" ref={focus} onClick={() => this.setState({ leaving: false }, () => this.leaveButton.current?.focus())}>
                 No, stay
               </button>
               <button type="button" class="th-choice" onClick={this.props.onLeave}>
@@ -212,7 +213,7 @@ export class GuestRoom extends Component<Props, State> {
           </div>
         )}
         <Problem call={call} />
-        <button type="button" class="th-more" aria-expanded={more} onClick={() => this.setState({ more: !more, chat: !more && this.state.chat })}>
+        <button type="button" class="th-more" aria-expanded={more} onClick={() => this.toggleMore()}>
           {more ? "Less" : "More: write, raise your hand, text size"}
         </button>
         {more && (
@@ -240,7 +241,7 @@ export class GuestRoom extends Component<Props, State> {
                   {this.state.writing ? "Stop writing captions" : "Write captions"}
                 </button>
               )}
-              {role === "guest_clinician" && "getDisplayMedia" in navigator.mediaDevices && (
+              {role === "guest_clinician" && Devices.canShare && (
                 <button type="button" class="th-choice" aria-pressed={call.devices.screen !== null} onClick={() => void call.setScreen(call.devices.screen === null)}>
                   {call.devices.screen ? "Stop showing your screen" : "Show your screen"}
                 </button>
@@ -254,9 +255,18 @@ export class GuestRoom extends Component<Props, State> {
     );
   }
 
+  private toggleMore(): void {
+    if (this.state.chat) this.haveRead();
+    this.setState({ more: !this.state.more, chat: false });
+  }
+
+  private haveRead(): void {
+    for (const message of this.messages()) this.seenMessages.add(message.id);
+  }
+
   private toggleChat(): void {
     const open = !this.state.chat;
-    for (const message of this.messages()) this.seenMessages.add(message.id);
+    this.haveRead();
     this.setState({ chat: open }, () => open && document.getElementById("chat")?.focus());
   }
 }
@@ -282,21 +292,6 @@ function Connection({ down, first, connected }: { down: boolean; first: boolean;
   return (
     <p class={`th-visit__broken${first && connected ? " is-calm" : ""}`} role="alert">
       {text}
-    </p>
-  );
-}
-
-/** A device that is wanted and does not work. */
-function Problem({ call }: { call: Call }) {
-  const { found, audio } = call.devices;
-  const parts: string[] = [];
-  if (call.wants.audio && !audio && found.audio && found.audio !== "ok") {
-    parts.push(found.audio === "refused" ? "This page may not use your microphone: the others cannot hear you. Allow it beside the address at the top, then press Microphone." : "Your microphone does not work: the others cannot hear you.");
-  }
-  if (!parts.length) return null;
-  return (
-    <p class="th-plain-note" role="alert">
-      {parts.join(" ")}
     </p>
   );
 }

@@ -17,11 +17,17 @@ export class Video extends Component<VideoProps> {
   private element = createRef<HTMLVideoElement>();
 
   override componentDidMount(): void {
+    document.addEventListener("visibilitychange", this.goOn);
     this.attach();
   }
 
   override componentDidUpdate(): void {
     this.attach();
+  }
+
+  override componentWillUnmount(): void {
+    document.removeEventListener("visibilitychange", this.goOn);
+    if (this.element.current) this.element.current.srcObject = null;
   }
 
   private attach(): void {
@@ -30,10 +36,17 @@ export class Video extends Component<VideoProps> {
     video.muted = true;
     if (video.srcObject === this.props.stream) return;
     video.srcObject = this.props.stream;
+    this.goOn();
+  }
+
+  /** Also after a telephone call or a locked screen, when browsers have paused what played. */
+  private goOn = (): void => {
+    const video = this.element.current;
+    if (!video?.srcObject || !video.paused || document.hidden) return;
     video.play().catch(() => {
       // It plays as soon as the stream has a picture.
     });
-  }
+  };
 
   override render() {
     const { label, mirrored, contain } = this.props;
@@ -51,6 +64,7 @@ export class Voices extends Component<VoicesProps, { blocked: boolean }> {
   override state = { blocked: false };
 
   override componentDidMount(): void {
+    document.addEventListener("visibilitychange", this.goOn);
     this.attach();
   }
 
@@ -59,8 +73,14 @@ export class Voices extends Component<VoicesProps, { blocked: boolean }> {
   }
 
   override componentWillUnmount(): void {
+    document.removeEventListener("visibilitychange", this.goOn);
     for (const element of this.elements.values()) element.srcObject = null;
   }
+
+  /** After a telephone call or a locked screen browsers may have paused them. */
+  private goOn = (): void => {
+    if (!document.hidden) for (const element of this.elements.values()) if (element.paused) this.play(element);
+  };
 
   private attach(): void {
     const wanted = new Map(this.props.voices.map((voice) => [voice.mid, voice.stream]));
@@ -112,32 +132,31 @@ interface TileProps {
   speaking: boolean;
   /** Our own line does not carry all pictures. */
   weak: boolean;
-  self?: boolean;
   screen?: boolean;
   size?: "big" | "small" | undefined;
   children?: ComponentChildren;
 }
 
 /** One person: picture or initials, name, and in words what is the matter with them. */
-export function Tile({ person, stream, silent, speaking, weak, self, screen, size, children }: TileProps) {
-  const name = self ? "You" : person.name;
+export function Tile({ person, stream, silent, speaking, weak, screen, size, children }: TileProps) {
+  const { name } = person;
   const sending = screen ? person.screen : person.video;
   const theirs = person.weak?.up ?? false;
   const shown = stream !== null && sending && !theirs;
   const muted = !person.audio || person.muted_by_host;
   // Whoever sends nothing on purpose is not lost.
   const sends = (person.audio && !person.muted_by_host) || person.video || person.screen;
-  const lost = !self && ((silent && sends) || person.quality === "lost");
+  const lost = (silent && sends) || person.quality === "lost";
   return (
     <div class={`th-tile th-tile--${size ?? "middle"}${speaking ? " is-speaking" : ""}${lost ? " is-lost" : ""}`} data-participant={person.id} data-source={screen ? "screen" : "video"}>
       {shown ? (
-        <Video key={`${person.id}-${screen ? "s" : "v"}-${stream.id}`} stream={stream} label={screen ? `Screen of ${name}` : `Picture of ${name}`} mirrored={self && !screen} contain={screen} />
+        <Video key={`${person.id}-${screen ? "s" : "v"}-${stream.id}`} stream={stream} label={screen ? `Screen of ${name}` : `Picture of ${name}`} contain={screen} />
       ) : (
         <p class="th-tile__none">
           <span class="th-tile__initials" aria-hidden="true">
             {words.initials(person.name)}
           </span>
-          <span>{self ? "Your camera is off" : sending ? why(theirs, weak, size) : "no picture"}</span>
+          <span>{sending ? why(theirs, weak, size) : "no picture"}</span>
         </p>
       )}
       {lost && <p class="th-tile__lost">{size === "small" ? "Connection lost" : `${name}: connection lost. They may not hear you. Waiting for them to come back.`}</p>}

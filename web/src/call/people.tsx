@@ -53,9 +53,10 @@ export class People extends Component<Props, State> {
     this.setState({ removing: null });
     // The button that was pressed is gone with the state that it changed.
     setTimeout(() => {
-      if (document.activeElement !== document.body) return;
+      const heading = document.getElementById("people-heading");
+      if (document.activeElement !== document.body && document.activeElement !== heading) return;
       const row = document.getElementById(`person-${person.id}`);
-      (row?.getClientRects().length ? row : document.getElementById("people-heading"))?.focus();
+      (row?.getClientRects().length ? row : heading)?.focus();
     }, 500);
   }
 
@@ -63,9 +64,10 @@ export class People extends Component<Props, State> {
     event.preventDefault();
     const text = this.state.text.trim();
     if (!text) return;
-    this.props.call.say(text, person.id);
+    const sent = this.props.call.say(text, person.id);
     this.setState({ writingTo: null, text: "" });
-    this.props.onSaid(`Sent to ${person.name}.`);
+    if (sent) this.props.onSaid(`Sent to ${person.name}.`);
+    else this.props.onFailed(`Not sent to ${person.name} yet: it is sent when the connection is back.`);
     document.getElementById(`person-${person.id}`)?.focus();
   };
 

@@ -3,8 +3,10 @@ import { Component } from "preact";
 
 import type { Call } from "./call";
 import { CaptionField, Captions } from "./captions";
+import { Devices } from "./devices";
 import { Switch } from "./guestroom";
 import type { Subject } from "./messages";
+import { Problem } from "./problem";
 import { Recording } from "./recording";
 import { Stage } from "./stage";
 import * as tones from "./tones";
@@ -41,7 +43,7 @@ export class StaffPane extends Component<Props, { captions: boolean | null }> {
             <>
               You are not in the visit yet. {subject && <>It is about {subject.name}.</>}
               <br />
-              <button type="button" class="th-big-button" onClick={() => void tones.allow().then(() => call.join())}>
+              <button type="button" class="th-big-button" onClick={() => void this.join()}>
                 Join the visit
               </button>
             </>
@@ -53,19 +55,25 @@ export class StaffPane extends Component<Props, { captions: boolean | null }> {
     );
   }
 
+  private join(): Promise<void> {
+    void tones.allow();
+    return this.props.call.join();
+  }
+
   private controls() {
     const { call, end, onLeave, onEnd } = this.props;
     const { peer, me } = call;
-    const heard = call.wants.audio && (peer === null || call.devices.audio !== null);
     return (
       <div class="th-controls" role="group" aria-label="Your picture and sound">
-        <Switch on={heard} name="Microphone" icon="microphone" onClick={() => void call.setAudio(!heard)} />
-        <Switch on={peer ? call.devices.video !== null : call.wants.video} name="Camera" icon="camera" onClick={() => void call.setVideo(peer ? call.devices.video === null : !call.wants.video)} />
+        <Switch on={call.sends("audio")} name="Microphone" icon="microphone" onClick={() => void call.setAudio(!call.sends("audio"))} />
+        <Switch on={call.sends("video")} name="Camera" icon="camera" onClick={() => void call.setVideo(!call.sends("video"))} />
         {peer && (
           <>
-            <button type="button" class="th-plain-button" aria-pressed={call.devices.screen !== null} onClick={() => void call.setScreen(call.devices.screen === null)}>
-              {call.devices.screen ? "Stop showing my screen" : "Show my screen"}
-            </button>
+            {Devices.canShare && (
+              <button type="button" class="th-plain-button" aria-pressed={call.devices.screen !== null} onClick={() => void call.setScreen(call.devices.screen === null)}>
+                {call.devices.screen ? "Stop showing my screen" : "Show my screen"}
+              </button>
+            )}
             <button type="button" class="th-plain-button" aria-pressed={Boolean(me?.hand_at)} onClick={() => call.hand(!me?.hand_at)}>
               {me?.hand_at ? "Take my hand down" : "Raise my hand"}
             </button>
@@ -101,6 +109,7 @@ export class StaffPane extends Component<Props, { captions: boolean | null }> {
           </p>
         )}
         {call.peer ? <Stage call={call} shortest={may("admit")} /> : this.entrance()}
+        {call.peer && <Problem call={call} />}
         {this.captions && <Captions call={call} none="Nobody writes captions at the moment." />}
         {this.captions && may("caption") && <CaptionField key={`captions-${call.state?.visit.subject?.id ?? 0}`} call={call} id="staff-caption" />}
         {this.controls()}

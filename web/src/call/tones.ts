@@ -1,12 +1,14 @@
 // The sounds of a visit: a test tone, and the ring when the ward calls. Browsers allow sound only after a tap; without
 // one these do nothing, and the screen says the same in words.
+const ALLOW_MS = 1_000;
 let context: AudioContext | null = null;
 
 /** To be called from a tap. */
 export async function allow(): Promise<boolean> {
   try {
     context ??= new AudioContext();
-    await context.resume();
+    // Without a loudspeaker some browsers never answer.
+    await Promise.race([context.resume(), new Promise((resolve) => setTimeout(resolve, ALLOW_MS))]);
   } catch {
     return false;
   }

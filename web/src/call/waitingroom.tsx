@@ -2,6 +2,7 @@
 import { Component } from "preact";
 
 import type { Call } from "./call";
+import { ChatField } from "./chat";
 import { Own } from "./media";
 import * as tones from "./tones";
 import * as words from "./words";
@@ -38,7 +39,8 @@ export class Waiting extends Component<Props, { mayRing: boolean }> {
   override render() {
     const { call, visit, now, rung } = this.props;
     const me = call.state?.you.participant;
-    const messages = (call.state?.visit.messages ?? []).filter((message) => message.from !== me);
+    const all = call.state?.visit.messages ?? [];
+    const asked = all.some((message) => message.from !== me);
     const notChecked = call.state?.you.identity === "not_checked";
     return (
       <>
@@ -54,16 +56,24 @@ export class Waiting extends Component<Props, { mayRing: boolean }> {
         <p class="th-plain-big">{when(now, visit.starts_at, visit.zone)}</p>
         {notChecked && <p class="th-plain-note">We could not check your date of birth. The ward will ask you who you are.</p>}
         <section aria-labelledby="from-ward">
-          <h2 class={messages.length ? "th-plain-h2" : "nhsuk-u-visually-hidden"} id="from-ward">
+          <h2 class={asked ? "th-plain-h2" : "nhsuk-u-visually-hidden"} id="from-ward">
             From the ward
           </h2>
           <div role="status">
-            {messages.map((message) => (
+            {all.map((message) => (
               <p key={message.id} class="th-plain-note">
+                {message.from === me && <strong>You: </strong>}
                 {message.text}
               </p>
             ))}
           </div>
+          {call.pending.map((message) => (
+            <p key={message.key} class="th-plain-note">
+              <strong>You, being sent: </strong>
+              {message.text}
+            </p>
+          ))}
+          {asked && <ChatField call={call} id="answer" hint="Answer the ward" />}
         </section>
         {this.state.mayRing ? (
           <p>This page rings when you are let in. Please keep it open.</p>
