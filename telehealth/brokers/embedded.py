@@ -106,7 +106,9 @@ class EmbeddedBroker:
         except (Malformed, TimeoutError, asyncio.IncompleteReadError, OSError) as error:
             _log.info("connection ended before it was admitted", error=type(error).__name__)
         except Exception as error:  # a broken client must never stop the service
-            _log.warning("connection ended by an error of the broker", error=type(error).__name__)
+            _log.warning(
+                "connection ended by an error of the broker", error=type(error).__name__, where=log.where(error)
+            )
         finally:
             self._connections -= 1
             writer.transport.abort()

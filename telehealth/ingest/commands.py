@@ -45,7 +45,7 @@ async def run(
             await send(database, clock, publish, public_url=public_url)
         except Exception as error:
             # What is not sent now is sent later; nothing that goes wrong with it may stop taking readings in.
-            _log.warning("cannot send commands to devices", error=type(error).__name__)
+            _log.warning("cannot send commands to devices", error=type(error).__name__, where=log.where(error))
 
 
 async def send(database: Database, clock: ClinicalClock, publish: Publish, *, public_url: str | None = None) -> int:

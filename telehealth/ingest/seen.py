@@ -37,7 +37,7 @@ async def run(
                     await seen.told(connection, told, now=clock.now())
         except Exception as error:
             # To be told is a courtesy: nothing that goes wrong with it may stop taking readings in.
-            _log.warning("cannot tell devices what was seen", error=type(error).__name__)
+            _log.warning("cannot tell devices what was seen", error=type(error).__name__, where=log.where(error))
 
 
 def _tell(untold: list[seen.Seen], clock: ClinicalClock, publish: Callable[[str, bytes], bool]) -> list[seen.Seen]:

@@ -84,7 +84,7 @@ class Keeper:
                     self._blind = True
                     trouble = outage.sentence(error)
                     self.report("leases", f"cannot hold a share of the messages: {trouble}")
-                    _log.warning("cannot renew the leases", error=type(error).__name__)
+                    _log.warning("cannot renew the leases", error=type(error).__name__, where=log.where(error))
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(leases.RENEW_SECONDS):
                         await self._wake.wait()

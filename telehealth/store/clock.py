@@ -43,10 +43,10 @@ async def follow(database: Database, clock: ClinicalClock, *, every_seconds: flo
 
     every_seconds: the longest that a lost notification can go unnoticed.
     """
+    moved = asyncio.Event()
     while True:
         try:
-            moved = asyncio.Event()
-            async with database.listen("clock", lambda _payload: moved.set()) as lost:  # noqa: B023
+            async with database.listen("clock", lambda _payload: moved.set()) as lost:
                 while not lost.is_set():
                     moved.clear()
                     async with database.transaction(_ACTOR, read_only=True) as connection:

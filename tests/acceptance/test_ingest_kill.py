@@ -49,7 +49,7 @@ async def test_kill_during_a_stream(urls: Urls, database: Database) -> None:
                 for kill in range(_KILLS):
                     async with fleet.service(urls.app, broker):
                         threshold = _MESSAGES * (_KILLS - kill) // (_KILLS + 1)
-                        await sessions.until(lambda: sum(len(o.kept) for o in obedient) <= threshold, seconds=90)  # noqa: B023
+                        await sessions.until(lambda: sum(len(o.kept) for o in obedient) <= threshold, seconds=90)  # noqa: B023  # awaited within the turn
                 async with fleet.service(urls.app, broker):
                     for event in done:
                         await event.wait()

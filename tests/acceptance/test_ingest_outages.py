@@ -39,7 +39,7 @@ async def _readyz(port: int) -> Any:
 
 async def _until_ready(port: int, ready: bool) -> dict[str, str]:
     async with asyncio.timeout(90):
-        while (found := await _readyz(port))["ready"] is not ready:  # noqa: ASYNC110
+        while (found := await _readyz(port))["ready"] is not ready:  # noqa: ASYNC110  # another process
             await asyncio.sleep(0.1)
         parts: dict[str, str] = found["parts"]
         return parts

@@ -7,7 +7,6 @@ import asyncio
 import dataclasses
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
@@ -39,7 +38,10 @@ def main() -> int:
     try:
         with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
             task = progress.add_task("starting", total=given.rounds)
-            tell: Callable[[int, str], None] = lambda n, what: progress.update(task, completed=n, description=what)  # noqa: E731
+
+            def tell(done: int, what: str) -> None:
+                progress.update(task, completed=done, description=what)
+
             report = asyncio.run(
                 run.chaos(given.rounds, given.seed, faketime=faketime, never_returns=given.never_returns, tell=tell)
             )

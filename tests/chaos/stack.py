@@ -208,5 +208,5 @@ async def _listens(port: int) -> None:
 async def until(true: Callable[[], object], *, seconds: float) -> None:
     """Wait for something that has no event of its own. Raises TimeoutError."""
     async with asyncio.timeout(seconds):
-        while not true():  # noqa: ASYNC110
+        while not true():  # noqa: ASYNC110  # it has no event
             await asyncio.sleep(0.02)

@@ -107,8 +107,8 @@ class Fuzzer:
             raise broken("has not the headers of every answer")
         if b"<zqtag" in answer.body and b"text/html" in answer.head:
             raise broken("shows markup that was sent")
-        # A form that was wrong comes back with what was typed, on its page.
-        if answer.status >= 400 and not (answer.status == 422 and b"text/html" in answer.head):
+        # A form that was wrong, or came too late, comes back with what was typed, on its page.
+        if answer.status >= 400 and not (answer.status in (409, 422) and b"text/html" in answer.head):
             for planted in (NAMES, TYPED):
                 if planted.encode() in everything:
                     raise broken(f"refuses and shows {planted}")

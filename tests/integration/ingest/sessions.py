@@ -52,7 +52,7 @@ async def ingest(
 async def until(true: Callable[[], object], *, seconds: float = 20) -> None:
     """Wait for something that has no event of its own."""
     async with asyncio.timeout(seconds):
-        while not true():  # noqa: ASYNC110
+        while not true():  # noqa: ASYNC110  # it has no event
             await asyncio.sleep(0.01)
 
 

@@ -57,7 +57,7 @@ async def test_latest_charts_and_alerts_are_right(database: Database) -> None:
                         payload, taken = _message([] if right_yet else [fault], value, seq)
                         truth[name].append((value, taken))
                         device.publish(payload)
-                        await device.answered(lambda receipt: receipt["through"] == len(truth[name]))  # noqa: B023
+                        await device.answered(lambda receipt: receipt["through"] == len(truth[name]))  # noqa: B023  # awaited within the turn
     await Evaluator(database, ClinicalClock()).drain()
     async with database.transaction(world.ACTOR) as connection:
         found = await alerts.page(connection)

@@ -42,11 +42,14 @@ async def test_the_page_lists_counts_and_filters(server: Server, people: World) 
         async with browser.session.get(path, params={"device": "'\"><script>", "state": "x", "span": "?"}) as response:
             assert response.status == 200
             assert "'\"><script>" not in await response.text()
-    assert "not utf8" in page and "value impossible" in page  # noqa: PT018
+    assert "not utf8" in page
+    assert "value impossible" in page
     assert "2 refusals" in page
-    assert "1 refusal of" not in filtered and "1 refusal" in filtered  # noqa: PT018
+    assert "1 refusal of" not in filtered
+    assert "1 refusal" in filtered
     assert "south-1" not in page
-    assert "Anna Smith" not in page and "script>alert" not in page  # noqa: PT018
+    assert "Anna Smith" not in page
+    assert "script>alert" not in page
     assert await audited(server.database, action="quarantine.list", ward_id=people.north.id) == 3
 
 
