@@ -22,6 +22,7 @@ _SILENT_SECONDS = 6.0
 _AGAIN_SECONDS = 5.0
 _RECONNECT_SECONDS = 1.0
 _MOST_REFUSALS = 50
+_COUNTED = ("packets", "missing", "freezes", "frozen", "frames")
 _PATHS = {"direct": "host", "udp": "relay-udp", "tcp": "relay-tcp", "tls": "relay-tls"}
 
 Json = dict[str, Any]
@@ -62,6 +63,8 @@ class Caller:
         self._ask: int | None = None
         self._answered_ask: int | None = None
         self._audio = self._video = True
+        #: What the last statistics of this connection counted.
+        self._counted: tuple[peer.Peer | None, dict[str, float]] = (None, {})
         self._dropped = asyncio.Event()
         self._dropped_for = 0.0
         self._flows = asyncio.Event()
@@ -252,18 +255,23 @@ class Caller:
                 await self._say("stats", **await self._statistics(self._peer))
 
     async def _statistics(self, measured: peer.Peer) -> Json:
+        """Since the last ones, as browsers say them."""
         seen = measured.pictures()
-        packets, missing = (sum(getattr(each, name) for each in seen) for name in ("packets", "missing"))
         firsts = [each.first for each in seen if each.first is not None]
         round_trip, up_loss = await measured.round_trip_and_loss()
+        totals = {name: sum(getattr(each, name) for each in seen) for name in _COUNTED}
+        before = self._counted[1] if self._counted[0] is measured else {}
+        self._counted = measured, totals
+        new = {name: total - before.get(name, 0) for name, total in totals.items()}
+        sent = new["packets"] + new["missing"]
         return {
             "rtt": round_trip,
             "up_loss": up_loss,
-            "down_loss": missing / (packets + missing) if packets else 0.0,
+            "down_loss": new["missing"] / sent if sent else 0.0,
             "jitter": 0.0,
-            "freezes": sum(each.freezes for each in seen),
-            "frozen": round(sum(each.frozen for each in seen), 3),
-            "frames": sum(each.frames for each in seen),
+            "freezes": new["freezes"],
+            "frozen": round(new["frozen"], 3),
+            "frames": new["frames"],
             "join": round(min(firsts) - measured.offered_at, 3) if firsts and measured.offered_at is not None else None,
             "path": _PATHS[self._path],
         }

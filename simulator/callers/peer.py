@@ -192,7 +192,8 @@ class Peer:
                 continue
             for found in (await sender.getStats()).values():
                 if found.type == "remote-inbound-rtp":
-                    return found.roundTripTime, min(1.0, found.fractionLost / 256)
+                    round_trip = None if found.roundTripTime is None else max(0.0, found.roundTripTime)
+                    return round_trip, min(1.0, found.fractionLost / 256)
         return None, 0.0
 
     async def sent(self) -> dict[str, int]:

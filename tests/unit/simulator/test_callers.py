@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 
 from simulator import errors
-from simulator.callers import crowd, peer, script, watching
+from simulator.callers import caller, crowd, line, peer, script, watching
 from simulator.callers.report import Report
 from simulator.wire import Line
 
@@ -199,6 +200,39 @@ class TestProxied:
         assert peer.transport_of("turn:a:3478") == "udp"
         assert peer.transport_of("turn:a:80?transport=tcp") == "tcp"
         assert peer.transport_of("turns:a:443") == "tls"
+
+
+class _Connection:
+    """What one has seen; in place of a peer."""
+
+    offered_at = 0.0
+
+    def __init__(self, seen: watching.Seen) -> None:
+        self.seen = seen
+
+    def pictures(self) -> list[watching.Seen]:
+        return [self.seen]
+
+    async def round_trip_and_loss(self) -> tuple[float | None, float]:
+        return None, 0.0
+
+
+async def test_what_is_told_of_the_quality_is_since_it_was_last_told() -> None:
+    """The service adds them up: one freeze told again and again would make a call poor."""
+    nothing: Any = None
+    link = line.link("http://ward.example/join/" + "a" * 30)
+    who = caller.Caller("one", link, script.Script(), peer.Sending(nothing, nothing))
+    told: list[dict[str, Any]] = []
+    connection: Any = _Connection(watching.Seen(packets=90, missing=10, frames=40, freezes=2, frozen=1.5, first=1.0))
+    told.append(await who._statistics(connection))
+    connection.seen = watching.Seen(packets=190, missing=10, frames=80, freezes=2, frozen=1.5, first=1.0)
+    told.append(await who._statistics(connection))
+    another: Any = _Connection(watching.Seen(packets=10, frames=5, first=1.0))
+    told.append(await who._statistics(another))
+    assert [each["freezes"] for each in told] == [2, 0, 0]
+    assert [each["frozen"] for each in told] == [1.5, 0, 0]
+    assert [each["frames"] for each in told] == [40, 40, 5]
+    assert [each["down_loss"] for each in told] == [0.1, 0, 0]
 
 
 def test_summary_is_over_all_callers() -> None:
