@@ -162,6 +162,22 @@ async def test_what_is_measured_is_shown_in_a_word_and_kept(clinic: Clinic) -> N
     assert 1 <= kept["mos"] <= 4.5
 
 
+async def test_time_without_pictures_is_as_long_as_it_was(clinic: Clinic) -> None:
+    """A worker tells how it goes every two seconds, a browser every five."""
+    visit = await clinic.visit()
+    nurse, guest = await clinic.live(visit)
+    clinic.sfu.tell(
+        media.Quality(
+            visit, 1, guest.me, up_loss=0.0, down_loss=0.0, round_trip=0.04, up_rate=1.0, down_rate=1.0, audio_only=True
+        )
+    )
+    await nurse.shows(lambda s: quality(s, guest) == "good")
+    async with clinic.database.transaction(WEB, read_only=True) as connection:
+        kept = (await consultations.load(connection, visit)).participant(guest.me).quality
+    assert kept is not None
+    assert kept["seconds"] == kept["audio_only_seconds"] == media.QUALITY_SECONDS
+
+
 async def test_readings_that_come_in_during_the_visit_are_offered(clinic: Clinic) -> None:
     visit = await clinic.visit()
     nurse, _guest = await clinic.live(visit)
