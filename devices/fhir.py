@@ -276,77 +276,91 @@ def _counts(component: Mapping[str, Any]) -> bool:
     return "valueQuantity" in component or "valueInteger" in component
 
 
-def _value(found: Collector, index: int, path: str, holder: dict[str, Any], code: str, shared: _Around) -> None:
-    """One reading: the value[x] of an Observation or component, or why there is none."""
-    entry = catalogue.ENTRIES[code]
-    token: str | None = None
+class _Said(NamedTuple):
+    """The value[x] of an Observation or component, and where value and unit stand."""
+
+    token: str | None
+    value: str
+    in_unit: str
     unit: str | None = None
     unit_sent: str | None = None
-    flags = shared.flags
-    value, in_unit = path + "value", path + "unit"
+    flags: tuple[str, ...] = ()
+
+
+def _value(found: Collector, index: int, path: str, holder: dict[str, Any], code: str, shared: _Around) -> None:
+    """One reading: the value[x] of an Observation or component, or why there is none."""
     try:
-        if "valueQuantity" in holder:
-            quantity = holder["valueQuantity"]
-            if not isinstance(quantity, dict):
-                return found.refuse(index, "value_not_number", path + "valueQuantity")
-            value, in_unit = path + "valueQuantity.value", path + "valueQuantity.code"
-            token = fields.token(quantity.get("value"))
-            comparator = quantity.get("comparator")
-            if comparator is not None:
-                if type(comparator) is not str or comparator not in _COMPARATORS:
-                    return found.refuse(index, "comparator_unknown", path + "valueQuantity.comparator")
-                flags = (*flags, _COMPARATORS[comparator])
-            unit, unit_sent, in_unit = _unit(code, quantity, path)
-            if unit is None and unit_sent is not None:
-                known = ", ".join(units.CONVERSIONS[code])
-                return found.refuse(index, "unit_unknown", in_unit, f"Known for this code: {known}." if known else None)
-        elif "valueInteger" in holder:
-            value, in_unit = path + "valueInteger", path + "valueInteger"
-            token = fields.token(holder["valueInteger"])
-            # What is counted is in the code.
-            unit = "1" if "1" in units.CONVERSIONS[code] and entry.unit == "{steps}" else None
-        elif "valueBoolean" in holder:
-            value = path + "valueBoolean"
-            token = fields.token(holder["valueBoolean"])
-        elif "valueString" in holder:
-            value = path + "valueString"
-            token = fields.token(holder["valueString"])
-        elif "valueCodeableConcept" in holder:
-            value = path + "valueCodeableConcept.coding"
-            token = fhir_terms.answer(entry, holder["valueCodeableConcept"]) if entry.kind != "number" else "[]"
-            if token is None:
-                return found.refuse(index, "value_not_code", value)
-        else:
-            for kind in _OTHER_VALUES:
-                if f"value{kind}" in holder:
-                    return found.refuse(index, "value_not_number", f"{path}value{kind}")
-    except Wrong as error:
-        return found.refuse(index, error.refusal.error, value)
+        said = (
+            _quantity(holder["valueQuantity"], code, path) if "valueQuantity" in holder else _said(holder, code, path)
+        )
+    except Wrong as wrong:
+        return found.refuse(index, wrong.refusal.error, wrong.refusal.field, wrong.refusal.detail)
     absent = _absent(holder)
     if isinstance(absent, str) and absent not in fields.REASONS:
         return found.refuse(index, absent, path + "dataAbsentReason.coding")
     found.add(
         index,
         {
-            "value": value,
-            "unit": in_unit,
+            "value": said.value,
+            "unit": said.in_unit,
             "taken_at": shared.time_field,
             "absent": path + "dataAbsentReason",
             "code": path + "code.coding",
         },
         code=code,
-        token=token,
-        unit=unit,
-        unit_sent=unit_sent,
+        token=said.token,
+        unit=said.unit,
+        unit_sent=said.unit_sent,
         when=shared.when,
         source_id=shared.source_id,
         subject=shared.subject,
         set=shared.set,
         context=shared.context,
-        flags=flags,
+        flags=(*shared.flags, *said.flags),
         absent=absent,
     )
     return None
+
+
+def _quantity(quantity: object, code: str, path: str) -> _Said:
+    """A valueQuantity. Raises Wrong."""
+    if not isinstance(quantity, dict):
+        raise Wrong("value_not_number", path + "valueQuantity")
+    value = path + "valueQuantity.value"
+    token = fields.token(quantity.get("value"), value)
+    flags: tuple[str, ...] = ()
+    comparator = quantity.get("comparator")
+    if comparator is not None:
+        if type(comparator) is not str or comparator not in _COMPARATORS:
+            raise Wrong("comparator_unknown", path + "valueQuantity.comparator")
+        flags = (_COMPARATORS[comparator],)
+    unit, unit_sent, in_unit = _unit(code, quantity, path)
+    if unit is None and unit_sent is not None:
+        known = ", ".join(units.CONVERSIONS[code])
+        raise Wrong("unit_unknown", in_unit, f"Known for this code: {known}." if known else None)
+    return _Said(token, value, in_unit, unit, unit_sent, flags)
+
+
+def _said(holder: dict[str, Any], code: str, path: str) -> _Said:
+    """Every other value[x], or that there is none. Raises Wrong."""
+    entry = catalogue.ENTRIES[code]
+    for kind in ("Integer", "Boolean", "String"):
+        if f"value{kind}" in holder:
+            where = f"{path}value{kind}"
+            token = fields.token(holder[f"value{kind}"], where)
+            # What is counted is in the code.
+            counted = kind == "Integer" and "1" in units.CONVERSIONS[code] and entry.unit == "{steps}"
+            return _Said(token, where, where if kind == "Integer" else path + "unit", "1" if counted else None)
+    if "valueCodeableConcept" in holder:
+        where = path + "valueCodeableConcept.coding"
+        answer = fhir_terms.answer(entry, holder["valueCodeableConcept"]) if entry.kind != "number" else "[]"
+        if answer is None:
+            raise Wrong("value_not_code", where)
+        return _Said(answer, where, path + "unit")
+    for kind in _OTHER_VALUES:
+        if f"value{kind}" in holder:
+            raise Wrong("value_not_number", f"{path}value{kind}")
+    return _Said(None, path + "value", path + "unit")
 
 
 def _unit(code: str, quantity: dict[str, Any], path: str) -> tuple[str | None, str | None, str]:

@@ -150,14 +150,14 @@ def _datetime(given: Any) -> datetime | None:
         return None
 
 
-def token(given: Any) -> str:
-    """The JSON text of a value; of an object or array only that it is one."""
+def token(given: Any, field: str = "value") -> str:
+    """The JSON text of a value; of an object or array only that it is one. Raises Wrong naming the field."""
     if given is None:
         return "null"
     if given is True or given is False:
         return "true" if given else "false"
     if type(given) is NotFinite:
-        raise Wrong("value_not_finite", "value")
+        raise Wrong("value_not_finite", field)
     if isinstance(given, Whole | Real):
         return str(given)
     if type(given) is str:
