@@ -34,6 +34,10 @@ _SOUND_MS: Final = 20
 _CLUSTER_BYTES: Final = 2 * 1024 * 1024
 #: A player can begin, and a picture that was lost ends, at whole pictures only: one is asked for so often.
 _WHOLE_SECONDS: Final = 15.0
+#: Clocks of microphones and cameras drift, and stop with what they belong to: looked at so often, and put right once
+#: sound and picture are so far apart. Seconds.
+_ALIGN_SECONDS: Final = 5.0
+_APART: Final = 0.1
 #: While one is needed it is asked for again after so long.
 _ASK_SECONDS: Final = 1.0
 #: Bytes that wait for the disk: beyond the first no pictures are taken, beyond the second nothing. At 600 kbit/s the
@@ -78,7 +82,7 @@ class Recorder:
         self._pictured: dict[Kind, _Pictured] = {"video": _Pictured(), "screen": _Pictured()}
         self._sizes: dict[Kind, tuple[int, int]] = {}
         self._cluster = Cluster()
-        self._begun = self._zero
+        self._begun = self._aligned = self._zero
         self._since = 0
         self._opened = False
         self._crowded = False
@@ -96,6 +100,17 @@ class Recorder:
             if known in self._pictured:
                 self._pictured[known].lost()
         self._take(known, arrived)
+        if arrived - self._aligned >= _ALIGN_SECONDS:
+            self._aligned = arrived
+            self._align()
+
+    def _align(self) -> None:
+        """What came later than the rest, by its own account, is placed later: never back over what is written."""
+        late = {kind: found for kind, times in self._times.items() if (found := times.lateness()) is not None}
+        for kind, seconds in late.items():
+            apart = seconds - min(late.values())
+            if apart > _APART:
+                self._times[kind].later(apart)
 
     def close(self) -> None:
         """What is there is written, and the last chunk; tell() hears of it. Again does nothing."""

@@ -9,10 +9,14 @@ from telehealth.media.taps import Packet
 
 #: Packets that one order holds at most, whatever their age.
 _MOST_HELD: Final = 1024
+#: Of one picture. A sender that never ends one is not waited for.
+MOST_BYTES: Final = 1024 * 1024
 #: A step of numbers so large is not loss: the sender began anew.
 _JUMP: Final = 3000
 #: Times of sender and clock that differ by more: the sender slept, or began anew. Seconds.
 _ASTRAY: Final = 2.0
+#: Of fewer nobody can tell how late the quickest is.
+_FEW: Final = 10
 
 
 class Order:
@@ -95,6 +99,7 @@ class Pictures:
         #: Pictures that came and could not be used.
         self.dropped = 0
         self._parts: list[bytes] | None = None
+        self._bytes = 0
         self._timestamp = 0
         self._arrived = 0.0
 
@@ -110,12 +115,16 @@ class Pictures:
             return None
         data, begins = part
         if begins:
-            self._parts, self._timestamp, self._arrived = [], packet.timestamp, arrived
+            self._parts, self._bytes, self._timestamp, self._arrived = [], 0, packet.timestamp, arrived
         elif self._parts is not None and packet.timestamp != self._timestamp:
             self.lost()
         if self._parts is None:
             return None
         self._parts.append(data)
+        self._bytes += len(data)
+        if self._bytes > MOST_BYTES:
+            self.lost()
+            return None
         if not packet.marker:
             return None
         picture = b"".join(self._parts)
@@ -153,6 +162,8 @@ class Times:
         self._zero = zero
         self._base: tuple[int, float] | None = None
         self._last = -1
+        self._least = float("inf")
+        self._seen = 0
 
     def anew(self) -> None:
         """The sender's numbers have nothing to do with those before."""
@@ -167,10 +178,26 @@ class Times:
             if abs(said - seconds) > _ASTRAY:
                 self._base = None
             else:
+                self._least, self._seen = min(self._least, seconds - said), self._seen + 1
                 # The difference is kept small, so that no number of ticks is too large for its 32 bits.
                 self._base = timestamp, said
                 seconds = said
         if self._base is None:
             self._base = timestamp, seconds
+            self._least, self._seen = float("inf"), 0
         self._last = max(self._last + 1, int(seconds * 1000))
         return self._last
+
+    def lateness(self) -> float | None:
+        """How long after its time the quickest of what came since this was asked last arrived, in s; None: too few did.
+
+        The network delays one and another; what all of them have is a difference between the sender's clock and ours.
+        """
+        least, seen = self._least, self._seen
+        self._least, self._seen = float("inf"), 0
+        return least if seen >= _FEW else None
+
+    def later(self, seconds: float) -> None:
+        """From here on by so much."""
+        if self._base is not None:
+            self._base = self._base[0], self._base[1] + seconds

@@ -89,7 +89,9 @@ class Room:
             self._later(before.close())
         self._take_allowed(peer.participant, allowed)
         self.arrange(quietly=peer)
-        self._open_tap(peer.participant)
+        to = self._to_record.get(peer.participant)
+        if to is not None and not self._open_tap(peer.participant):
+            self._tell(media.Recorded(to.recording, 0, 0, b"", over=True, failed=True))
 
     def slots_of(self, participant: int) -> dict[str, media.Slot | None]:
         """What each of a viewer's mids carries; empty: they are not here."""
@@ -303,7 +305,7 @@ class Room:
     # Recording ---------------------------------------------------------------------------------------
 
     def record(self, to: Mapping[int, RecordingTo]) -> None:
-        """Exactly these from now on; who is not in the room yet as soon as they are. Raises Refused."""
+        """Exactly these from now on; who is not in the room yet as soon as they are. Refused: nobody is recorded."""
         if to and self._opener is None:
             raise Refused("recording is not possible")
         for participant, (recorded, _) in list(self._taps.items()):
@@ -312,6 +314,7 @@ class Room:
         self._to_record = dict(to)
         opened = [self._open_tap(participant) for participant in to]
         if not all(opened):
+            self.record({})  # whoever asked takes it that nobody is recorded
             raise Refused("recording cannot be written")
 
     def _open_tap(self, participant: int) -> bool:

@@ -247,7 +247,9 @@ def examine(file: BinaryIO, *, recording: UUID, key: bytes, reported: Reported |
     about = header(opening)
     walk = _Walk()
     if about is None:
-        walk.findings.append("the header is not that of a recording")
+        # What is begun and not finished is a write that a kill interrupted.
+        if len(opening) == _HEADER.size or opening[: len(_MAGIC)] != _MAGIC[: len(opening)]:
+            walk.findings.append("the header is not that of a recording")
     elif about.recording != recording:
         walk.findings.append(f"the file is that of recording {about.recording}")
     for at, chunk, how in _chunks(file, recording):

@@ -394,7 +394,8 @@ async def progress(connection: Connection, told: media.Recorded, *, now: datetim
     Where the disk takes no more, all of the visit's recordings stop: nobody believes that they are recorded, and none
     is begun anew over and over.
     """
-    await connection.execute(sql("recordings.progress"), told.recording, told.chunks, told.size, told.head)
+    if told.chunks:
+        await connection.execute(sql("recordings.progress"), told.recording, told.chunks, told.size, told.head)
     if not told.over:
         return False
     why = "cannot be written" if told.failed else "no longer written"

@@ -261,9 +261,9 @@ class Studio:
         except media.Gone:
             self._on_gone(room)
         except media.Refused as refused:
-            _log.warning("a worker does not record", visit=self._visit_id, why=refused.why)
             if refused.why == "unknown room":
                 return None  # it knows a room from the first who comes to it
+            _log.warning("a worker does not record", visit=self._visit_id, why=refused.why)
             return not to
         return True
 

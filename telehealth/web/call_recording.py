@@ -54,16 +54,17 @@ class Recorder:
         async with self._one_at_a_time:
             await self._note()
             epoch = self._studio.epoch
-            before = self._told[1] if self._told[0] == epoch else {}
-            if not (standing.on or standing.asked or before):
+            told_here = self._told[0] == epoch
+            before = self._told[1] if told_here else {}
+            # What a worker writes may have been begun by a process that died before it could end it: whoever comes to
+            # a room says what is to be written there, also if that is nothing.
+            silent = self._where is not None and epoch is not None and not told_here
+            if not (standing.on or standing.asked or before or silent):
                 return None
-            now = self._clock.now()
-            async with self._database.transaction(SERVICE) as connection:
-                wanted = await recordings.settle(connection, self._visit_id, where=self._where, now=now)
-            self._files |= {to.recording for to in wanted.values()}
+            wanted = await self._wanted()
             # what another process began may be this one's to end
             ends = standing.on and not wanted
-            if wanted == before and not ends:
+            if wanted == before and not (ends or silent):
                 return None
             told = await self._studio.record(wanted)
             if told is False:
@@ -73,6 +74,12 @@ class Recorder:
             if told and not wanted:
                 await self._hear_of_the_end({to.recording for to in before.values()})
             return None
+
+    async def _wanted(self) -> dict[int, media.RecordingTo]:
+        async with self._database.transaction(SERVICE) as connection:
+            wanted = await recordings.settle(connection, self._visit_id, where=self._where, now=self._clock.now())
+        self._files |= {to.recording for to in wanted.values()}
+        return wanted
 
     async def _hear_of_the_end(self, files: set[UUID]) -> None:
         """How the files ended, while their worker is still listened to: what is missing later was then taken away."""
@@ -84,9 +91,10 @@ class Recorder:
         await self._note()
 
     async def _give_up(self) -> None:
-        self._told = (self._studio.epoch, {})
         async with self._database.transaction(SERVICE) as connection:
             await recordings.stop(connection, self._visit_id, why="not possible", actor=None, now=self._clock.now())
+        # what it wrote before it refused must end as well
+        self._told = (self._studio.epoch, {}) if await self._studio.record({}) else (None, {})
 
     def heard(self, event: media.Recorded) -> bool:
         """How a file stands. Whether to settle soon."""

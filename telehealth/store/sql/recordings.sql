@@ -61,10 +61,12 @@ FROM recording r JOIN participant p ON p.id = r.participant_id
 WHERE r.consultation_id = $1::bigint ORDER BY r.started_at, r.participant_id, r.id;
 
 -- name: one
--- One recording with whose it is and what opens it.
+-- One recording with whose it is and what opens it. What staff and guests of nobody said belongs to whose turn it was then.
 SELECT r.id, r.consultation_id, r.participant_id, p.name, p.role, r.started_at, r.ended_at, r.chunks, r.bytes, r.delete_after, r.deleted_at,
        r.head, r.key_id, r.wrapped_key, r.consents, r.organisation_id, c.ward_id, w.name AS ward, w.simulated,
-       CASE WHEN p.resident_id IS NOT NULL THEN p.resident_id ELSE c.subject_id END AS resident_id
+       coalesce(p.resident_id, (SELECT e.resident_id FROM consultation_event e
+           WHERE e.consultation_id = c.id AND e.event = 'recording_started' AND e.detail ->> 'recording' = r.id::text),
+           c.subject_id) AS resident_id
 FROM recording r JOIN participant p ON p.id = r.participant_id JOIN consultation c ON c.id = r.consultation_id
 JOIN ward w ON w.id = c.ward_id
 WHERE r.id = $1::uuid;

@@ -93,6 +93,8 @@ class Backend:
     async def record(self, room: media.Room, to: Mapping[int, media.RecordingTo]) -> None:
         self._room(room)
         if to and self.sfu.disk_full:
+            # of one there was a place still
+            self.sfu.recorded[room.consultation] = dict(list(to.items())[:1])
             raise media.Refused("recording impossible")
         self.sfu.recorded[room.consultation] = dict(to)
         self.sfu.orders_given.append(("record", tuple(sorted(to))))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 from telehealth.model import media
 from telehealth.store import recordings
 from telehealth.web.call_recording import NOT_RECORDED
@@ -141,10 +143,11 @@ async def test_it_ends_before_somebody_who_did_not_consent_is_heard(clinic: Clin
     visit = await clinic.visit()
     nurse, guest = await clinic.live(visit)
     await begun(clinic, visit, nurse, guest)
+    before = len(clinic.sfu.orders_given)
     other = await clinic.waits(visit, role="family")
     await clinic.admit(visit, other)
     await other.joins()
-    given = clinic.sfu.orders_given
+    given = clinic.sfu.orders_given[before:]
     assert given.index(("record", ())) < given.index(("join", (other.me,)))
     for one in (nurse, guest):
         assert (await one.recorded(False))["visit"]["recording"]["stopped"]["why"] == "newcomer"
@@ -163,6 +166,16 @@ async def test_a_disk_that_is_full_is_told(clinic: Clinic) -> None:
         state = await one.shows(lambda s: s["visit"]["recording"]["stopped"])
         assert (state["visit"]["recording"]["on"], state["visit"]["recording"]["asked"]) == (False, False)
         assert state["visit"]["recording"]["stopped"]["why"] == "not possible"
+    assert recorded(clinic, visit) == set()
+
+
+async def test_what_a_process_that_died_left_running_is_ended_by_the_next(clinic: Clinic) -> None:
+    """It had written down that the recording is over, and was killed before it told the worker."""
+    await allowed(clinic)
+    visit = await clinic.visit()
+    _, guest = await clinic.live(visit)
+    clinic.sfu.recorded[visit] = {guest.me: media.RecordingTo(uuid4(), b"k" * 32, "/nowhere", guest.me)}
+    await clinic.nurse(visit, "carl", at=1)
     assert recorded(clinic, visit) == set()
 
 

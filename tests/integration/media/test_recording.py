@@ -129,3 +129,17 @@ async def test_a_place_that_cannot_be_written_is_refused_and_the_room_goes_on(
     with pytest.raises(Refused, match="cannot be written"):
         await workers.record(visit.room, {1: to(tmp_path / "nowhere", 1)})
     await asyncio.gather(one.sees(2), two.sees(1))
+
+
+async def test_all_are_recorded_or_none(visit: Visit, workers: Workers, tmp_path: Path) -> None:
+    """Where one file cannot be made the others end; somebody who comes later and cannot be recorded is told of."""
+    one, two = await visit.join(1), await visit.join(2)
+    await asyncio.gather(one.sees(2), two.sees(1))
+    first = to(tmp_path, 1)
+    with pytest.raises(Refused, match="cannot be written"):
+        await workers.record(visit.room, {1: first, 2: to(tmp_path / "nowhere", 2)})
+    await over(visit, first)
+    again, third = to(tmp_path, 1), to(tmp_path / "nowhere", 3)
+    await workers.record(visit.room, {1: again, 3: third})
+    await visit.join(3)
+    assert (await over(visit, third)).failed

@@ -146,6 +146,25 @@ async def test_it_stops_when_somebody_is_let_in_who_has_not_consented(
     assert await settle(database, visit, where) == {}
 
 
+async def test_what_staff_said_in_a_round_belongs_to_whose_turn_it_was(
+    database: Database, at: Scene, where: Place
+) -> None:
+    """So looking at it is noted with that resident, and not with whoever came last."""
+    visit = await scene.start(database, at, at.anna, at.bert, kind="ward_round")
+    anna = await scene.guest(database, at, visit, at.anna)
+    nurse = await scene.nurse(database, visit, at.nurse)
+    await scene.admit(database, at, visit, anna)
+    await ask(database, visit, where)
+    await consent(database, visit, nurse, anna)
+    begun = await settle(database, visit, where)
+    async with database.transaction(at.actor) as connection:
+        await consultations.switch_subject(connection, visit, at.bert.id, actor=at.actor, now=T0)
+    for actor in (at.actor, WEB):
+        async with database.transaction(actor, read_only=True) as connection:
+            found = [(await store.one(connection, begun[person].recording)).resident_id for person in (nurse, anna)]
+        assert found == [at.anna.id, at.anna.id]
+
+
 async def test_another_worker_writes_files_of_its_own(database: Database, at: Scene, where: Place) -> None:
     visit, nurse, _, before = await recorded(database, at, where)
     async with database.transaction(WEB) as connection:

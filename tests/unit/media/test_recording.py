@@ -165,6 +165,32 @@ async def test_a_sender_that_begins_anew_goes_on_in_the_same_file(recorded: Reco
     assert found["audio"][-1] == pytest.approx(7.0, abs=0.3)
 
 
+async def test_sound_that_stood_still_is_put_back_beside_the_pictures(recorded: Recording) -> None:
+    """A headset is changed: for a second and a half no sound, and the sender's numbers go on as if it had not been."""
+    packets = [one if one.kind == "video" or one.at < 2.0 else one.later(1.5) for one in rtp.sent(16.0)]
+    await recorded.of(sorted(packets, key=lambda one: one.at))
+    found = decoded(recorded.played())
+    assert found["video"][-1] == pytest.approx(15.9, abs=0.1)
+    assert found["audio"][-1] == pytest.approx(17.5, abs=0.15)
+
+
+async def test_clocks_that_drift_apart_are_kept_together(recorded: Recording) -> None:
+    """A microphone whose seconds are longer than the camera's, by as much in sixteen as a real one's in an hour."""
+    packets = [one if one.kind == "video" else one.later(one.at * 0.02) for one in rtp.sent(16.0)]
+    await recorded.of(sorted(packets, key=lambda one: one.at))
+    found = decoded(recorded.played())
+    assert found["audio"][-1] == pytest.approx(16.3, abs=0.13)
+
+
+async def test_a_slow_network_moves_nothing(recorded: Recording) -> None:
+    """What is late by the network is late alike, and plays when it was sent."""
+    packets = [one if one.at < 2.0 else one.later(0.8) for one in rtp.sent(16.0)]
+    await recorded.of(packets)
+    found = decoded(recorded.played())
+    assert found["video"][-1] == pytest.approx(15.9, abs=0.1)
+    assert found["audio"][-1] == pytest.approx(16.0, abs=0.1)
+
+
 async def test_a_shared_screen_is_a_track_of_its_own(recorded: Recording) -> None:
     screen = list(rtp.video(2.0, kind="screen", ssrc=5, size=(640, 360)))
     await recorded.of(sorted([*rtp.sent(2.0), *screen], key=lambda one: one.at))
@@ -377,6 +403,18 @@ def test_any_payload_is_answered(payload: bytes) -> None:
     vp8_payload(payload)
     pictures = Pictures()
     pictures.put(rtp.Packet(1, 2, 1, 3, payload), 0.0)
+
+
+def test_a_picture_that_never_ends_is_not_kept() -> None:
+    pictures = Pictures()
+    whole, more = b"\x10\x00" + b"k" * 999, b"\x00" + b"k" * 999
+    assert pictures.put(rtp.Packet(1, 2, 1, 3, whole), 0.0) is not None
+    pictures.put(rtp.Packet(2, 3, 0, 3, whole), 0.0)
+    for number in range(3, 2000):
+        pictures.put(rtp.Packet(number, 3, 0, 3, more), 0.0)
+    assert pictures.wanting
+    assert pictures.put(rtp.Packet(2000, 3, 1, 3, more), 0.0) is None
+    assert pictures.put(rtp.Packet(2001, 4, 1, 3, whole), 0.0) is not None
 
 
 def test_times_follow_the_sender_and_never_go_back() -> None:

@@ -124,6 +124,16 @@ def test_a_kill_is_no_loss_while_all_that_was_reported_is_there(media: list[byte
     assert found.line().startswith("cut: ends without its last chunk, but not before what was last reported")
 
 
+@pytest.mark.parametrize("length", [0, 1, 8, 9, 30, vault.HEADER_BYTES - 1])
+def test_a_kill_before_anything_was_written_is_no_alteration(length: int) -> None:
+    whole = made([b"media"])
+    assert examine(whole.parts[0][:length], Reported(0, b"")).state == "unfinished"
+    assert examine(whole.parts[0][:length], None).state == "unfinished"
+    assert examine(whole.parts[0][:length], whole.reported).state == "cut"
+    if length:
+        assert examine(b"?" * length, None).state == "altered"
+
+
 def order(data: st.DataObject, parts: tuple[bytes, ...]) -> list[bytes]:
     """The chunks moved, removed or repeated: any other sequence of them than the right one."""
     numbers = range(1, len(parts))
