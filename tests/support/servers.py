@@ -128,61 +128,13 @@ def postgres(binaries: Path, *, durable: bool = False) -> Iterator[Postgres]:
         if account:
             shutil.chown(folder, account)
             binaries = _reachable(binaries, folder, account)
-        data, password = folder / "data", folder / "password"
-        password.write_text("test\n")
-        if account:
-            shutil.chown(password, account)
-        env = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}
-        subprocess.run(
-            [
-                binaries / "initdb",
-                "-D",
-                data,
-                "-U",
-                "super",
-                "-A",
-                "scram-sha-256",
-                f"--pwfile={password}",
-                "-E",
-                "UTF8",
-                "--locale=C.UTF-8",
-                "--no-sync",
-            ],
-            user=account,
-            env=env,
-            check=True,
-            capture_output=True,
-            cwd=folder,
-        )
+        _initialise(binaries, folder, account)
         port = free_port()
-        options = {
-            "port": port,
-            "listen_addresses": "127.0.0.1",
-            "unix_socket_directories": "",
-            "max_connections": 80,
-            "shared_buffers": "128MB",
-        }
-        if not durable:
-            options |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
-        arguments = [part for key, value in options.items() for part in ("-c", f"{key}={value}")]
-        log = folder / "log"
-        with log.open("wb") as out:
-            process = subprocess.Popen(
-                [binaries / "postgres", "-D", data, *arguments],
-                user=account,
-                env=env,
-                stdout=out,
-                stderr=out,
-                cwd=folder,
-            )
+        process = _start(binaries, folder, account, port, durable=durable)
         try:
             wait_for_port(port, process=process)
-            server = Postgres(
-                port,
-                subprocess.run(
-                    [binaries / "postgres", "-V"], capture_output=True, text=True, check=True
-                ).stdout.split()[2],
-            )
+            told = subprocess.run([binaries / "postgres", "-V"], capture_output=True, text=True, check=True).stdout
+            server = Postgres(port, told.split()[2])
             _execute(server, ROLES)
             yield server
         finally:
@@ -194,6 +146,58 @@ def postgres(binaries: Path, *, durable: bool = False) -> Iterator[Postgres]:
                 process.wait()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _initialise(binaries: Path, folder: Path, account: str | None) -> None:
+    password = folder / "password"
+    password.write_text("test\n")
+    if account:
+        shutil.chown(password, account)
+    words = (
+        "-U",
+        "super",
+        "-A",
+        "scram-sha-256",
+        f"--pwfile={password}",
+        "-E",
+        "UTF8",
+        "--locale=C.UTF-8",
+        "--no-sync",
+    )
+    subprocess.run(
+        [binaries / "initdb", "-D", folder / "data", *words],
+        user=account,
+        env=_environment(),
+        check=True,
+        capture_output=True,
+        cwd=folder,
+    )
+
+
+def _start(binaries: Path, folder: Path, account: str | None, port: int, *, durable: bool) -> subprocess.Popen[bytes]:
+    options = {
+        "port": port,
+        "listen_addresses": "127.0.0.1",
+        "unix_socket_directories": "",
+        "max_connections": 80,
+        "shared_buffers": "128MB",
+    }
+    if not durable:
+        options |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+    arguments = [part for key, value in options.items() for part in ("-c", f"{key}={value}")]
+    with (folder / "log").open("wb") as out:
+        return subprocess.Popen(
+            [binaries / "postgres", "-D", folder / "data", *arguments],
+            user=account,
+            env=_environment(),
+            stdout=out,
+            stderr=out,
+            cwd=folder,
+        )
+
+
+def _environment() -> dict[str, str]:
+    return {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}
 
 
 def embedded_binaries() -> Path:
