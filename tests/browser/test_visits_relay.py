@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -21,10 +21,10 @@ from tests.support import relays
 
 pytestmark = pytest.mark.browser
 
-#: As a firewall would have it: no way but the relay's, by one transport.
+#: As a firewall would have it: no way but the relay's, by one transport, or by any that it has (empty).
 ONLY = """(() => {
     const only = (given) => ({ ...given, iceTransportPolicy: 'relay', iceServers: given.iceServers.map((one) => (
-        { ...one, urls: [one.urls].flat().filter((url) => url.endsWith('transport=TRANSPORT')) })) });
+        { ...one, urls: [one.urls].flat().filter((url) => url.includes('transport=TRANSPORT')) })) });
     const Stock = window.RTCPeerConnection;
     window.connections = [];
     window.RTCPeerConnection = class extends Stock {
@@ -116,7 +116,7 @@ def desk(watched: Watched, relayed: Service, nurses_cookies: Any) -> Iterator[De
     visits.everybody_leaves(relayed)
 
 
-def meet(watched: Watched, service: Service, desk: Desk, transport: turn.Transport) -> tuple[str, Page]:
+def meet(watched: Watched, service: Service, desk: Desk, transport: turn.Transport | Literal[""]) -> tuple[str, Page]:
     """A resident behind a firewall and the nurse see each other; the resident's name and page."""
     person = service.people[1]
     visit = visits.start(service, person)
@@ -180,4 +180,19 @@ def test_a_line_too_weak_for_pictures(watched: Watched, relayed: Service, desk: 
         expect(visits.picture(looking, other)).to_be_visible(timeout=60_000)
         sees(looking, other)
     expect(page.get_by_text("line is weak")).to_have_count(0, timeout=60_000)
+    page.close()
+
+
+def test_a_network_that_lets_no_udp_out_any_more(
+    watched: Watched, relayed: Service, desk: Desk, line: tuple[Line, str]
+) -> None:
+    """Out of the Wi-Fi into a guests' network: the relay is reached by TCP from then on."""
+    name, page = meet(watched, relayed, desk, "")
+    assert page.evaluate(PATH) == ["relay", "udp"]
+    line[0].say("cut 120")  # and the last test here
+    expect(page.get_by_text("econnecting").first).to_be_visible()
+    expect(page.get_by_text("econnecting")).to_have_count(0, timeout=30_000)
+    for looking, other in ((desk.page, name), (page, "Nurse Jones")):
+        sees(looking, other)
+    assert page.evaluate(PATH) == ["relay", "tcp"]
     page.close()
