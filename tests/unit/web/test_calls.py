@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -11,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telehealth.model import visits
+from telehealth.store.recordings import Standing, Stopped
 from telehealth.store.visit_view import Consultation, Loaded, Message, Participant, SubjectShown, VisitReading
 from telehealth.web import call_line, call_messages, call_quality, call_state, throttle
 from telehealth.web.call_line import Line
@@ -51,17 +54,24 @@ def participant(
         "allow_another": False,
     }
     wanted = set(Participant.__dataclass_fields__)
-    fields = {**known, "id": number, "role": role, "state": presence, "resident_id": resident}
+    fields = {**known, **more, "id": number, "role": role, "state": presence, "resident_id": resident}
     return Participant(**{name: value for name, value in fields.items() if name in wanted})
 
 
 def subject(number: int) -> SubjectShown:
     known: dict[str, Any] = dict.fromkeys(SubjectShown.__dataclass_fields__)
     known |= {"id": number, "name": f"subject-{number}", "born": date(1950, 1, 2), "nhs_number": f"nhs-{number}"}
+    known |= {"ward_id": number * 10}
     return SubjectShown(**known)
 
 
-def visit_of(kind: visits.Kind, current: int, people: list[Participant], messages: list[Message]) -> Loaded:
+def visit_of(
+    kind: visits.Kind,
+    current: int,
+    people: list[Participant],
+    messages: list[Message],
+    captions: Sequence[Message] = (),
+) -> Loaded:
     fields: dict[str, Any] = dict.fromkeys(Consultation.__dataclass_fields__)
     fields |= {
         "id": 7,
@@ -71,6 +81,7 @@ def visit_of(kind: visits.Kind, current: int, people: list[Participant], message
         "subject_id": current,
         "seq": 3,
         "ward": "North",
+        "ward_id": 7,
     }
     row = Consultation(**fields)
     persons = tuple(
@@ -84,6 +95,7 @@ def visit_of(kind: visits.Kind, current: int, people: list[Participant], message
         messages,
         [VisitReading(f"key-{one}", one, "spo2", "SpO2", 90.0 + one, "%", T0, "offered") for one in RESIDENTS],
         visits.Policy(),
+        list(captions),
     )
 
 
@@ -91,23 +103,26 @@ def visit_of(kind: visits.Kind, current: int, people: list[Participant], message
 def loaded_visits(draw: st.DrawFn) -> Loaded:
     people = [participant(1, "staff", draw(st.sampled_from(PRESENCES)), None)]
     roles, presences, residents = st.sampled_from(GUESTS), st.sampled_from(PRESENCES), st.sampled_from(RESIDENTS)
-    people += [
-        participant(number, draw(roles), draw(presences), draw(residents))
-        for number in range(2, draw(st.integers(3, 8)))
-    ]
+    minutes = st.integers(-5, 5)
+    for number in range(2, draw(st.integers(3, 8))):
+        presence = draw(presences)
+        joined = presence == "joined" or draw(st.booleans())
+        came = {
+            "joined_at": T0 + timedelta(minutes=draw(minutes)) if joined else None,
+            "let_in_at": T0 + timedelta(minutes=draw(minutes)) if draw(st.booleans()) else None,
+        }
+        people.append(participant(number, draw(roles), presence, draw(residents), **came))
     ids = [one.id for one in people]
-    messages = [
-        Message(
-            number,
-            draw(st.sampled_from([None, *ids])),
-            draw(st.sampled_from([None, None, *ids])),
-            draw(st.sampled_from(RESIDENTS)),
-            f"text-{number}",
-            T0 + timedelta(minutes=draw(st.integers(-5, 5))),
+
+    def line(number: int, to: int | None) -> Message:
+        at = T0 + timedelta(minutes=draw(minutes))
+        return Message(
+            number, draw(st.sampled_from([None, *ids])), to, draw(st.sampled_from(RESIDENTS)), f"text-{number}", at
         )
-        for number in range(1, draw(st.integers(1, 8)))
-    ]
-    return visit_of(draw(st.sampled_from(KINDS)), draw(st.sampled_from(RESIDENTS)), people, messages)
+
+    messages = [line(n, draw(st.sampled_from([None, None, *ids]))) for n in range(1, draw(st.integers(1, 8)))]
+    captions = [line(n, None) for n in range(100, 100 + draw(st.integers(0, 3)))]
+    return visit_of(draw(st.sampled_from(KINDS)), draw(st.sampled_from(RESIDENTS)), people, messages, captions)
 
 
 @given(loaded_visits())
@@ -129,13 +144,75 @@ def test_a_guest_is_shown_nothing_of_another_resident(loaded: Loaded) -> None:
             assert visit["subject"] is None
         else:
             assert shown == {p.id for p in loaded.people if p.state == "joined"} | {me.id}
-        if loaded.row.kind != "group":
-            others = {
-                m.text
-                for m in loaded.messages
-                if m.resident_id != me.resident_id and me.id not in (m.participant_id, m.to_participant_id)
-            }
-            assert not others & {m["text"] for m in visit["messages"]}
+        for person in visit["people"]:
+            mine = person["id"] == me.id
+            assert (person["identity"] is None, person["with_resident"]) == (not mine, None)
+            assert mine or person["consent"] is None
+
+
+@given(loaded_visits())
+def test_a_guest_reads_what_was_said_to_the_room_since_they_were_let_in(loaded: Loaded) -> None:
+    """In the turn of their own resident, unless all are together; never what somebody wrote who has not been inside."""
+    for me in loaded.people:
+        if me.role == "staff":
+            continue
+        _, visit = call_state.shown(loaded, call_state.Now(), me.id, [])
+        inside = me.state in ("admitted", "joined")
+        since = max((at for at in (me.joined_at, me.let_in_at) if at is not None), default=None)
+
+        def reads(line: Message, me: Participant = me, inside: bool = inside, since: datetime | None = since) -> bool:
+            if me.id in (line.participant_id, line.to_participant_id):
+                return True
+            writer = next((p for p in loaded.people if p.id == line.participant_id), None)
+            from_outside = writer is not None and writer.role != "staff" and writer.joined_at is None
+            their_turn = loaded.row.kind == "group" or line.resident_id == me.resident_id
+            in_time = me.joined_at is not None and since is not None and line.at >= since
+            return inside and line.to_participant_id is None and in_time and their_turn and not from_outside
+
+        for name, lines in (("messages", loaded.messages), ("captions", loaded.captions)):
+            assert [one["id"] for one in visit[name]] == [line.id for line in lines if reads(line)]
+        known = {p["id"] for p in visit["people"]} | {m["from"] for m in (*visit["messages"], *visit["captions"])}
+        assert {int(one) for one in visit["names"]} <= known
+
+
+@given(loaded_visits(), st.sets(st.sampled_from(RESIDENTS)))
+def test_staff_are_shown_nothing_of_residents_of_other_wards(loaded: Loaded, seen: set[int]) -> None:
+    wards = {one * 10 for one in seen}
+    _, visit = call_state.shown(loaded.of_wards(wards), call_state.Now(), 1, [])
+    text = json.dumps(visit)
+    hidden = {p.id for p in loaded.people if p.resident_id is not None and p.resident_id not in seen}
+    for one in set(RESIDENTS) - seen:
+        assert f"nhs-{one}" not in text
+        assert f"subject-{one}" not in text
+        assert f"key-{one}" not in text
+    assert hidden.isdisjoint(p["id"] for p in visit["people"])
+    assert all(f"name-of-{one}" not in text and f"reason-of-{one}" not in text for one in hidden)
+    for line in (*visit["messages"], *visit["captions"]):
+        original = next(m for m in (*loaded.messages, *loaded.captions) if m.id == line["id"])
+        assert original.resident_id in seen
+        assert hidden.isdisjoint((original.participant_id, original.to_participant_id))
+    assert call_state.theirs(loaded, wards | {7}) == (loaded.row.subject_id in seen)
+    assert not call_state.theirs(loaded, wards)
+
+
+def test_who_did_not_take_part_in_a_recording_is_not_told_why_it_stopped() -> None:
+    stopped = Stopped("withdrawn", T0, True)
+    now = call_state.Now(recording=Standing(False, False, True, stopped=stopped))
+    early = participant(2, "resident", "joined", 101, joined_at=T0 - timedelta(minutes=1))
+    late = participant(3, "carer", "joined", 101, joined_at=T0 + timedelta(minutes=1))
+    out = participant(4, "carer", "waiting", 101, joined_at=T0 - timedelta(minutes=1))
+    loaded = visit_of("carer", 101, [early, late, out], [])
+    told = [call_state.shown(loaded, now, one, [])[1]["recording"]["stopped"] for one in (2, 3, 4)]
+    assert [one is not None for one in told] == [True, False, False]
+
+
+def test_who_is_out_or_over_may_do_nothing() -> None:
+    loaded = visit_of(
+        "one_to_one", 101, [participant(1, "staff", "joined", None), participant(2, "resident", "removed", 101)], []
+    )
+    assert call_state.shown(loaded, call_state.Now(), 2, [])[0]["may"] == []
+    over = replace(loaded, row=replace(loaded.row, state="ended"))
+    assert call_state.shown(over, call_state.Now(), 1, [])[0]["may"] == []
 
 
 @given(loaded_visits())
@@ -145,6 +222,9 @@ def test_staff_see_nothing_that_was_said_in_another_residents_turn(loaded: Loade
         if me.role != "staff" or loaded.row.kind == "group":
             continue
         seen = {m["id"] for m in visit["messages"]}
+        assert {c["id"] for c in visit["captions"]} == {
+            c.id for c in loaded.captions if c.resident_id == loaded.row.subject_id
+        }
         for message in loaded.messages:
             if message.to_participant_id is None and message.resident_id is not None:
                 assert (message.id in seen) == (message.resident_id == loaded.row.subject_id)
