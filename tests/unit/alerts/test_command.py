@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,14 @@ def test_examples_fit_their_schema(name: str) -> None:
     jsonschema.Draft202012Validator.check_schema(DOCUMENTS[name])
     for example in DOCUMENTS[name]["examples"]:
         check(example, name)
+
+
+def test_the_example_of_the_page_does_what_it_shows() -> None:
+    page = (SCHEMAS.parent / "clinical" / "rules.md").read_text("utf-8")
+    ((asked, answered),) = re.findall(r"echo '(.*)' \| python -m alerts news2\n(.*)", page)
+    assert json.loads(run(["news2"], asked + "\n")[1]) == json.loads(answered)
+    (scenario_file,) = re.findall(r"python -m alerts evaluate (tests/data/.*)", page)
+    assert run(["evaluate", str(SCHEMAS.parents[1] / scenario_file)])[0] == 0
 
 
 def test_documented_examples_do_what_they_show() -> None:
