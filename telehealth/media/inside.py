@@ -332,8 +332,8 @@ class Outlet:
         self._kept[number % rtp.RTP_HISTORY_SIZE] = number, timestamp, packet
         try:
             way.send(layout.data(packet, number, timestamp))
-        except _UNSENT:
-            return  # whoever sends must not suffer by one viewer's way
+        except (*_UNSENT, *_ODD):
+            return  # whoever sends, and who else views it, must not suffer by one viewer's way or offer
         self.sent_packets += 1
         self.sent_bytes += len(packet.payload)
         self._repeats.sent(len(packet.payload))

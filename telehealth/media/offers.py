@@ -20,6 +20,8 @@ _CODECS = {"audio": "opus/48000", "video": "vp8/90000"}
 _TOKEN = re.compile(r"^[A-Za-z0-9!#$%&'*+\-.^_`{|}~]{1,32}$")
 _MEDIA = re.compile(r"^m=(audio|video) ([0-9]{1,5}) (UDP/TLS/RTP/SAVPF) ([0-9 ]{1,400})$")
 _OF_CODEC = re.compile(r"^a=(?:rtpmap|fmtp|rtcp-fb):([0-9]{1,3}|\*) (.*)$")
+#: Numbers are one byte: what is sent to a viewer has those that the viewer offered.
+_EXTENSION = re.compile(r"^a=extmap:(?:[1-9]|[1-9][0-9]|1[0-9][0-9]|2[0-4][0-9]|25[0-5])(?:/[a-z]+)? [\x21-\x7e]+( |$)")
 _LEFT_OUT = ("a=rid:", "a=simulcast:", "a=end-of-candidates", "a=remote-candidates:")
 
 
@@ -120,6 +122,8 @@ def _reduced(part: _Part) -> list[str]:
         of_codec = _OF_CODEC.match(line)
         if (of_codec is not None and of_codec[1] not in (*kept, "*")) or line.startswith(_LEFT_OUT):
             continue
+        if line.startswith("a=extmap:") and not _EXTENSION.match(line):
+            raise BadOffer("a header extension without a number")
         if line.startswith("a=candidate:"):
             if not _reachable(line.split()):
                 continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 import socket
 import struct
@@ -13,7 +14,7 @@ from aioice import stun
 from aiortc import rtp
 
 from telehealth.consult import process
-from telehealth.model.media import Connected
+from telehealth.model.media import Allowed, Connected, Refused
 from tests.integration.media.callers import Caller
 from tests.integration.media.conftest import Visit
 
@@ -92,6 +93,28 @@ async def test_a_browsers_odd_packets_end_nothing(visit: Visit) -> None:
 
 def _heard(receiver: Any) -> list[int]:
     return list(receiver._RTCRtpReceiver__remote_streams)
+
+
+async def test_a_viewer_who_asks_for_what_cannot_be_written_takes_it_from_nobody_else(visit: Visit) -> None:
+    """Identifiers of header extensions are one byte; what is sent to a viewer has those of the viewer's own offer."""
+    one, two = await visit.join(1), await visit.join(2)
+    odd = Caller(3)
+    visit.people[3] = odd
+    offer = await odd.offer()
+    numbers = sorted({line.split()[0].removeprefix("a=extmap:") for line in offer.splitlines() if "a=extmap:" in line})
+    for number in numbers:
+        offer = offer.replace(f"a=extmap:{number} ", f"a=extmap:{number}00 ")
+    with contextlib.suppress(Refused):
+        answer = await visit.workers.join(visit.room, 3, offer, Allowed())
+        sdp = answer.sdp
+        for number in numbers:
+            sdp = sdp.replace(f"a=extmap:{number}00 ", f"a=extmap:{number} ")
+        await odd.take(sdp)
+        await visit.watched.connected(3)
+    four = await visit.join(4)
+    await asyncio.gather(one.sees(2, more=10), two.sees(1, more=10), one.hears(2), four.sees(1), four.sees(2))
+    assert {event.how for event in visit.watched.events if isinstance(event, Connected)} == {"up"}
+    await odd.close()
 
 
 async def test_repetitions_that_repeat_nothing_harm_nobody_else(visit: Visit) -> None:
