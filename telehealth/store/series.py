@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import zoneinfo
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 
 from telehealth.errors import NotFound
 from telehealth.model import appointments as times
@@ -110,7 +110,9 @@ async def extend(
 
 async def to_extend(connection: Connection, after: int, *, now: datetime) -> int | None:
     """The next series after one that needs more appointments and that no other process is at; it is held."""
-    found: int | None = await connection.fetchval(sql("series.to_extend"), (now + times.AHEAD).date(), after)
+    # a day less: west of Greenwich the day that they are made up to is still the one before
+    until = (now + times.AHEAD).date() - timedelta(days=1)
+    found: int | None = await connection.fetchval(sql("series.to_extend"), until, after)
     return found
 
 

@@ -21,13 +21,15 @@ RETURNING mail.id, mail.appointment_id, mail.about, mail.to_address, mail.subjec
 
 -- name: drop_pointless
 -- Mails that nobody needs any more at $1 clinical, $2 real: the visit was called off or is over, the contact removed, the
--- resident died.
+-- resident died, or was discharged from the ward whose rounds it is about.
 UPDATE mail SET state = 'dropped', settled_at = $2::timestamptz
 WHERE mail.state = 'waiting' AND mail.due_at <= $2 AND (
     (mail.about IN ('booked', 'moved', 'reminder', 'invitation') AND EXISTS (
         SELECT FROM appointment a LEFT JOIN consultation c ON c.appointment_id = a.id
         WHERE a.id = mail.appointment_id AND (a.cancelled_at IS NOT NULL OR c.ended_at IS NOT NULL
-            OR a.starts_at + a.minutes * interval '1 minute' < $1::timestamptz)))
+            OR a.starts_at + a.minutes * interval '1 minute' < $1::timestamptz
+            OR (a.series_id IS NOT NULL AND NOT EXISTS (
+                SELECT FROM spell s WHERE s.resident_id = mail.resident_id AND s.during @> $1)))))
     OR EXISTS (SELECT FROM resident r WHERE r.id = mail.resident_id AND r.died_at IS NOT NULL)
     OR EXISTS (SELECT FROM contact k WHERE k.id = mail.contact_id AND (k.removed_at IS NOT NULL
         OR (mail.about = 'reminder' AND NOT k.reminders))))

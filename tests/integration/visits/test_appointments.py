@@ -13,11 +13,13 @@ from telehealth.consult import upkeep
 from telehealth.errors import Conflict, Invalid, NotFound
 from telehealth.model import appointments as times
 from telehealth.model import visits
-from telehealth.store import appointments, consultations, contacts, db, links, series, visit_desk
+from telehealth.notify import service as notify
+from telehealth.store import appointments, consultations, contacts, db, links, mail, series, visit_desk
 from telehealth.store.db import Database
 from tests.conftest import Urls
 from tests.integration.visits import scene as scenes
 from tests.integration.visits.scene import REAL, SENDER, T0, WEB
+from tests.support import world
 
 OPERATOR = db.operator("tests")
 
@@ -224,6 +226,38 @@ async def test_who_has_died_or_left_is_not_in_what_is_made_later(database: Datab
     await keep(database, 7 * 24 * 60)
     made = await planned(database, scene)
     assert [one.resident_ids for one in made[-2:]] == [[scene.anna.id, scene.bert.id], [scene.anna.id]]
+
+
+async def test_a_series_in_the_far_west_is_made_once_a_day(database: Database) -> None:
+    """There it is still yesterday while the day has begun in Greenwich: nothing is done over and over."""
+    scene = await scenes.build(database)
+    await begin(database, scene, zone="America/Los_Angeles")
+    done = [(await keep(database, hours * 60))["series"] for hours in range(0, 72, 6)]
+    assert 1 <= sum(done) <= 3
+    assert [(await keep(database, 66 * 60))["series"] for _ in range(2)] == [0, 0]
+
+
+async def test_whoever_is_discharged_hears_no_more_of_the_rounds(database: Database) -> None:
+    """Those that were made before, too; what was booked for them alone is as ever."""
+    scene = await scenes.build(database)
+    for one, name in ((scene.anna, "anna"), (scene.bert, "bert")):
+        await scenes.contact(database, scene, one, f"{name}@home.example")
+    await begin(database, scene)
+    await scenes.book(database, scene, scene.bert, starts_at=T0 + timedelta(days=8))
+    await world.discharge(database, scene.bert, T0)
+    async with database.transaction(OPERATOR) as connection:
+        await connection.execute("UPDATE mail SET due_at = $1", REAL)
+    async with database.transaction(notify.ACTOR) as connection:
+        await mail.waiting(connection, real_now=REAL, lease=timedelta(minutes=1), clinical=T0)
+        rows = await connection.fetch(
+            "SELECT DISTINCT m.to_address, a.series_id IS NOT NULL AS again, m.state = 'dropped' AS dropped"
+            " FROM mail m JOIN appointment a ON a.id = m.appointment_id"
+        )
+    assert {tuple(row) for row in rows} == {
+        ("anna@home.example", True, False),
+        ("bert@home.example", True, True),
+        ("bert@home.example", False, False),
+    }
 
 
 async def test_visits_of_who_died_are_called_off_without_a_word(database: Database) -> None:
