@@ -213,7 +213,7 @@ class Outlet:
         self._numbers: sequence.Numbers | None = None
         #: Without anybody's media it sends nothing, not even reports.
         self.in_use = False
-        self.sent_packets = self.sent_bytes = self.repeated = 0
+        self.sent_packets = self.sent_bytes = 0
         #: As the viewer last reported, 0 to 1.
         self.loss = 0.0
         #: Seconds, by the viewer's last report, and when that was.
@@ -297,6 +297,7 @@ class Outlet:
     def restart(self) -> None:
         """What is sent next is of another source, or follows a pause; what was sent before is of no use any more."""
         self._kept = [None] * rtp.RTP_HISTORY_SIZE
+        self.loss = 0.0
         if self._numbers is not None:
             self._numbers.restart()
 
@@ -312,7 +313,6 @@ class Outlet:
             return
         if not self._repeats.allows(number, len(kept[2].payload), clock.monotonic(), self.round_trip):
             return
-        self.repeated += 1
         self._history[at] = layout.packet(kept[2], number, kept[1])
         try:
             await self._stock_repeat(number)

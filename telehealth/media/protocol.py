@@ -134,8 +134,6 @@ class Status(msgspec.Struct, frozen=True):
     people: int = 0
     audio_only: int = 0
     lag: float = 0.0
-    packets: int = 0
-    repeated: int = 0
     trouble: str | None = None
 
 

@@ -214,7 +214,6 @@ class Rooms:
     def status(self, port: int) -> protocol.Status:
         rooms = list(self._rooms.values())
         people = [peer for room in rooms for peer in room.people.values()]
-        outlets = [slot.outlet for peer in people for slot in peer.slots]
         return protocol.Status(
             port,
             streams=sum(room.streams for room in rooms),
@@ -222,8 +221,6 @@ class Rooms:
             people=len(people),
             audio_only=sum(peer.line.audio_only for peer in people),
             lag=round(percentile(self._lags, 0.99), 4),
-            packets=sum(outlet.sent_packets for outlet in outlets),
-            repeated=sum(outlet.repeated for outlet in outlets),
             trouble=self.trouble,
         )
 

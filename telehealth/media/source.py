@@ -45,7 +45,7 @@ class Slot:
         if self.source is not None:
             self.source.slots.remove(self)
         self.source = source
-        self.outlet.in_use, self.outlet.loss = source is not None, 0.0
+        self.outlet.in_use = source is not None
         self._bound_at = clock.monotonic()
         self.pause()
         if source is not None:

@@ -26,11 +26,9 @@ async def register(connection: Connection, worker: Worker, *, capacity: int, rea
     await connection.execute(sql("rooms.forget"), real_now - _FORGET)
 
 
-async def beat(
-    connection: Connection, worker_id: UUID, *, streams: int, stopping: bool = False, real_now: datetime
-) -> bool:
+async def beat(connection: Connection, worker_id: UUID, *, streams: int, real_now: datetime) -> bool:
     """The worker is alive. False: it is not registered (any more)."""
-    return await connection.fetchval(sql("rooms.beat"), worker_id, real_now, streams, stopping) is not None
+    return await connection.fetchval(sql("rooms.beat"), worker_id, real_now, streams) is not None
 
 
 async def remove(connection: Connection, *worker_ids: UUID) -> None:

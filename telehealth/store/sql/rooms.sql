@@ -4,8 +4,8 @@ INSERT INTO media_worker (id, host, port, token, capacity, started_at, seen_at)
 VALUES ($1::uuid, $2::text, $3::integer, $4::text, $5::integer, $6::timestamptz, $6::timestamptz);
 
 -- name: beat
--- Worker $1 is alive at $2 and forwards $3 streams; stopping $4: it takes no more rooms.
-UPDATE media_worker SET seen_at = $2::timestamptz, streams = $3::integer, stopping = $4::boolean
+-- Worker $1 is alive at $2 and forwards $3 streams.
+UPDATE media_worker SET seen_at = $2::timestamptz, streams = $3::integer
 WHERE id = $1::uuid RETURNING id;
 
 -- name: remove
@@ -34,7 +34,7 @@ SELECT w.id, w.host, w.port, w.token
 FROM media_worker w
     LEFT JOIN LATERAL (SELECT count(*) AS rooms FROM consultation c
                        WHERE c.worker_id = w.id AND c.ended_at IS NULL) AS given ON true
-WHERE w.seen_at >= $1::timestamptz AND NOT w.stopping AND w.streams < w.capacity
+WHERE w.seen_at >= $1::timestamptz AND w.streams < w.capacity
     AND (w.doubted_at IS NULL OR w.seen_at > w.doubted_at)
 ORDER BY w.id IS NOT DISTINCT FROM $2::uuid, greatest(w.streams, 4 * given.rooms)::float8 / w.capacity, w.id
 LIMIT 1;

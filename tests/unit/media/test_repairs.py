@@ -103,3 +103,16 @@ async def test_a_browser_that_sends_none_is_not_asked_for_ever(monkeypatch: pyte
     for tick in range(1000):
         await camera.tick(tick * 0.02, 0.05)
     assert asked.pictures == 6
+
+
+async def test_what_was_lost_before_a_pause_is_not_said_of_the_time_after(sending: Sending) -> None:
+    """Nothing is reported of somebody who is muted: the last report would stand for as long."""
+    for number in range(10):
+        packet = rtp.RtpPacket(97, 0, number, 3000, 7, b"\x10\x00picture")
+        sending.outlet.send(onward.Onward(packet, onward.ntp_now()), 0.0)
+    for newest in (65534, 6):
+        report = rtp.RtcpReceiverInfo(sending.sender._ssrc, 128, 4, newest, 0, 0, 0)
+        await sending.sender._handle_rtcp_packet(rtp.RtcpRrPacket(1, [report]))
+    assert sending.outlet.loss == 0.5
+    sending.outlet.restart()
+    assert sending.outlet.loss == 0

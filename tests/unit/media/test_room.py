@@ -34,7 +34,6 @@ class Outlet:
     def __init__(self, *_: Any, **__: Any) -> None:
         self.in_use = False
         self.loss = 0.0
-        self.sent_packets = self.repeated = 0
 
     def restart(self) -> None:
         pass
