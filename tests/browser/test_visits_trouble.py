@@ -234,3 +234,25 @@ def test_a_browser_in_which_nothing_begins(watched: Watched, calls: Service) -> 
     page.get_by_role("button", name="Tell the ward that I am here").click()
     page.evaluate("document.getAnimations().forEach((one) => one.finish())")
     expect(page.get_by_text("The ward knows that you are here.")).to_be_visible()
+
+
+@pytest.mark.parametrize("size", [(1366, 600), (768, 1024), (320, 640)])
+def test_whose_record_it_is_stays_in_view(calls: Service, desk: Desk, size: tuple[int, int]) -> None:
+    """On a laptop's low screen and a phone, and also when the page is not live: below all that there is to say then."""
+    person = calls.people[0]
+    desk.page.route_web_socket(re.compile(r"/ws$"), lambda socket: socket.close())
+    desk.page.set_viewport_size({"width": size[0], "height": size[1]})
+    desk.open(visits.start(calls, person))
+    expect(desk.page.locator(".th-live--off")).to_be_visible()
+    desk.page.get_by_text("Whole record of").focus()
+    name = desk.page.locator(".th-identity__name dd")
+    expect(name).to_be_in_viewport(ratio=1)
+    over = name.evaluate(
+        """(name) => {
+            const { left, top, width, height } = name.getBoundingClientRect();
+            return name.contains(document.elementFromPoint(left + width / 2, top + height / 2));
+        }"""
+    )
+    assert over, "something lies over the name"
+    room = desk.page.evaluate("innerHeight - document.querySelector('.th-tops').getBoundingClientRect().bottom")
+    assert room > size[1] / 2

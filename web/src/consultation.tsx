@@ -214,8 +214,10 @@ class ConsultationIsland extends Component<Page, State> {
     if (call.bye) return <Over page={this.props} why={call.bye} notes={this.notes} />;
     return (
       <>
-        <LiveBar status={this.live.status} now={this.live.serverNow()} zone={ward.zone} />
-        <Banner subject={subject} subjects={this.props.subjects} />
+        <div class="th-tops">
+          <LiveBar status={this.live.status} now={this.live.serverNow()} zone={ward.zone} />
+          <Banner subject={subject} subjects={this.props.subjects} />
+        </div>
         <div class="th-wrap th-main">
           <h1 class="nhsuk-u-visually-hidden">Video visit</h1>
           <p class="nhsuk-u-visually-hidden" role="status">

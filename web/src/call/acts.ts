@@ -9,7 +9,7 @@ export interface Failed {
 
 export type Outcome<T> = { ok: true; value: T } | { ok: false; failed: Failed };
 
-const ANSWER_MS = 15_000;
+const ANSWER_MS = 10_000;
 const UNREACHED = "The service cannot be reached. Try again when the connection is back.";
 
 export class Acts {

@@ -12,13 +12,15 @@ interface State {
   name: string;
   email: string;
   link: string | null;
+  /** Whose link it is. */
+  whose: string;
   sent: string | null;
   copied: boolean;
   failed: string | null;
 }
 
 export class Invite extends Component<{ acts: Acts; subject: Subject }, State> {
-  override state: State = { role: "interpreter", name: "", email: "", link: null, sent: null, copied: false, failed: null };
+  override state: State = { role: "interpreter", name: "", email: "", link: null, whose: "", sent: null, copied: false, failed: null };
 
   private invite = async (event: Event): Promise<void> => {
     event.preventDefault();
@@ -27,8 +29,10 @@ export class Invite extends Component<{ acts: Acts; subject: Subject }, State> {
       this.setState({ failed: "Say whom you invite: the others see this name." });
       return;
     }
+    // The link of somebody else is not to be taken for this one.
+    this.setState({ link: null, failed: null });
     const outcome = await this.props.acts.post<{ link: string; mailed?: boolean }>("invite", { resident: this.props.subject.id, role, name: name.trim(), ...(email.trim() ? { email: email.trim() } : {}) });
-    if (outcome.ok) this.setState({ link: outcome.value.link, sent: outcome.value.mailed ? email.trim() : null, copied: false, failed: null, name: "", email: "" });
+    if (outcome.ok) this.setState({ link: outcome.value.link, whose: name.trim(), sent: outcome.value.mailed ? email.trim() : null, copied: false, failed: null, name: "", email: "" });
     else this.setState({ failed: outcome.failed.detail });
   };
 
@@ -43,7 +47,7 @@ export class Invite extends Component<{ acts: Acts; subject: Subject }, State> {
   };
 
   override render() {
-    const { role, name, email, link, sent, copied, failed } = this.state;
+    const { role, name, email, link, whose, sent, copied, failed } = this.state;
     return (
       <details class="th-act">
         <summary class="th-plain-button">Invite somebody</summary>
@@ -69,8 +73,8 @@ export class Invite extends Component<{ acts: Acts; subject: Subject }, State> {
             {link && (
               <>
                 <p>
-                  {sent && <>Sent to {sent}. </>}
-                  <strong>This link is shown once.</strong> It works on the first device that opens it.
+                  <strong>The link for {whose}.</strong> {sent && <>Sent to {sent}. </>}
+                  It is shown once, and works on the first device that opens it.
                 </p>
                 <p class="th-chat__row">
                   <input id="invite-link" class="nhsuk-input" aria-label="Link to pass on" readOnly value={link} onFocus={(event) => event.currentTarget.select()} />

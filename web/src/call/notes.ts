@@ -79,7 +79,8 @@ export class Notes {
     note.text = text;
     this.keep(resident, note);
     if (note.state.is !== "conflict") {
-      note.state = { is: "changed" };
+      // That it is not saved yet is said until it is.
+      if (note.state.is !== "kept") note.state = { is: "changed" };
       this.soon(resident, note, TYPED_MS);
     }
     this.changed();
@@ -130,7 +131,7 @@ export class Notes {
     if ((note.busy && !closing) || note.state.is === "conflict") return;
     const { text, version } = note;
     note.busy = true;
-    note.state = { is: "saving" };
+    if (note.state.is !== "kept") note.state = { is: "saving" };
     if (!note.tried.includes(text)) note.tried = [...note.tried, text].slice(-TRIED);
     this.keep(resident, note);
     this.changed();

@@ -9,6 +9,11 @@ function inOrder(people: Person[]): Person[] {
   return [...people].sort((one, other) => rank(one) - rank(other) || (one.hand_at ?? "").localeCompare(other.hand_at ?? "") || one.id - other.id);
 }
 
+function alone(call: Call): string {
+  const waits = call.state?.visit.people.some((person) => person.presence === "waiting" && person.role !== "staff");
+  return `You are alone in the visit. ${waits ? "Let somebody in from the list of people." : "Nobody waits to be let in yet."}`;
+}
+
 export function Stage({ call, shortest }: { call: Call; shortest: boolean }) {
   const { peer, others } = call;
   const down = peer !== null && peer.state !== "up";
@@ -33,7 +38,7 @@ export function Stage({ call, shortest }: { call: Call; shortest: boolean }) {
       {sharing.map((person) => (
         <Tile key={`s${person.id}`} person={person} screen size="big" stream={peer?.streamOf(person.id, "screen") ?? null} silent={silent(person)} speaking={false} weak={weak} />
       ))}
-      {people.length === 0 && <p class="th-stage__empty">{shortest ? "You are alone in the visit. Let somebody in from the list of people." : "Nobody is in the visit."}</p>}
+      {people.length === 0 && <p class="th-stage__empty">{shortest ? alone(call) : "Nobody is in the visit."}</p>}
       <div class={`th-tiles th-tiles--${people.length > 1 ? Math.min(people.length + 1, 10) : people.length}${sharing.length ? " is-beside" : ""}`}>
         {people.map((person) => (
           <div key={person.id} class={person.pinned && people.length > 1 ? "is-pinned" : ""}>
