@@ -12,19 +12,20 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from telehealth import clock, log, metrics
+from telehealth import clock, log
 from telehealth.clock import ClinicalClock
 from telehealth.config import Settings
 from telehealth.errors import TelehealthError
 from telehealth.model import media, turn, visits
-from telehealth.store import call_sockets, consultations, participants
+from telehealth.store import call_sockets, consultations
 from telehealth.store.call_sockets import Rang, Seen
 from telehealth.store.db import AWAY, Database
 from telehealth.store.recordings import Place, Standing
 from telehealth.store.visit_view import Loaded, Participant
-from telehealth.web import call_line, call_messages, call_quality, call_state
+from telehealth.web import call_line, call_messages, call_state
 from telehealth.web.auth import SERVICE
 from telehealth.web.call_line import Line
+from telehealth.web.call_measured import Measured
 from telehealth.web.call_media import Studio
 from telehealth.web.call_messages import Bye
 from telehealth.web.call_recording import Recorder
@@ -38,21 +39,6 @@ GONE: Final = timedelta(seconds=20)
 _RING: Final = timedelta(seconds=30)
 #: A room without a worker, or a database that was away: tried again.
 _AGAIN_SECONDS: Final = 1.0
-_QUALITY_SECONDS: Final = 15.0
-#: Browsers tell what they measured so often.
-_SAMPLE_SECONDS: Final = 5.0
-
-
-@dataclass
-class _Measured:
-    """What is known of one participant's connection here."""
-
-    summary: call_quality.Summary
-    written_at: float
-    written: str | None = None
-    dirty: bool = False
-    #: When the browser itself last said how it goes; it knows better than the worker.
-    told_at: float = float("-inf")
 
 
 @dataclass(frozen=True)
@@ -86,7 +72,7 @@ class Room:
         self._connected: list[media.Connected] = []
         self._before: dict[int, visits.Presence] = {}
         self._rang: int | None = None
-        self._measured: dict[int, _Measured] = {}
+        self._measured = Measured(self.means.database, self.wake)
         #: Whose line does not carry pictures, to them and from them.
         self._weak: dict[int, tuple[bool, bool]] = {}
         self._ice: dict[int, tuple[float, list[dict[str, Any]]]] = {}
@@ -212,7 +198,7 @@ class Room:
         self._catch_up(loaded)
         if standing is not None:
             await self._settle_recording(standing)
-        await self._write_quality()
+        await self._measured.write()
         self._ring(loaded, rang, here)
         self._show(loaded, seen, here, wards, standing)
         self._before = {p.id: p.state for p in loaded.people}
@@ -329,15 +315,16 @@ class Room:
                     line.tell(call_messages.Speaking(event.participant))
             case media.Connected():
                 self._connected.append(event)
-                if event.how != "up":
-                    self._interrupted(event.participant)
+                if event.how != "up" and event.participant in self.lines and self.loaded is not None:
+                    self._measured.interrupted(self.loaded, event.participant)
                 self.wake()
             case media.Weak():
                 self._is_weak(event.participant, event.down, event.up)
             case media.Quality():
                 # also where another process, which is no more, or a worker, which is no more, heard or said otherwise
                 self._is_weak(event.participant, event.weak_down, event.weak_up)
-                self._measured_there(event)
+                if event.participant in self.lines and self.loaded is not None:
+                    self._measured.by_worker(self.loaded, event)
             case media.Recorded():
                 if self.recorder is not None and self.recorder.heard(event):
                     self.wake()
@@ -353,68 +340,10 @@ class Room:
         inside = {p.id for p in self.loaded.people if p.state in ("admitted", "joined")}
         return [line for participant_id, line in self.lines.items() if participant_id in inside]
 
-    # Quality -----------------------------------------------------------------------------------
-
     def measured(self, participant_id: int, asked: call_messages.Stats) -> None:
-        """What a browser here measured over the last five seconds."""
-        sample = call_quality.Sample(
-            _SAMPLE_SECONDS, asked.rtt, asked.jitter, asked.up_loss, asked.down_loss, asked.freezes, asked.frozen
-        )
-        if self.loaded is None:
-            return
-        known = self._of(participant_id)
-        known.told_at = clock.monotonic()
-        known.summary.path = asked.path
-        if known.summary.join is None and asked.join is not None:
-            known.summary.join = asked.join
-            metrics.CALL_JOIN_SECONDS.observe(asked.join)
-        self._take_in(known, sample)
-
-    def _measured_there(self, event: media.Quality) -> None:
-        """What the worker measured; taken in for callers that do not say themselves."""
-        if event.participant not in self.lines or self.loaded is None:
-            return
-        known = self._of(event.participant)
-        if event.audio_only:
-            known.summary.audio_only_seconds += media.QUALITY_SECONDS
-            known.dirty = True
-        if clock.monotonic() - known.told_at > 3 * _SAMPLE_SECONDS:
-            sample = call_quality.Sample(media.QUALITY_SECONDS, event.round_trip, 0.0, event.up_loss, event.down_loss)
-            self._take_in(known, sample)
-
-    def _take_in(self, known: _Measured, sample: call_quality.Sample) -> None:
-        known.summary.add(sample)
-        known.dirty = True
-        if known.summary.last is not None:
-            metrics.CALL_QUALITY.labels(known.summary.last).inc()
-        if known.summary.last != known.written:
-            self.wake()
-
-    def _interrupted(self, participant_id: int) -> None:
-        if participant_id in self.lines and self.loaded is not None:
-            known = self._of(participant_id)
-            known.summary.interruptions += 1
-            known.dirty = True
-
-    def _of(self, participant_id: int) -> _Measured:
-        found = self._measured.get(participant_id)
-        if found is None:
-            assert self.loaded is not None
-            kept = next((p.quality for p in self.loaded.people if p.id == participant_id), None)
-            found = _Measured(call_quality.Summary.of(kept), clock.monotonic())
-            self._measured[participant_id] = found
-        return found
-
-    async def _write_quality(self, *, all_of: bool = False) -> None:
-        at = clock.monotonic()
-        for participant_id, known in list(self._measured.items()):
-            due = all_of or at - known.written_at > _QUALITY_SECONDS or known.summary.last != known.written
-            if not known.dirty or not due:
-                continue
-            kept = {**known.summary.kept(), "now": known.summary.last}
-            async with self.means.database.transaction(SERVICE) as connection:
-                await participants.set_quality(connection, participant_id, kept)
-            known.dirty, known.written_at, known.written = False, at, known.summary.last
+        """What a browser here measured."""
+        if self.loaded is not None:
+            self._measured.by_browser(self.loaded, participant_id, asked)
 
     # What they are shown -----------------------------------------------------------------------
 
@@ -452,7 +381,7 @@ class Room:
         }
         silent = set() if self.studio is None else self.studio.silent
         words = {p.id: str(p.quality["now"]) for p in loaded.people if p.quality and p.quality.get("now")}
-        words |= {who: known.summary.last for who, known in self._measured.items() if known.summary.last is not None}
+        words |= self._measured.words
         return call_state.Now(
             epoch=None if self.studio is None else self.studio.epoch,
             words=words,
@@ -476,7 +405,7 @@ class Room:
         """Nobody is here any more: what was measured is kept, and nothing more is heard."""
         if self.studio is not None:
             self.studio.stop_watching()
-        await self._write_quality(all_of=True)
+        await self._measured.write(all_of=True)
 
 
 def slots(found: dict[str, media.Slot | None]) -> dict[str, call_messages.SlotOf | None]:

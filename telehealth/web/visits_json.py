@@ -118,17 +118,18 @@ def diary(entry: Any, names: Mapping[int, str]) -> Json:
 
 
 def waiting(one: Any, names: Mapping[int, str]) -> Json:
-    """Somebody in the waiting area."""
+    """Somebody in the waiting area; of another ward's people only that there is somebody."""
+    strange = one.resident_id is not None and one.resident_id not in names
     return {
         "visit": one.consultation_id,
         "participant": one.participant_id,
-        "name": one.name,
+        "name": "Somebody of another ward" if strange else one.name,
         "role": one.role,
         "identity": one.identity,
         "resident": names.get(one.resident_id) if one.resident_id is not None else None,
         "since": formats.iso(one.waiting_since),
         "starts_at": formats.iso(one.starts_at),
-        "reason": one.reason,
+        "reason": None if strange else one.reason,
         "ready": one.ready,
         "trouble": trouble(one.ready),
     }

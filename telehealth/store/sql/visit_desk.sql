@@ -63,18 +63,19 @@ FROM appointment_subject s JOIN resident r ON r.id = s.resident_id
 WHERE s.appointment_id = $1::bigint ORDER BY s.position, r.id;
 
 -- name: links
--- The ways into a visit, with what happened to each.
+-- The ways into a visit, with what happened to each; not those of residents who are not the actor's.
 SELECT l.id, l.role, l.resident_id, l.name, l.bound_at, l.expires_at, l.wrong_births, l.refused_browsers,
        l.allow_another, l.revoked_at, l.created_at,
        (SELECT t.display_name FROM staff t WHERE l.created_by = 'staff:' || t.id) AS created_by,
        l.browser_hash IS NOT NULL AS bound,
        p.id AS participant_id, p.state, p.identity
-FROM join_link l LEFT JOIN participant p ON p.link_id = l.id
+FROM join_link l JOIN resident r ON r.id = l.resident_id LEFT JOIN participant p ON p.link_id = l.id
 WHERE l.consultation_id = $1::bigint ORDER BY l.id;
 
 -- name: link
--- Which visit a way in belongs to.
-SELECT id, consultation_id, role, resident_id, name, expires_at FROM join_link WHERE id = $1::bigint;
+-- Which visit a way in belongs to; nothing for a resident who is not the actor's.
+SELECT l.id, l.consultation_id, l.role, l.resident_id, l.name, l.expires_at
+FROM join_link l JOIN resident r ON r.id = l.resident_id WHERE l.id = $1::bigint;
 
 -- name: mails
 -- Mails about an appointment, the newest first. Never what they say.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import aiohttp
 import asyncpg
@@ -63,7 +64,7 @@ async def waits(clinic: Clinic, visit: int, of: world.Resident) -> int:
             expires_at=real_now + timedelta(hours=1),
         )
         guest = await participants.of_link(connection, link, now=NOW)
-        await consultations.arrive(connection, visit, guest, ready=None, reason="", now=NOW)
+        await consultations.arrive(connection, visit, guest, ready=None, reason="my knee", now=NOW)
     return guest
 
 
@@ -83,10 +84,26 @@ async def asked(clinic: Clinic, method: str, path: str, **body: object) -> int:
         return response.status
 
 
+async def read(clinic: Clinic, path: str) -> Any:
+    """As Clara, by the API."""
+    async with (
+        clinic.web[0].session(headers=await token(clinic.database, "clara")) as session,
+        session.get(f"/api/v1{path}") as response,
+    ):
+        assert response.status == 200
+        return await response.json()
+
+
 async def test_nothing_of_a_resident_of_another_ward(clinic: Clinic, conference: Conference) -> None:
     """Neither who they are, nor who waits for their turn, nor what was said in it."""
     visit, sue = conference.visit, conference.sue
     guest = await waits(clinic, visit, sue)
+    area, opened = [await read(clinic, path) for path in (f"/wards/{clinic.ward.id}/waiting", f"/visits/{visit}")]
+    assert [(one["name"], one["resident"], one["reason"]) for one in area["waiting"]] == [
+        ("Somebody of another ward", None, None)
+    ]
+    assert (opened["links"], opened["people"]) == ([], [])
+    assert "Sue" not in json.dumps([area, opened])
     clara, chief = await clinic.nurse(visit), await clinic.nurse(visit, "chief")
     shown = await chief.shows(lambda s: any(p["presence"] == "waiting" and p["link"] for p in s["visit"]["people"]))
     assert sue.nhs_number in json.dumps(shown)

@@ -110,6 +110,7 @@ def loaded_visits(draw: st.DrawFn) -> Loaded:
         came = {
             "joined_at": T0 + timedelta(minutes=draw(minutes)) if joined else None,
             "let_in_at": T0 + timedelta(minutes=draw(minutes)) if draw(st.booleans()) else None,
+            "consent_at": draw(st.sampled_from([None, T0])),
         }
         people.append(participant(number, draw(roles), presence, draw(residents), **came))
     ids = [one.id for one in people]
