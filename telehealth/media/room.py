@@ -16,6 +16,7 @@ from aiortc import rtp
 from telehealth import log
 from telehealth.media import protocol, speaking, taps
 from telehealth.media import slots as slot_rules
+from telehealth.media.allowance import Allowance
 from telehealth.media.peer import Holds, Peer
 from telehealth.media.source import Slot, Source
 from telehealth.model import media
@@ -23,6 +24,8 @@ from telehealth.model.media import Allowed, Answer, Event, RecordingTo, Refused
 
 _log = log.get("media")
 
+#: Of one participant, who was not made to leave meanwhile: a browser whose network comes and goes needs a few.
+_OFFERS, _OFFERS_A_SECOND = 10.0, 0.5
 _JUDGE_SECONDS = 0.25
 _WATCH_SECONDS = 0.5
 _LINE_SECONDS = 1.0
@@ -59,6 +62,7 @@ class Room:
         self._coming = 0
         #: Whoever is about to come in and was put out meanwhile does not.
         self._left: set[int] = set()
+        self._offers: dict[int, Allowance] = {}
         self._closed = False
         self._ticked_at = self._judged_at = self._watched_at = self._lined_at = self._measured_at = now
 
@@ -66,6 +70,7 @@ class Room:
 
     async def join(self, participant: int, offer: str, allowed: Allowed) -> str:
         """The answer to an offer. Raises Refused; whoever was in before under this name then stays so."""
+        self._offers_once_more(participant)
         self._coming += 1
         self._left.discard(participant)
         try:
@@ -102,7 +107,14 @@ class Room:
         peer = self.people.get(participant)
         if peer is None:
             raise Refused("restart impossible")
+        self._offers_once_more(participant)
         return Answer(await peer.restart(offer), self._seen_by(peer))
+
+    def _offers_once_more(self, participant: int) -> None:
+        """Each offer costs as much as a second of forwarding, which others wait for."""
+        found = self._offers.setdefault(participant, Allowance(_OFFERS, _OFFERS_A_SECOND, self._ticked_at))
+        if not found.take(self._ticked_at):
+            raise Refused("too often")
 
     def allow(self, participant: int, allowed: Allowed) -> None:
         if participant in self.people:
@@ -128,6 +140,7 @@ class Room:
     def leave(self, participant: int) -> None:
         """Also whoever is only about to come in."""
         self._left.add(participant)
+        self._offers.pop(participant, None)
         self._let_go(participant)
 
     def _let_go(self, participant: int) -> None:

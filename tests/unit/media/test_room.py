@@ -136,6 +136,7 @@ class Ten(RuleBasedStateMachine):
         """For the first time, or anew."""
         before = self.room.people.get(who)
         full = before is None and len(self.room.people) == protocol.MOST_PEOPLE
+        self.room._offers.clear()  # minutes pass
         joining = self.room.join(who, " ".join(kinds), allowed)
         if full:
             with pytest.raises(media.Refused, match="full"):
@@ -308,3 +309,16 @@ async def test_a_transport_that_does_not_end_ends_no_other_room(
         await asyncio.sleep(0)
     assert [task.get_name() for task in asyncio.all_tasks()].count("rooms") == 1, "it keeps them still"
     await kept.do(protocol.Allow(2, 1, 7, media.Allowed()))
+
+
+async def test_offers_again_and_again_are_refused_before_others_suffer(kept: rooms.Rooms) -> None:
+    """Each costs some hundredths of a second in which nothing is forwarded; who was let in may send twenty a second."""
+    offer = protocol.Join(1, 1, 2, "audio video", media.Allowed())
+    await kept.do(protocol.Join(1, 1, 1, "audio video", media.Allowed()))
+    found = [(await asyncio.gather(kept.do(offer), return_exceptions=True))[0] for _ in range(20)]
+    assert all(isinstance(one, media.Answer) for one in found[:8])
+    assert [str(one) for one in found[12:]] == ["too often"] * 8
+    assert await kept.do(protocol.Join(1, 1, 1, "audio video", media.Allowed())), "others may"
+    # A place that somebody was made to leave, and was let into again, begins anew.
+    await kept.do(protocol.Leave(1, 1, 2))
+    assert await kept.do(offer)
