@@ -12,7 +12,19 @@ import asyncpg
 import pytest
 
 from telehealth import clock
-from telehealth.store import consultations, db, links, notes, participants, sessions
+from telehealth.model import appointments as times
+from telehealth.model import mails
+from telehealth.store import (
+    appointments,
+    consultations,
+    contacts,
+    db,
+    links,
+    notes,
+    participants,
+    recordings,
+    sessions,
+)
 from telehealth.web import rooms
 from tests.conftest import Urls
 from tests.integration.calls.conftest import NOW, WEB, Call, Clinic
@@ -74,10 +86,10 @@ async def switch(clinic: Clinic, conference: Conference, to: world.Resident) -> 
         await consultations.switch_subject(connection, conference.visit, to.id, actor=actor, now=NOW)
 
 
-async def asked(clinic: Clinic, method: str, path: str, **body: object) -> int:
-    """The status that Clara gets from the API."""
+async def asked(clinic: Clinic, method: str, path: str, by: str = "clara", **body: object) -> int:
+    """The status that Clara, or somebody else, gets from the API."""
     async with (
-        clinic.web[0].session(headers=await token(clinic.database, "clara")) as session,
+        clinic.web[0].session(headers=await token(clinic.database, by)) as session,
         session.request(method, f"/api/v1{path}", json=body or None) as response,
     ):
         assert isinstance(response, aiohttp.ClientResponse)
@@ -188,6 +200,78 @@ async def test_the_end_is_written_into_every_record(clinic: Clinic, conference: 
         )
     actor = db.staff(clinic.clara)
     assert {tuple(row) for row in rows} == {(sue.id, "Of Sue.", actor), (clinic.anna.id, "Of Anna.", actor)}
+
+
+async def test_whoever_is_invited_is_told_when_it_is_moved_and_cancelled(clinic: Clinic) -> None:
+    """Also people of a resident who is on another ward by now: nobody is left to wait for what does not come."""
+    new = times.New(clinic.ward.id, "one_to_one", [clinic.anna.id], NOW + timedelta(days=2))
+    sender = mails.Sender("https://ward.example", "ward@ward.example")
+    async with clinic.database.transaction(clinic.actor) as connection:
+        await contacts.add(
+            connection, clinic.anna.id, relation="self", name="Anna", email="anna@home.example", actor=clinic.actor,
+            now=NOW,
+        )  # fmt: skip
+        booked = await appointments.book(
+            connection, new, sender=sender, actor=clinic.actor, now=NOW, real_now=clock.real_now()
+        )
+    await moves(clinic, clinic.anna)
+    path = f"/appointments/{booked.appointment_id}"
+    later = (NOW + timedelta(days=3)).isoformat()
+    assert await asked(clinic, "POST", f"{path}/move", starts_at=later, minutes=20) == 200
+    assert await asked(clinic, "POST", f"{path}/cancel", reason="on another ward") == 200
+    async with clinic.database.transaction(WEB, read_only=True) as connection:
+        rows = await connection.fetch("SELECT about, state FROM mail WHERE about <> 'reminder' ORDER BY written_at")
+    assert [tuple(row) for row in rows] == [("booked", "dropped"), ("moved", "dropped"), ("cancelled", "waiting")]
+
+
+async def moves(clinic: Clinic, resident: world.Resident) -> world.Ward:
+    """To another ward."""
+    east = await world.ward(clinic.database, "East")
+    async with clinic.database.transaction(world.ACTOR) as connection:
+        await connection.execute("UPDATE resident SET ward_id = $2 WHERE id = $1", resident.id, east.id)
+    return east
+
+
+async def test_a_visit_because_of_an_old_alert_is_of_the_ward_where_the_resident_is_now(clinic: Clinic) -> None:
+    async with clinic.database.transaction(world.ACTOR) as connection:
+        alert = await connection.fetchval(
+            "INSERT INTO alert (organisation_id, ward_id, resident_id, rule, kind, priority, condition, handling,"
+            " onset_at, raised_at, changed_at, reason, evidence) VALUES ($1, $2, $3, 'news2', 'physiological',"
+            " 'medium', 'active', 'new', $4, $4, $4, 'worse', '{}') RETURNING id",
+            clinic.ward.organisation_id, clinic.ward.id, clinic.anna.id, NOW,
+        )  # fmt: skip
+    east = await moves(clinic, clinic.anna)
+    assert await asked(clinic, "POST", f"/alerts/{alert}/visits") == 404, "Clara is of the ward before only"
+    await member(clinic.database, "chief", clinic.ward, east)
+    assert await asked(clinic, "POST", f"/alerts/{alert}/visits", by="chief") == 200
+    async with clinic.database.transaction(WEB, read_only=True) as connection:
+        rows = await connection.fetch("SELECT ward_id, alert_id FROM consultation")
+    assert [tuple(row) for row in rows] == [(east.id, alert)]
+
+
+async def test_whose_resident_moves_during_a_call_is_out(clinic: Clinic) -> None:
+    """And sees nothing any more of what was recorded of them before."""
+    visit = await clinic.visit()
+    nurse, guest = await clinic.live(visit)
+    async with clinic.database.transaction(WEB) as connection:
+        for who in (nurse.me, guest.me):
+            await connection.execute(
+                "INSERT INTO recording (organisation_id, consultation_id, participant_id, started_at, key_id,"
+                " wrapped_key, consents, delete_after) SELECT organisation_id, id, $2, $3, 'k', '', '[]', $3 "
+                "FROM consultation WHERE id = $1",
+                visit, who, NOW,
+            )  # fmt: skip
+
+    async def recorded() -> list[int]:
+        async with clinic.database.transaction(clinic.actor, read_only=True) as connection:
+            return [one.participant_id for one in await recordings.of_consultation(connection, visit)]
+
+    assert sorted(await recorded()) == sorted([nurse.me, guest.me])
+    await moves(clinic, clinic.anna)
+    await guest.say("hand", up=True)
+    assert await nurse.ended() == 4403
+    await guest.until(lambda: clinic.sfu.inside(visit) == {guest.me})
+    assert await recorded() == [nurse.me]
 
 
 def presence(state: dict, who: Call) -> str | None:  # type: ignore[type-arg]  # as JSON comes
