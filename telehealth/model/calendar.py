@@ -10,6 +10,8 @@ import icalendar
 
 Method = Literal["REQUEST", "CANCEL"]
 SUMMARY: Final = "Video visit with your ward team"
+#: Who invites, as long as nobody knows from which address: who sends the file puts that in its place (invited_by).
+NOBODY: Final = "no-reply@telehealth.invalid"
 
 
 def event(
@@ -44,7 +46,7 @@ def event(
     entry.add("status", "CONFIRMED" if method == "REQUEST" else "CANCELLED")
     entry.add("class", "PRIVATE")
     entry.add("transp", "OPAQUE")
-    entry["organizer"] = icalendar.vCalAddress(f"mailto:{organiser or 'no-reply@telehealth.invalid'}")
+    entry["organizer"] = icalendar.vCalAddress(f"mailto:{organiser or NOBODY}")
     guest = icalendar.vCalAddress(f"mailto:{attendee}")
     guest.params["PARTSTAT"] = "NEEDS-ACTION"
     guest.params["RSVP"] = "FALSE"
@@ -61,6 +63,11 @@ def event(
     calendar.add_component(entry)
     written: bytes = calendar.to_ical()
     return written.decode()
+
+
+def invited_by(event: str, organiser: str) -> str:
+    """The file with who invites, where it had nobody: a calendar follows changes of the same organiser only."""
+    return event.replace(f"mailto:{NOBODY}", f"mailto:{organiser}")
 
 
 def _whole(at: datetime) -> datetime:

@@ -32,7 +32,7 @@ class Text:
 
 _OPENINGS = {
     "booked": "A video visit with the ward team has been booked{of}.",
-    "moved": "The video visit with the ward team{of} is at another time now.",
+    "moved": "The time of the video visit with the ward team{of} has changed.",
     "reminder": "This is a reminder of the video visit with the ward team{of}.",
     "invitation": "You are invited to a video visit with the ward team{of}.",
     "cancelled": "The video visit with the ward team{of} will not take place.",

@@ -17,6 +17,7 @@ import aiosmtplib
 
 from telehealth.config import Settings
 from telehealth.errors import SettingError
+from telehealth.model import calendar
 from telehealth.store.mail import Mail
 
 #: Each answer of the server may take so long.
@@ -126,8 +127,9 @@ def message(mail: Mail, mail_from: str) -> EmailMessage:
     # Not every server on the way takes eight bits.
     found.set_content(mail.body, cte="7bit" if mail.body.isascii() else "quoted-printable")
     if mail.calendar is not None:
+        event = calendar.invited_by(mail.calendar, mail_from).encode()
         found.add_alternative(
-            mail.calendar.encode(), maintype="text", subtype="calendar", filename="visit.ics", cte="base64",
+            event, maintype="text", subtype="calendar", filename="visit.ics", cte="base64",
             params={"method": mail.calendar_method or "REQUEST", "charset": "utf-8"},
         )  # fmt: skip
     return found

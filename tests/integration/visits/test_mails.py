@@ -29,8 +29,9 @@ from telehealth.model import mails as mails_model
 from telehealth.model import visits
 from telehealth.model.health import Health
 from telehealth.notify import service, smtp
-from telehealth.store import appointments, db, links, mail, series, visit_policy
+from telehealth.store import appointments, consultations, db, links, mail, series, visit_policy
 from telehealth.store.db import Database
+from telehealth.store.encounters import Ending
 from tests.integration.visits import scene as scenes
 from tests.integration.visits.scene import REAL, SENDER, T0
 from tests.support import certificates, smtp_sink
@@ -128,6 +129,24 @@ async def test_a_move_and_a_cancellation_follow_in_the_calendar(database: Databa
     assert {one.state for one in await mails(database) if one.about == "reminder"} == {"dropped"}
 
 
+async def test_a_change_by_a_command_without_mail_settings_comes_from_the_same_organiser(database: Database) -> None:
+    """Else a calendar that took in the invitation keeps a visit that was called off."""
+    scene = await scenes.build(database)
+    await scenes.contact(database, scene, scene.anna, "anna@home.example", reminders=False)
+    booked = await scenes.book(database, scene)
+    async with smtp_sink.running(smtp_sink.Sink()) as sink:
+        await service.once(server(sink), database, CLOCK)
+        async with database.transaction(OPERATOR) as connection:
+            await appointments.cancel(
+                connection, booked.appointment_id, reason="in hospital", sender=mails_model.Sender(), actor=OPERATOR,
+                now=T0, real_now=REAL,
+            )  # fmt: skip
+        await service.once(server(sink), database, CLOCK)
+    first, last = (calendar_of(message) for message in sink.taken)
+    assert (str(first["organizer"]), first["uid"]) == (str(last["organizer"]), last["uid"])
+    assert str(last["organizer"]) == "mailto:ward@ward.example"
+
+
 async def test_reminders_come_when_the_ward_wants_them(database: Database) -> None:
     """As far before the visit in real time as the policy says in clinical time; only to those who want them."""
     scene = await scenes.build(database)
@@ -158,6 +177,19 @@ async def test_what_nobody_needs_is_dropped(database: Database) -> None:
         assert await service.once(server(sink), database, ClinicalClock(Step(late, late))) == 0
     assert not sink.taken
     assert {one.state for one in await mails(database)} == {"dropped"}
+
+
+async def test_nobody_is_reminded_of_a_visit_that_was_held_before_its_time(database: Database) -> None:
+    scene = await scenes.build(database)
+    await scenes.contact(database, scene, scene.anna, "anna@home.example")
+    booked = await scenes.book(database, scene)
+    async with smtp_sink.running(smtp_sink.Sink()) as sink:
+        assert await service.once(server(sink), database, CLOCK) == 1
+        async with database.transaction(scene.actor) as connection:
+            await consultations.end(connection, booked.consultation_id, Ending("completed"), actor=scene.actor, now=T0)
+        await make_due(database)
+        await service.once(server(sink), database, CLOCK)
+    assert {(one.about, one.state) for one in await mails(database)} == {("booked", "sent"), ("reminder", "dropped")}
 
 
 async def test_a_mail_that_makes_us_fail_holds_up_no_other(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -264,6 +296,30 @@ async def test_cancelled_while_it_was_claimed(database: Database) -> None:
         )  # fmt: skip
     async with database.transaction(service.ACTOR, read_only=True) as connection:
         assert [await mail.still_wanted(connection, one.id) for one in claimed] == [False]
+
+
+async def test_cancelled_while_others_of_the_batch_are_sent(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = await scenes.build(database)
+    for name in ("anna", "son"):
+        await scenes.contact(database, scene, scene.anna, f"{name}@home.example", reminders=False)
+    booked = await scenes.book(database, scene)
+    whole = smtp.send
+
+    async def send(client: aiosmtplib.SMTP, one: mail.Mail, mail_from: str) -> None:
+        await whole(client, one, mail_from)
+        async with database.transaction(scene.actor) as connection:
+            await appointments.cancel(
+                connection, booked.appointment_id, reason="wrong day", sender=SENDER, actor=scene.actor, now=T0,
+                real_now=REAL,
+            )  # fmt: skip
+
+    async with smtp_sink.running(smtp_sink.Sink()) as sink:
+        with monkeypatch.context() as patched:
+            patched.setattr(smtp, "send", send)
+            assert await service.once(server(sink), database, CLOCK) == 1
+    assert len(sink.taken) == 1
 
 
 async def test_two_processes_send_each_mail_once(database: Database) -> None:
@@ -421,7 +477,7 @@ async def test_two_addresses_of_one_person_each_have_a_link_that_works(database:
 
 
 async def test_what_nobody_has_heard_of_is_new_when_it_is_moved(database: Database) -> None:
-    """A visit of a series that was not announced yet, and a contact who came later: no "is at another time now"."""
+    """A visit of a series that was not announced yet, and a contact who came later: no "the time has changed"."""
     scene = await scenes.build(database)
     await scenes.contact(database, scene, scene.anna, "anna@home.example")
     booked = await scenes.book(database, scene)

@@ -234,6 +234,29 @@ async def test_a_player_can_move_about(recorded: Recording) -> None:
         )
 
 
+async def test_a_player_is_sent_to_whole_pictures_only(recorded: Recording) -> None:
+    """Wherever it may begin lies a cluster whose first picture needs no other one, at the time that it is said to."""
+    await recorded.of(rtp.sent(8.0))
+    data = recorded.played()
+    inside = data.index(b"\x18\x53\x80\x67") + 12
+    found = dict[bytes, bytes]()
+    for name, content, _ in webm.elements(data[inside:]):
+        found.setdefault(name, content)
+    times = []
+    for _, point, _ in webm.elements(found[b"\x1c\x53\xbb\x6b"]):
+        (_, at, _), (_, positions, _) = webm.elements(point)
+        place = {name: int.from_bytes(value) for name, value, _ in webm.elements(positions)}
+        assert place[b"\xf7"] == 1
+        _, cluster, _ = next(webm.elements(data[inside + place[b"\xf1"] :]))
+        (_, began, _), *blocks = webm.elements(cluster)
+        first = next(block for name, block, _ in blocks if name == b"\xa3" and block[0] == 0x81)
+        assert first[3] & 0x80
+        assert not first[4] & 1
+        times.append(int.from_bytes(at))
+        assert 0 <= int.from_bytes(began) + int.from_bytes(first[1:3], signed=True) - times[-1] < 100
+    assert [round(time / 1000) for time in times] == [0, 2, 4, 6]
+
+
 async def test_what_is_damaged_plays_around_the_damage(recorded: Recording) -> None:
     await recorded.of(rtp.sent(6.0))
     whole = recorded.verdict()
