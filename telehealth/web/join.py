@@ -62,6 +62,8 @@ async def enter(request: web.Request) -> web.StreamResponse:
             link = await links.find(connection, request.match_info["token"])
             problem = _problem(request, link)
             if link is not None and problem is not None:
+                # who keeps trying is slowed down, so that nobody fills the audit
+                request.app[GUESSES].missed(origin.address(request), at=clock.monotonic())
                 await _refused(connection, link, problem)
             elif link is not None:
                 tampered = bool(fields) or not _DECIDED.isdisjoint(request.query)
@@ -84,7 +86,10 @@ async def _bind(
     bound = await links.bind(
         connection, link.id, browser.encode(), now=clock.real_now(), clinical=request.app[keys.CLOCK].now()
     )
-    return None if bound in ("bound", "same") else bound
+    if bound in ("bound", "same"):
+        return None
+    request.app[GUESSES].missed(origin.address(request), at=clock.monotonic())
+    return bound
 
 
 def _problem(request: web.Request, link: Link | None) -> str | None:
