@@ -22,7 +22,7 @@ from telehealth.media.webm import Kind
 from telehealth.model import recording_keys, vault
 from telehealth.store import board, recordings
 from telehealth.store.recordings import Kept, Place
-from telehealth.web import access, auth, boards, formats, keys, render
+from telehealth.web import access, auth, boards, formats, keys, render, visits_json
 
 _log = log.get("web")
 
@@ -258,6 +258,7 @@ async def _page(
         "film": film,
         "why_not": why,
         "ward": ward,
+        "roles": visits_json.ROLES,
         "simulated": kept.simulated,
         "errors": wrong or [],
         "form": form or {},

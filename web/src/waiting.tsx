@@ -9,6 +9,8 @@ import * as times from "./times";
 
 const EVERY_MS = 5_000;
 const STALE_MS = 20_000;
+/** On a line that died without a word a browser would wait for minutes, and ask nothing else meanwhile. */
+const ANSWER_MS = 10_000;
 
 interface Waiting {
   visit: number;
@@ -54,18 +56,21 @@ class WaitingIsland extends Component<Page, State> {
     this.setState((state) => ({ version: state.version + 1 }));
     if (this.asking) return;
     this.asking = true;
+    const patience = new AbortController();
+    const timer = setTimeout(() => patience.abort(), ANSWER_MS);
     try {
-      const answer = await fetch(`/api/v1/wards/${this.props.ward.id}/waiting`, { headers: { Accept: "application/json" } });
+      const answer = await fetch(`/api/v1/wards/${this.props.ward.id}/waiting`, { headers: { Accept: "application/json" }, signal: patience.signal });
       if (answer.status === 401) location.assign(`/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);
       if (!answer.ok) return;
       const { waiting, at } = (await answer.json()) as { waiting: Waiting[]; at: string };
       const known = new Set(this.state.waiting.map((one) => one.participant));
       const fresh = waiting.filter((one) => !known.has(one.participant));
       if (fresh.length) this.sound.play("low");
-      this.setState({ waiting, at: Date.parse(at), heard: Date.now(), said: fresh.length ? `${words.list(fresh.map((one) => one.name))} waits to be let in.` : this.state.said });
+      this.setState({ waiting, at: Date.parse(at), heard: Date.now(), said: fresh.length ? `${words.list(fresh.map((one) => one.name))} ${fresh.length === 1 ? "waits" : "wait"} to be let in.` : this.state.said });
     } catch {
       // The age of the list says so.
     } finally {
+      clearTimeout(timer);
       this.asking = false;
     }
   }
@@ -78,7 +83,7 @@ class WaitingIsland extends Component<Page, State> {
     return (
       <>
         <p class="nhsuk-u-visually-hidden" role="status">
-          {said}
+          {old ? "This list is not live. It may be out of date." : said}
         </p>
         <p class="th-waiting__bar">
           <span class={old ? "th-waiting__old" : "th-quiet"}>

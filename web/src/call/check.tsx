@@ -139,24 +139,66 @@ export class DeviceCheck extends Component<Props, State> {
     );
   };
 
-  override render() {
-    const { call } = this.props;
-    const { started, asking, played, level, heard, speaker, network, relay, reason } = this.state;
-    const { video, audio } = call.devices.found;
-    if (!started) {
+  private sound() {
+    const { speaker, played } = this.state;
+    if (speaker === "ok") {
       return (
-        <>
-          <h1 class="th-plain-h1" tabIndex={-1}>
-            Get ready for your visit
-          </h1>
-          <p>First we see whether your camera, your microphone and your sound work.</p>
-          <p>Your browser will ask whether this page may use them. Please choose <strong>Allow</strong>.</p>
-          <button type="button" class="th-big-button" onClick={() => void this.start()}>
-            Start the check
-          </button>
-        </>
+        <Step title="Sound" good waiting={false}>
+          <p>Your sound works.</p>
+        </Step>
       );
     }
+    return (
+      <Step title="Sound" good={false} waiting={speaker === null}>
+        <p>{soundWords(speaker, played)}</p>
+        <p class="th-choices">
+          <button type="button" class="th-choice" onClick={() => this.setState({ speaker: "ok" })}>
+            Yes, I heard them
+          </button>
+          <button type="button" class="th-choice" onClick={() => this.setState({ speaker: "not_heard" })}>
+            No
+          </button>
+          <button type="button" class="th-choice" onClick={() => void this.playAgain()}>
+            Play again
+          </button>
+        </p>
+      </Step>
+    );
+  }
+
+  private internet() {
+    const { network, relay } = this.state;
+    const waiting = network === null || relay === null;
+    return (
+      <Step title="Internet" good={network === "ok" && relay !== "failed"} waiting={waiting}>
+        {network === "ok" && !waiting && relay !== "failed" && <p>Your connection is good enough.</p>}
+        {network === "slow" && <p>Your connection is slow. Move closer to the box that gives you Wi-Fi, or stop other things that use it. You can go on: if it does not carry the picture, the sound still works.</p>}
+        {network === "failed" && <p>Your connection does not work at the moment. Is the Wi-Fi on?</p>}
+        {network !== "failed" && relay === "failed" && <p>The way for picture and sound is blocked on this network. It may still work; if not, use another Wi-Fi or your phone's own connection.</p>}
+      </Step>
+    );
+  }
+
+  private before() {
+    return (
+      <>
+        <h1 class="th-plain-h1" tabIndex={-1}>
+          Get ready for your visit
+        </h1>
+        <p>First we see whether your camera, your microphone and your sound work.</p>
+        <p>Your browser will ask whether this page may use them. Please choose <strong>Allow</strong>.</p>
+        <button type="button" class="th-big-button" onClick={() => void this.start()}>
+          Start the check
+        </button>
+      </>
+    );
+  }
+
+  override render() {
+    const { call } = this.props;
+    const { started, asking, level, heard, reason } = this.state;
+    const { video, audio } = call.devices.found;
+    if (!started) return this.before();
     const wrong = video !== "ok" || audio !== "ok";
     return (
       <>
@@ -169,6 +211,9 @@ export class DeviceCheck extends Component<Props, State> {
             Your browser is asking whether this page may use your camera and microphone. Please choose <strong>Allow</strong>.
           </p>
         )}
+        <p class="nhsuk-u-visually-hidden" role="status">
+          {!asking && video && audio && `Camera: ${video === "ok" ? "works" : "does not work"}. Microphone: ${audio === "ok" ? "on" : "does not work"}.`}
+        </p>
         <ol class="th-check">
           <Step title="Camera" good={video === "ok"} waiting={video === null}>
             {video && Devices.possible && <p>{CAMERA[video]}</p>}
@@ -178,32 +223,8 @@ export class DeviceCheck extends Component<Props, State> {
             {audio && Devices.possible && <p id="level-words">{audio === "ok" && heard ? "Your microphone works: we can hear you." : MICROPHONE[audio]}</p>}
             {audio === "ok" && <meter class="th-level-meter" min={0} max={1} value={level} aria-labelledby="level-words" />}
           </Step>
-          <Step title="Sound" good={speaker === "ok"} waiting={speaker === null}>
-            {speaker === "ok" ? (
-              <p>Your sound works.</p>
-            ) : (
-              <>
-                <p>{soundWords(speaker, played)}</p>
-                <p class="th-choices">
-                  <button type="button" class="th-choice" onClick={() => this.setState({ speaker: "ok" })}>
-                    Yes, I heard them
-                  </button>
-                  <button type="button" class="th-choice" onClick={() => this.setState({ speaker: "not_heard" })}>
-                    No
-                  </button>
-                  <button type="button" class="th-choice" onClick={() => void this.playAgain()}>
-                    Play again
-                  </button>
-                </p>
-              </>
-            )}
-          </Step>
-          <Step title="Internet" good={network === "ok" && relay !== "failed"} waiting={network === null || relay === null}>
-            {network === "ok" && relay !== "failed" && <p>Your connection is good enough.</p>}
-            {network === "slow" && <p>Your connection is slow. Move closer to the box that gives you Wi-Fi, or stop other things that use it. You can go on: if it does not carry the picture, the sound still works.</p>}
-            {network === "failed" && <p>Your connection does not work at the moment. Is the Wi-Fi on?</p>}
-            {network !== "failed" && relay === "failed" && <p>The way for picture and sound is blocked on this network. It may still work; if not, use another Wi-Fi or your phone's own connection.</p>}
-          </Step>
+          {this.sound()}
+          {this.internet()}
         </ol>
         {wrong && !asking && (
           <button type="button" class="th-choice" onClick={() => void this.start()}>

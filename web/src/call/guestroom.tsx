@@ -7,7 +7,7 @@ import { CaptionField, Captions } from "./captions";
 import { Consent, Stopped, Withdraw } from "./consent";
 import { Devices } from "./devices";
 import { Own, Tile, Voices, WeakLine } from "./media";
-import type { Message, Person, Reading, Role } from "./messages";
+import type { Message, Person, Reading, Role, StateMessage } from "./messages";
 import { Problem } from "./problem";
 import * as words from "./words";
 
@@ -98,17 +98,8 @@ export class GuestRoom extends Component<Props, State> {
     const { more } = this.state;
     const state = call.state;
     if (!state) return null;
-    const captions = this.state.captions ?? (role === "captioner" || state.visit.captions.length > 0);
-    const { others, peer } = call;
-    const big = this.big(others);
-    const pinned = others.filter((person) => person.pinned && person !== big);
-    // Whoever shows a screen is seen beside it.
-    const rest = others.filter((person) => (person !== big || person.screen) && !person.pinned);
+    const { peer } = call;
     const down = peer === null || peer.state !== "up";
-    const reading = this.reading(state.visit.readings ?? []);
-    const unread = this.state.chat ? [] : this.messages().filter((message) => message.from !== state.you.participant && !this.seenMessages.has(message.id));
-    const me = call.me;
-    const weak = me?.weak?.down ?? false;
     return (
       <>
         <h1 class="nhsuk-u-visually-hidden" tabIndex={-1}>
@@ -123,54 +114,86 @@ export class GuestRoom extends Component<Props, State> {
         <Stopped call={call} zone={this.props.zone} />
         <Consent call={call} days={this.props.recordingDays} />
         <Connection down={down} first={peer === null || peer.state === "connecting"} connected={call.connected} />
-        {!down && <WeakLine me={me} />}
+        {!down && <WeakLine me={call.me} />}
         {call.refused && (
           <p class="th-plain-note" role="alert">
             {call.refused.why}
           </p>
         )}
         <Voices voices={peer?.voices() ?? []} />
-        <div class={`th-pictures${pinned.length ? " has-pinned" : ""}`}>
-        <div class="th-stage">
-          {big ? (
-            <Tile
-              key={`${big.id}-${big.screen}`}
-              person={big}
-              size="big"
-              screen={big.screen}
-              stream={peer?.streamOf(big.id, big.screen ? "screen" : "video") ?? null}
-              silent={!down && (peer?.silent.has(big.id) ?? false)}
-              speaking={call.speaking === big.id}
-              weak={weak}
-            />
-          ) : (
-            <p class="th-stage__empty">You are in the visit. Nobody else is here at the moment. Please stay.</p>
-          )}
-          <Own track={call.devices.video} />
-        </div>
-        {pinned.map((person) => (
-          <div key={person.id} class="th-stage th-stage--pinned">
-            <Tile person={person} stream={peer?.streamOf(person.id, "video") ?? null} silent={!down && (peer?.silent.has(person.id) ?? false)} speaking={call.speaking === person.id} weak={weak} />
-          </div>
-        ))}
-        </div>
-        {rest.length > 0 && (
-          <div class="th-strip">
-            {rest.map((person) => (
-              <Tile
-                key={person.id}
-                person={person}
-                size="small"
-                stream={peer?.streamOf(person.id, "video") ?? null}
-                silent={!down && (peer?.silent.has(person.id) ?? false)}
-                speaking={call.speaking === person.id}
-                weak={weak}
-              />
-            ))}
+        {this.pictures(down)}
+        {this.captions && <Captions call={call} none="Nobody writes captions at the moment. Ask the ward." />}
+        {call.may("caption") && role === "captioner" && <CaptionField call={call} id="caption" />}
+        {this.news(state)}
+        {this.three()}
+        {this.state.leaving && this.sure()}
+        <Problem call={call} />
+        <button type="button" class="th-more" aria-expanded={more} onClick={() => this.toggleMore()}>
+          {more ? "Less" : "More: write, raise your hand, text size"}
+        </button>
+        {more && (
+          <div class="th-more__panel">
+            {this.choices()}
+            {this.state.writing && call.may("caption") && <CaptionField call={call} id="caption" />}
+            {this.state.chat && chat}
           </div>
         )}
-        {captions && <Captions call={call} none="Nobody writes captions at the moment. Ask the ward." />}
-        {call.may("caption") && role === "captioner" && <CaptionField call={call} id="caption" />}
+      </>
+    );
+  }
+
+  private get captions(): boolean {
+    return this.state.captions ?? (this.props.role === "captioner" || (this.props.call.state?.visit.captions.length ?? 0) > 0);
+  }
+
+  /** One big, an interpreter beside it, and everybody else small. */
+  private pictures(down: boolean) {
+    const { call } = this.props;
+    const { others, peer } = call;
+    const big = this.big(others);
+    const pinned = others.filter((person) => person.pinned && person !== big);
+    // Whoever shows a screen is seen beside it.
+    const rest = others.filter((person) => (person !== big || person.screen) && !person.pinned);
+    const tile = (person: Person, size?: "big" | "small") => {
+      const screen = size === "big" && person.screen;
+      return (
+        <Tile
+          key={`${person.id}-${screen}`}
+          person={person}
+          size={size}
+          screen={screen}
+          stream={peer?.streamOf(person.id, screen ? "screen" : "video") ?? null}
+          silent={!down && (peer?.silent.has(person.id) ?? false)}
+          speaking={call.speaking === person.id}
+          weak={call.me?.weak?.down ?? false}
+        />
+      );
+    };
+    return (
+      <>
+        <div class={`th-pictures${pinned.length ? " has-pinned" : ""}`}>
+          <div class="th-stage">
+            {big ? tile(big, "big") : <p class="th-stage__empty">You are in the visit. Nobody else is here at the moment. Please stay.</p>}
+            <Own track={call.devices.video} />
+          </div>
+          {pinned.map((person) => (
+            <div key={person.id} class="th-stage th-stage--pinned">
+              {tile(person)}
+            </div>
+          ))}
+        </div>
+        {rest.length > 0 && <div class="th-strip">{rest.map((person) => tile(person, "small"))}</div>}
+      </>
+    );
+  }
+
+  /** What has come in: a reading, a message, somebody; and that the ward has muted them. */
+  private news({ visit, you }: StateMessage) {
+    const { others, me } = this.props.call;
+    const reading = this.reading(visit.readings ?? []);
+    const unread = this.state.chat ? [] : this.messages().filter((message) => message.from !== you.participant && !this.seenMessages.has(message.id));
+    return (
+      <>
         <div role="status">
           {reading && (
             <p class="th-arrived">
@@ -181,7 +204,7 @@ export class GuestRoom extends Component<Props, State> {
         <div role="status">
           {unread.slice(-1).map((message) => (
             <p key={message.id} class="th-plain-note">
-              <strong>{state.visit.names?.[message.from ?? 0] ?? "The ward"}</strong> wrote: {message.text}
+              <strong>{visit.names?.[message.from ?? 0] ?? "The ward"}</strong> wrote: {message.text}
             </p>
           ))}
         </div>
@@ -189,69 +212,77 @@ export class GuestRoom extends Component<Props, State> {
           {others.length ? `In the visit with you: ${words.list(others.map((person) => person.name))}.` : ""}
         </p>
         {me?.muted_by_host && <p class="th-plain-note">The ward has turned your microphone off. To speak, open More and raise your hand.</p>}
-        <div class="th-three" role="group" aria-label="Your visit">
-          <Switch on={call.sends("audio")} name="Microphone" icon="microphone" disabled={me?.muted_by_host ?? false} onClick={() => void call.setAudio(!call.sends("audio"))} />
-          <Switch on={call.sends("video")} name="Camera" icon="camera" onClick={() => void call.setVideo(!call.sends("video"))} />
-          <button type="button" class="th-three__button th-three__button--leave" ref={this.leaveButton} onClick={() => this.setState({ leaving: true })}>
-            <Icon name="leave" />
-            Leave
-          </button>
-        </div>
-        {this.state.leaving && (
-          <div class="th-sure" role="group" aria-labelledby="sure">
-            <p id="sure" class="th-plain-big">
-              Do you want to leave the visit?
-            </p>
-            <p class="th-choices">
-              <button type="button" class="th-choice" ref={focus} onClick={() => this.setState({ leaving: false }, () => this.leaveButton.current?.focus())}>
-                No, stay
-              </button>
-              <button type="button" class="th-choice" onClick={this.props.onLeave}>
-                Yes, leave
-              </button>
-            </p>
-          </div>
-        )}
-        <Problem call={call} />
-        <button type="button" class="th-more" aria-expanded={more} onClick={() => this.toggleMore()}>
-          {more ? "Less" : "More: write, raise your hand, text size"}
-        </button>
-        {more && (
-          <div class="th-more__panel">
-            <p class="th-choices">
-              <button type="button" class="th-choice" aria-pressed={me?.hand_at !== null && me !== null} onClick={() => call.hand(me?.hand_at === null)}>
-                {me?.hand_at ? "Take your hand down" : "Raise your hand"}
-              </button>
-              <button type="button" class="th-choice" aria-expanded={this.state.chat} onClick={() => this.toggleChat()}>
-                {this.state.chat ? "Close messages" : "Write a message"}
-              </button>
-              <button type="button" class="th-choice" aria-pressed={captions} onClick={() => this.setState({ captions: !captions })}>
-                Captions {captions ? "on" : "off"}
-              </button>
-              <button type="button" class="th-choice" onClick={() => this.resize(SIZES[(SIZES.indexOf(this.state.size) + 1) % SIZES.length] ?? "normal")}>
-                Text size: {this.state.size}
-              </button>
-              {this.state.cameras > 1 && call.devices.video && (
-                <button type="button" class="th-choice" onClick={() => void call.nextCamera()}>
-                  Use the other camera
-                </button>
-              )}
-              {role === "interpreter" && call.may("caption") && (
-                <button type="button" class="th-choice" aria-expanded={this.state.writing} onClick={() => this.setState({ writing: !this.state.writing })}>
-                  {this.state.writing ? "Stop writing captions" : "Write captions"}
-                </button>
-              )}
-              {role === "guest_clinician" && Devices.canShare && (
-                <button type="button" class="th-choice" aria-pressed={call.devices.screen !== null} onClick={() => void call.setScreen(call.devices.screen === null)}>
-                  {call.devices.screen ? "Stop showing your screen" : "Show your screen"}
-                </button>
-              )}
-            </p>
-            {this.state.writing && call.may("caption") && <CaptionField call={call} id="caption" />}
-            {this.state.chat && chat}
-          </div>
-        )}
       </>
+    );
+  }
+
+  private three() {
+    const { call } = this.props;
+    return (
+      <div class="th-three" role="group" aria-label="Your visit">
+        <Switch on={call.sends("audio")} name="Microphone" icon="microphone" disabled={call.me?.muted_by_host ?? false} onClick={() => void call.setAudio(!call.sends("audio"))} />
+        <Switch on={call.sends("video")} name="Camera" icon="camera" onClick={() => void call.setVideo(!call.sends("video"))} />
+        <button type="button" class="th-three__button th-three__button--leave" ref={this.leaveButton} onClick={() => this.setState({ leaving: true })}>
+          <Icon name="leave" />
+          Leave
+        </button>
+      </div>
+    );
+  }
+
+  private sure() {
+    return (
+      <div class="th-sure" role="group" aria-labelledby="sure">
+        <p id="sure" class="th-plain-big">
+          Do you want to leave the visit?
+        </p>
+        <p class="th-choices">
+          <button type="button" class="th-choice" ref={focus} onClick={() => this.setState({ leaving: false }, () => this.leaveButton.current?.focus())}>
+            No, stay
+          </button>
+          <button type="button" class="th-choice" onClick={this.props.onLeave}>
+            Yes, leave
+          </button>
+        </p>
+      </div>
+    );
+  }
+
+  private choices() {
+    const { call, role } = this.props;
+    const { chat, size, cameras, writing } = this.state;
+    const hand = Boolean(call.me?.hand_at);
+    const { captions } = this;
+    return (
+      <p class="th-choices">
+        <button type="button" class="th-choice" aria-pressed={hand} onClick={() => call.hand(!hand)}>
+          {hand ? "Take your hand down" : "Raise your hand"}
+        </button>
+        <button type="button" class="th-choice" aria-expanded={chat} onClick={() => this.toggleChat()}>
+          {chat ? "Close messages" : "Write a message"}
+        </button>
+        <button type="button" class="th-choice" aria-pressed={captions} onClick={() => this.setState({ captions: !captions })}>
+          Captions {captions ? "on" : "off"}
+        </button>
+        <button type="button" class="th-choice" onClick={() => this.resize(SIZES[(SIZES.indexOf(size) + 1) % SIZES.length] ?? "normal")}>
+          Text size: {size}
+        </button>
+        {cameras > 1 && call.devices.video && (
+          <button type="button" class="th-choice" onClick={() => void call.nextCamera()}>
+            Use the other camera
+          </button>
+        )}
+        {role === "interpreter" && call.may("caption") && (
+          <button type="button" class="th-choice" aria-expanded={writing} onClick={() => this.setState({ writing: !writing })}>
+            {writing ? "Stop writing captions" : "Write captions"}
+          </button>
+        )}
+        {role === "guest_clinician" && Devices.canShare && (
+          <button type="button" class="th-choice" aria-pressed={call.devices.screen !== null} onClick={() => void call.setScreen(call.devices.screen === null)}>
+            {call.devices.screen ? "Stop showing your screen" : "Show your screen"}
+          </button>
+        )}
+      </p>
     );
   }
 
