@@ -36,6 +36,8 @@ class Gaps:
             self.missing.discard(number)
             return False
         self._newest = number
+        if forward == 1 and not self.missing:
+            return False
         self.missing = {one for one in self.missing if 0 < sequence.ahead(number, one) <= _KEPT}
         self.missing |= {(number - back) & 0xFFFF for back in range(1, min(forward, _KEPT + 1))}
         return forward > 1
