@@ -52,6 +52,8 @@ class Rooms:
         self._strain: int | None = None
         self._strained_at = self._unwatched_at = 0.0
         self._unwatched: Counter[int] = Counter()
+        #: When a room's trouble was told of last.
+        self._troubled: dict[int, float] = {}
         #: Which consultations somebody watches.
         self.watched: Callable[[], set[int]] = set
 
@@ -138,6 +140,7 @@ class Rooms:
             if not room.people and not room.busy:
                 room.close()
                 del self._rooms[consultation]
+                self._troubled.pop(consultation, None)
         viewers = [viewer for room in self._rooms.values() for viewer in room.wanted]
         each = slots.pictures_each(viewers, self._capacity, least=_LEAST)
         each = _LEAST if each is None else each
@@ -180,6 +183,9 @@ class Rooms:
             try:
                 await room.tick(now)
             except Exception as error:
+                if now - self._troubled.get(room.consultation, float("-inf")) < _STRAIN_SECONDS:
+                    continue  # fifty lines a second would say no more
+                self._troubled[room.consultation] = now
                 _log.error(
                     "a room's tick failed",
                     consultation=room.consultation, error=type(error).__name__, where=log.where(error),

@@ -322,3 +322,27 @@ async def test_offers_again_and_again_are_refused_before_others_suffer(kept: roo
     # A place that somebody was made to leave, and was let into again, begins anew.
     await kept.do(protocol.Leave(1, 1, 2))
     assert await kept.do(offer)
+
+
+async def test_one_rooms_trouble_is_told_once_and_is_no_other_rooms(
+    kept: rooms.Rooms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for consultation in (1, 2):
+        await kept.do(protocol.Join(consultation, 1, 7, "audio", media.Allowed()))
+    ticked = asyncio.Event()
+    told: list[int] = []
+
+    async def fails(_now: float) -> None:
+        raise RuntimeError
+
+    async def ticks(_now: float) -> None:
+        if len(told) >= 1:
+            ticked.set()
+
+    monkeypatch.setattr(kept._rooms[1], "tick", fails)
+    monkeypatch.setattr(kept._rooms[2], "tick", ticks)
+    monkeypatch.setattr(rooms, "_log", SimpleNamespace(error=lambda *_, consultation, **__: told.append(consultation)))
+    for _ in range(3):
+        ticked.clear()
+        await asyncio.wait_for(ticked.wait(), 10)
+    assert told == [1]
