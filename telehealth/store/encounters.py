@@ -21,6 +21,10 @@ OUTCOMES: Final = (
 )
 
 
+#: From when to when.
+Turn = tuple[datetime, datetime]
+
+
 @dataclass(frozen=True)
 class SubjectEnding:
     """What is written of one resident. coding: the ward's own, as typed; summary: to the resident, in plain words."""
@@ -106,7 +110,7 @@ async def _write_one(
         ended,
         outcome,
         of_one.coding.strip() or None,
-        _participants(held, resident_id, (started, ended), now),
+        _participants(held, resident_id, await _turns(connection, held, resident_id, started, ended), now),
         _readings(held, resident_id),
         [*_messages(held, resident_id), *await _captions(connection, held, resident_id)],
         of_one.summary.strip(),
@@ -138,10 +142,27 @@ async def _mail(
             )  # fmt: skip
 
 
-def _participants(
-    held: Loaded, resident_id: int, turn: tuple[datetime, datetime], now: datetime
-) -> list[dict[str, Any]]:
-    """Who was there with this resident, and of their time what lies in the resident's turn.
+async def _turns(
+    connection: Connection, held: Loaded, resident_id: int, started: datetime, ended: datetime
+) -> list[Turn]:
+    """When the visit was about a resident: in rounds the turn may come again."""
+    if len(held.subjects) == 1 or held.row.kind not in visits.ONE_AT_A_TIME:
+        return [(started, ended)]
+    found: list[Turn] = []
+    since: datetime | None = started
+    for row in await connection.fetch(sql("encounters.switches"), held.row.id):
+        if row["left"] == resident_id and since is not None and row["at"] >= since:
+            found.append((since, row["at"]))
+            since = None
+        elif row["came"] == resident_id:
+            since = row["at"]
+    if since is not None and held.row.subject_id == resident_id:
+        found.append((since, ended))
+    return found or [(started, ended)]
+
+
+def _participants(held: Loaded, resident_id: int, turns: list[Turn], now: datetime) -> list[dict[str, Any]]:
+    """Who was there with this resident, and of the time of staff what lies in the resident's turns.
 
     In rounds nobody learns from it who else was on the list, or when.
     """
@@ -151,10 +172,12 @@ def _participants(
             continue
         since, until = person.joined_at, now if person.state == "joined" else person.left_at
         if person.staff_id is not None and len(held.subjects) > 1 and held.row.kind in visits.ONE_AT_A_TIME:
-            since, until = max(since, turn[0]), min(until or turn[1], turn[1])
-            if until < since:
-                # gone before the turn began, or come after it was over
+            there = [(max(since, begins), min(until or ends, ends)) for begins, ends in turns]
+            there = [(begins, ends) for begins, ends in there if begins <= ends]
+            if not there:
+                # gone before a turn began, or come after it was over
                 continue
+            since, until = there[0][0], there[-1][1]
         found.append(
             {
                 "role": person.role,

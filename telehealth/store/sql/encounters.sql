@@ -2,6 +2,11 @@
 -- Whether anything was written of a subject.
 SELECT staff_id FROM consultation_note WHERE consultation_id = $1::bigint AND resident_id = $2::bigint AND text ~ '\S';
 
+-- name: switches
+-- When a visit went on from one resident to another, in order.
+SELECT at, (detail ->> 'from')::bigint AS left, (detail ->> 'to')::bigint AS came
+FROM consultation_event WHERE consultation_id = $1::bigint AND event = 'subject' ORDER BY id;
+
 -- name: add
 -- A visit in a subject's record.
 INSERT INTO encounter (organisation_id, resident_id, ward_id, consultation_id, kind, started_at, ended_at, outcome, coding,

@@ -218,6 +218,32 @@ async def test_staff_were_there_for_the_turn_only(database: Database) -> None:
     ]
 
 
+async def test_who_was_there_between_two_turns_only_is_not_in_the_record(database: Database) -> None:
+    """Anna, Bert, Anna again: the colleague of Bert's turn is in his encounter alone."""
+    scene = await scenes.build(database)
+    visit = await scenes.start(database, scene, scene.anna, scene.bert, kind="ward_round")
+    await scenes.nurse(database, visit, scene.nurse)
+    anna = await scenes.guest(database, scene, visit, scene.anna)
+    await scenes.admit(database, scene, visit, anna)
+    minutes = [T0 + timedelta(minutes=one) for one in range(20)]
+
+    async def switch(to: world.Resident, at: int) -> None:
+        async with database.transaction(scene.actor) as connection:
+            await consultations.switch_subject(connection, visit, to.id, actor=scene.actor, now=minutes[at])
+
+    await switch(scene.bert, 4)
+    colleague = await scenes.nurse(database, visit, scene.colleague, now=minutes[5])
+    async with database.transaction(WEB) as connection:
+        await consultations.left(connection, visit, colleague, now=minutes[7])
+    await switch(scene.anna, 8)
+    first, second = await end(database, scene, visit, anna=SubjectEnding(), bert=SubjectEnding())
+    times = {
+        e.resident_id: [(p["joined_at"][11:16], p["left_at"][11:16]) for p in e.participants if p["role"] == "staff"]
+        for e in (first, second)
+    }
+    assert times == {scene.anna.id: [("09:00", "09:20")], scene.bert.id: [("09:04", "09:08"), ("09:05", "09:07")]}
+
+
 async def test_whose_turn_never_came_has_no_encounter(database: Database) -> None:
     scene = await scenes.build(database)
     visit = await scenes.start(database, scene, scene.anna, scene.bert, kind="ward_round")
