@@ -18,7 +18,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from telehealth.model import media, recording_keys
-from telehealth.store import recordings
+from telehealth.store import recorded_visits, recordings
 from telehealth.store.db import Connection, Database
 from tests.browser import service as services
 from tests.browser import visits
@@ -53,8 +53,8 @@ def killed(browser_database: str, seeded: Any, tmp_path: Path) -> Iterator[Kille
         told = media.Recorded(to.recording, int(chunks), int(size), bytes.fromhex(head), False)
 
         async def ended(connection: Connection, now: datetime) -> None:
-            await recordings.progress(connection, told, now=now)
-            await recordings.stop(connection, visit, why="asked", actor=None, now=now)
+            await recorded_visits.progress(connection, told, now=now)
+            await recorded_visits.stop(connection, visit, why="asked", actor=None, now=now)
 
         visits.in_database(service, ended)
         yield Killed(service, to.recording)
@@ -74,7 +74,7 @@ async def begun(
         person.name,
         now,
     )
-    return (await recordings.begin(connection, visit, where=place, now=now))[participant]
+    return (await recorded_visits.begin(connection, visit, where=place, now=now))[participant]
 
 
 @pytest.fixture

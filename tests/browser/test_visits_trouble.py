@@ -40,6 +40,12 @@ OLD = """
     delete Element.prototype.replaceChildren;
     delete Array.prototype.at;
     delete window.structuredClone;
+    delete RTCPeerConnection.prototype.connectionState;
+    const stats = RTCPeerConnection.prototype.getStats;
+    RTCPeerConnection.prototype.getStats = async function () {
+        const said = [...(await stats.call(this)).values()];
+        return new Map(said.map(({ mid, lastPacketReceivedTimestamp, ...kept }) => [kept.id, kept]));
+    };
 """
 #: Notes what is to be kept awake.
 AWAKE = """
@@ -212,6 +218,9 @@ def test_an_old_browser_takes_part(watched: Watched, calls: Service, desk: Desk)
     resident, name, _ = meet(watched, calls, desk, 1, OLD + AWAKE)
     sees(desk.page, name)
     sees(resident.page, "Nurse Jones")
+    expect(resident.page.get_by_text("Connecting you to the visit")).to_have_count(0)
+    resident.page.wait_for_timeout(3_000)  # as long as a silence would have to last
+    expect(resident.page.get_by_text("onnection lost")).to_have_count(0)
     assert resident.page.evaluate("window.kept") == ["screen"]
     resident.page.get_by_role("button", name="Leave").click()
     resident.page.get_by_role("button", name="No, stay").click()

@@ -93,10 +93,10 @@ export class Peer {
     const connection = new RTCPeerConnection({ iceServers: this.iceServers, bundlePolicy: "max-bundle", iceCandidatePoolSize: 0 });
     this.connection = connection;
     this.lay(connection);
-    connection.onconnectionstatechange = () => {
+    connection.onconnectionstatechange = connection.oniceconnectionstatechange = () => {
       if (this.connection !== connection) return;
       this.await();
-      if (connection.connectionState === "failed") this.rebuildSoon();
+      if (phase(connection) === "failed") this.rebuildSoon();
       else void this.look();
     };
     this.heardAt = performance.now();
@@ -226,7 +226,7 @@ export class Peer {
     this.heard = 0;
     this.statsBefore = null;
     if (connection) {
-      connection.onconnectionstatechange = null;
+      connection.onconnectionstatechange = connection.oniceconnectionstatechange = null;
       connection.close();
     }
   }
@@ -353,25 +353,27 @@ export class Peer {
 
   /** Waiting for the first picture begins when somebody is there to be seen and there is a path. */
   private await(): void {
-    if (this.connection?.connectionState !== "connected") return;
+    if (!this.connection || phase(this.connection) !== "connected") return;
     if (Object.values(this.slots).some((slot) => slot !== null && slot.source !== "audio")) this.awaitedAt ??= performance.now();
   }
 
   private judge(connection: RTCPeerConnection, now: number): void {
     const quiet = now - this.heardAt;
     const dead = quiet > (this.isAlone ? DEAD_ALONE_MS : DEAD_MS);
-    if (!dead && connection.connectionState === "connected") {
+    if (!dead && phase(connection) === "connected") {
       // An answer comes by another way than media: that a new path works shows only in what is heard by it.
       if (this.restartedAt === null) this.set("up");
       return;
     }
     if (!dead) return;
     if (this.state === "up") this.set("reconnecting");
-    if (this.restartedAt === null && connection.connectionState !== "new" && connection.connectionState !== "connecting") void this.restart();
+    if (this.restartedAt === null && !["new", "connecting"].includes(phase(connection))) void this.restart();
     else if (this.restartedAt === null ? quiet > 2 * DEAD_MS : now - this.restartedAt > RESTART_MS) this.rebuildSoon();
   }
 
   private notice(seen: stats.Look, now: number): void {
+    // A browser that does not say on which line packets came: nobody is called lost because of that.
+    if (!seen.packets.size && seen.totals.received) return;
     const moving = new Set<number>();
     const bound = new Set<number>();
     for (const [mid, slot] of Object.entries(this.slots)) {
@@ -416,6 +418,12 @@ export class Peer {
     else if (state === "up") this.downSince = null;
     this.events.changed();
   }
+}
+
+/** Of the whole connection; browsers that do not know it (Firefox before 113) know that of the path. */
+function phase(connection: RTCPeerConnection): string {
+  const { iceConnectionState: path } = connection;
+  return (connection.connectionState as RTCPeerConnectionState | undefined) ?? (path === "completed" ? "connected" : path === "checking" ? "connecting" : path);
 }
 
 type Network = EventTarget & { type?: string };
