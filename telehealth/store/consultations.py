@@ -360,7 +360,7 @@ async def consent(
     now: datetime,
     ask: int | None = None,
 ) -> None:
-    """Somebody agrees that they are recorded, or does no longer. ask: to which asking (recordings.agree)."""
+    """Somebody agrees that they are recorded, or does no longer. ask: to which asking (recorded_visits.agree)."""
     held = await _in_room(connection, consultation_id, participant_id)
     person = held.participant(participant_id)
     if given == (person.consent_at is not None):

@@ -12,7 +12,7 @@ import msgspec
 
 from telehealth import errors
 from telehealth.model import media, visits
-from telehealth.store import audit, call_sockets, consultations, messages, recordings
+from telehealth.store import audit, call_sockets, consultations, messages, recorded_visits
 from telehealth.store.visit_view import Participant
 from telehealth.web import call_media, call_messages, call_room
 from telehealth.web.auth import SERVICE
@@ -102,9 +102,9 @@ async def _from_inside(
                 await consultations.raise_hand(connection, room.id, line.participant, up=asked.up, now=now)
             case call_messages.Consent():
                 if asked.recording:
-                    await recordings.agree(connection, room.id, line.participant, ask=asked.ask, now=now)
+                    await recorded_visits.agree(connection, room.id, line.participant, ask=asked.ask, now=now)
                 else:
-                    await recordings.refuse(connection, room.id, line.participant, now=now)
+                    await recorded_visits.refuse(connection, room.id, line.participant, now=now)
                     await consultations.consent(connection, room.id, line.participant, given=False, now=now)
 
 

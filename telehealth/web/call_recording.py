@@ -13,9 +13,10 @@ from uuid import UUID
 from telehealth import clock
 from telehealth.clock import ClinicalClock
 from telehealth.model import media
-from telehealth.store import recordings
+from telehealth.store import recorded_visits
 from telehealth.store.db import Connection, Database
-from telehealth.store.recordings import Place, Standing
+from telehealth.store.recorded_visits import Standing
+from telehealth.store.recordings import Place
 from telehealth.store.visit_view import Loaded
 from telehealth.web.auth import SERVICE
 from telehealth.web.call_media import Studio
@@ -47,7 +48,7 @@ class Recorder:
         self._ended = asyncio.Event()
 
     async def standing(self, connection: Connection, loaded: Loaded) -> Standing:
-        return await recordings.standing(connection, loaded, self._where)
+        return await recorded_visits.standing(connection, loaded, self._where)
 
     async def settle(self, standing: Standing) -> str | None:
         """Make the worker write what may be written; what staff are to be told, if anything."""
@@ -77,7 +78,7 @@ class Recorder:
 
     async def _wanted(self) -> dict[int, media.RecordingTo]:
         async with self._database.transaction(SERVICE) as connection:
-            wanted = await recordings.settle(connection, self._visit_id, where=self._where, now=self._clock.now())
+            wanted = await recorded_visits.settle(connection, self._visit_id, where=self._where, now=self._clock.now())
         self._files |= {to.recording for to in wanted.values()}
         return wanted
 
@@ -92,7 +93,9 @@ class Recorder:
 
     async def _give_up(self) -> None:
         async with self._database.transaction(SERVICE) as connection:
-            await recordings.stop(connection, self._visit_id, why="not possible", actor=None, now=self._clock.now())
+            await recorded_visits.stop(
+                connection, self._visit_id, why="not possible", actor=None, now=self._clock.now()
+            )
         # what it wrote before it refused must end as well
         self._told = (self._studio.epoch, {}) if await self._studio.record({}) else (None, {})
 
@@ -112,4 +115,4 @@ class Recorder:
         self._noted_at = clock.monotonic()
         async with self._database.transaction(SERVICE) as connection:
             for stand in stands.values():
-                await recordings.progress(connection, stand, now=self._clock.now())
+                await recorded_visits.progress(connection, stand, now=self._clock.now())

@@ -20,7 +20,8 @@ from telehealth.model import media, turn, visits
 from telehealth.store import call_sockets, consultations
 from telehealth.store.call_sockets import Rang, Seen
 from telehealth.store.db import AWAY, Database
-from telehealth.store.recordings import Place, Standing
+from telehealth.store.recorded_visits import Standing
+from telehealth.store.recordings import Place
 from telehealth.store.visit_view import Loaded, Participant
 from telehealth.web import call_line, call_messages, call_state
 from telehealth.web.auth import SERVICE

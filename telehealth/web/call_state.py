@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from telehealth.model import visits
 from telehealth.store.messages import CAPTIONERS
-from telehealth.store.recordings import Standing
+from telehealth.store.recorded_visits import Standing
 from telehealth.store.visit_view import Loaded, Message, Participant, SubjectShown, VisitReading
 from telehealth.web import formats
 

@@ -16,7 +16,17 @@ from aiohttp import web
 
 from telehealth import clock, errors
 from telehealth.model import mails, visits
-from telehealth.store import calling, consultations, links, messages, notes, participants, recordings, visit_desk
+from telehealth.store import (
+    calling,
+    consultations,
+    links,
+    messages,
+    notes,
+    participants,
+    recorded_visits,
+    recordings,
+    visit_desk,
+)
 from telehealth.store.db import Actor, Connection
 from telehealth.store.visit_view import Loaded
 from telehealth.web import access, api_visits, auth, formats, keys, origin
@@ -231,9 +241,9 @@ async def _record(doing: Doing, asked: wanted.Record) -> Json:
     where = recordings.place(doing.request.app[keys.SETTINGS])
     async with doing.request.app[keys.DATABASE].transaction(auth.SERVICE) as connection:
         if asked.on:
-            await recordings.ask(connection, doing.visit, where=where, actor=doing.actor, now=doing.now)
+            await recorded_visits.ask(connection, doing.visit, where=where, actor=doing.actor, now=doing.now)
         else:
-            await recordings.stop(connection, doing.visit, why="stopped", actor=doing.actor, now=doing.now)
+            await recorded_visits.stop(connection, doing.visit, why="stopped", actor=doing.actor, now=doing.now)
     return {}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import uuid4
 
 from telehealth.model import media
-from telehealth.store import recordings
+from telehealth.store import recorded_visits, recordings
 from telehealth.web.call_recording import NOT_RECORDED
 from telehealth.web.rooms import ROOMS
 from tests.integration.calls.conftest import NOW, WEB, Call, Clinic, Json
@@ -26,7 +26,7 @@ async def allowed(clinic: Clinic) -> None:
 async def ask(clinic: Clinic, visit: int) -> None:
     where = clinic.web[0].app[ROOMS].means.recordings
     async with clinic.database.transaction(WEB) as connection:
-        await recordings.ask(connection, visit, where=where, actor=None, now=NOW)
+        await recorded_visits.ask(connection, visit, where=where, actor=None, now=NOW)
 
 
 def recorded(clinic: Clinic, visit: int) -> set[int]:

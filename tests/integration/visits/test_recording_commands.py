@@ -17,7 +17,7 @@ from telehealth import check, clock, config
 from telehealth.cli import app
 from telehealth.media import recording
 from telehealth.model import media
-from telehealth.store import recordings as store
+from telehealth.store import recorded_visits
 from telehealth.store.db import Database
 from telehealth.store.recordings import Place
 from tests.conftest import Urls
@@ -73,9 +73,9 @@ async def written(database: Database, where: Place) -> tuple[media.RecordingTo, 
         while not (last := await told.get()).over:
             pass
         async with database.transaction(WEB) as connection:
-            await store.progress(connection, last, now=T0)
+            await recorded_visits.progress(connection, last, now=T0)
     async with database.transaction(WEB) as connection:
-        await store.stop(connection, visit, why="asked", actor=None, now=T0)
+        await recorded_visits.stop(connection, visit, why="asked", actor=None, now=T0)
     return found[nurse], found[anna]
 
 

@@ -15,7 +15,7 @@ from telehealth.errors import NotFound
 from telehealth.model import media, recording_keys, recordings, visits
 from telehealth.model.recording_keys import Master
 from telehealth.model.recordings import Heard
-from telehealth.store import consultations, db, visit_policy
+from telehealth.store import consultations, db, recorded_visits, visit_policy
 from telehealth.store import recordings as store
 from telehealth.store.db import Database
 from telehealth.store.recordings import Place
@@ -58,12 +58,12 @@ async def consent(database: Database, visit: int, *people: int, given: bool = Tr
 
 async def settle(database: Database, visit: int, where: Place | None) -> dict[int, media.RecordingTo]:
     async with database.transaction(WEB) as connection:
-        return await store.settle(connection, visit, where=where, now=T0)
+        return await recorded_visits.settle(connection, visit, where=where, now=T0)
 
 
 async def ask(database: Database, visit: int, where: Place | None) -> None:
     async with database.transaction(WEB) as connection:
-        await store.ask(connection, visit, where=where, actor=None, now=T0)
+        await recorded_visits.ask(connection, visit, where=where, actor=None, now=T0)
 
 
 async def events(database: Database, visit: int) -> list[str]:
@@ -201,14 +201,16 @@ async def test_a_ward_that_does_not_record_and_a_service_without_a_place_refuse(
         await ask(database, visit, where)
     async with database.transaction(WEB) as connection:
         with pytest.raises(visits.NotPossible, match="does not record"):
-            await store.begin(connection, visit, where=where, now=T0)
+            await recorded_visits.begin(connection, visit, where=where, now=T0)
         loaded = await consultations.load(connection, visit)
-        assert await store.standing(connection, loaded, where) == store.Standing(False, False, False)
+        assert await recorded_visits.standing(connection, loaded, where) == recorded_visits.Standing(
+            False, False, False
+        )
     await policy(database, at)
     await consent(database, visit, anna, given=False)
     async with database.transaction(WEB) as connection:
         with pytest.raises(visits.NotPossible, match="consented"):
-            await store.begin(connection, visit, where=where, now=T0)
+            await recorded_visits.begin(connection, visit, where=where, now=T0)
 
 
 async def test_what_a_worker_tells_is_kept_and_never_goes_back(database: Database, at: Scene, where: Place) -> None:
@@ -217,17 +219,17 @@ async def test_what_a_worker_tells_is_kept_and_never_goes_back(database: Databas
     async with database.transaction(WEB) as connection:
         for chunks, over in ((5, False), (9, False), (7, False)):
             told = media.Recorded(to, chunks, chunks * 100, bytes([chunks]) * 32, over)
-            assert not await store.progress(connection, told, now=T0)
+            assert not await recorded_visits.progress(connection, told, now=T0)
         kept = await store.one(connection, to)
         assert (kept.chunks, kept.bytes, kept.head) == (9, 900, b"\x09" * 32)
         assert kept.key(where) == found[nurse].key
         # A full disk: nobody had ended it.
-        assert await store.progress(connection, media.Recorded(to, 9, 900, b"\x09" * 32, True), now=T0)
+        assert await recorded_visits.progress(connection, media.Recorded(to, 9, 900, b"\x09" * 32, True), now=T0)
         assert (await store.one(connection, to)).ended_at == T0
     assert "recording_stopped" not in await events(database, visit)
     async with database.transaction(WEB) as connection:
         last = media.Recorded(found[anna].recording, 3, 30, b"h" * 32, True)
-        assert await store.progress(connection, last, now=T0)
+        assert await recorded_visits.progress(connection, last, now=T0)
     assert (await events(database, visit))[-1] == "recording_stopped"
 
 
@@ -236,8 +238,8 @@ async def test_a_disk_that_takes_no_more_stops_all_of_a_visit(database: Database
     visit, nurse, _, found = await recorded(database, at, where)
     async with database.transaction(WEB) as connection:
         told = media.Recorded(found[nurse].recording, 4, 400, b"h" * 32, True, failed=True)
-        assert await store.progress(connection, told, now=T0)
-        assert not await store.progress(connection, told, now=T0)
+        assert await recorded_visits.progress(connection, told, now=T0)
+        assert not await recorded_visits.progress(connection, told, now=T0)
     assert await settle(database, visit, where) == {}
     assert all(row["ended_at"] == T0 for row in await rows(database, visit))
     assert (await events(database, visit)).count("recording_stopped") == 1
@@ -269,8 +271,8 @@ async def test_what_is_kept_long_enough_is_deleted_and_its_key_with_it(
     for path in (*files, other, strange):
         path.write_bytes(b"noise")
     async with database.transaction(WEB) as connection:
-        await store.progress(connection, media.Recorded(to, 9, 900, b"\x09" * 32, False), now=T0)
-        await store.stop(connection, visit, why="asked", actor=None, now=T0)
+        await recorded_visits.progress(connection, media.Recorded(to, 9, 900, b"\x09" * 32, False), now=T0)
+        await recorded_visits.stop(connection, visit, why="asked", actor=None, now=T0)
     due = T0 + timedelta(days=30)
     assert await upkeep.once(database, db.service("upkeep"), where, now=due - timedelta(seconds=1)) == 0
     assert all(path.exists() for path in files)
@@ -286,7 +288,7 @@ async def test_what_is_kept_long_enough_is_deleted_and_its_key_with_it(
         with pytest.raises(recording_keys.NoKey):
             kept.key(where)
         # Nothing that comes late brings it back.
-        await store.progress(connection, media.Recorded(to, 99, 900, b"\x10" * 32, True), now=due)
+        await recorded_visits.progress(connection, media.Recorded(to, 99, 900, b"\x10" * 32, True), now=due)
         assert (await store.one(connection, to)).chunks == 9
         audited = await connection.fetchval("SELECT count(*) FROM audit WHERE action = 'recording.delete'")
     assert audited == 2

@@ -27,7 +27,7 @@ from telehealth.config import Settings
 from telehealth.media import recording
 from telehealth.model import media, recording_keys, visits
 from telehealth.model.health import Health
-from telehealth.store import consultations, visit_policy
+from telehealth.store import consultations, recorded_visits, visit_policy
 from telehealth.store import recordings as store
 from telehealth.store.db import Database
 from telehealth.web import app, keys, recordings
@@ -87,11 +87,11 @@ async def recorded(server: Server) -> Recorded:
     async with database.transaction(scene.WEB) as connection:
         for person in (nurse, anna):
             await consultations.consent(connection, visit, person, given=True, now=NOW)
-        to = (await store.begin(connection, visit, where=place, now=NOW))[anna]
+        to = (await recorded_visits.begin(connection, visit, where=place, now=NOW))[anna]
     last = await write(to)
     async with database.transaction(scene.WEB) as connection:
-        await store.progress(connection, last, now=NOW)
-        await store.stop(connection, visit, why="asked", actor=None, now=NOW)
+        await recorded_visits.progress(connection, last, now=NOW)
+        await recorded_visits.stop(connection, visit, why="asked", actor=None, now=NOW)
     return Recorded(str(to.recording), Path(to.path), place, at.ward)
 
 

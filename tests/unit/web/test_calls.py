@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telehealth.model import visits
-from telehealth.store.recordings import Standing, Stopped
+from telehealth.store.recorded_visits import Standing, Stopped
 from telehealth.store.visit_view import Consultation, Loaded, Message, Participant, SubjectShown, VisitReading
 from telehealth.web import call_line, call_messages, call_quality, call_state, throttle
 from telehealth.web.call_line import Line
