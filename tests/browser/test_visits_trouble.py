@@ -158,6 +158,14 @@ def test_answers_that_a_break_swallows_are_given_again(watched: Watched, calls: 
     desk.page.get_by_role("button", name="Yes, you may record").click()
     page.get_by_role("button", name="Yes, you may record").evaluate(BREAK_AND_PRESS)
     expect(page.locator(".th-recording")).to_be_visible()
+    # both see it wherever they have scrolled to
+    page.set_viewport_size({"width": 320, "height": 640})
+    page.get_by_role("button", name=re.compile("^More")).click()
+    page.get_by_role("button", name="Write a message").click()
+    for looking in (page, desk.page):
+        looking.evaluate("window.scrollTo(0, document.documentElement.scrollHeight)")
+    expect(page.get_by_text("This visit is being recorded")).to_be_in_viewport()
+    expect(desk.page.locator(".th-tops__recording")).to_be_in_viewport()
     page.get_by_role("button", name="Stop recording me").evaluate(BREAK_AND_PRESS)
     expect(page.locator(".th-recording")).to_have_count(0)
     expect(desk.page.get_by_text("because somebody does not agree any more")).to_be_visible()

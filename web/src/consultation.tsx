@@ -217,20 +217,27 @@ class ConsultationIsland extends Component<Page, State> {
         <div class="th-tops">
           <LiveBar status={this.live.status} now={this.live.serverNow()} zone={ward.zone} />
           <Banner subject={subject} subjects={this.props.subjects} />
+          {visit?.recording.on && (
+            <p class="th-tops__recording">
+              <span aria-hidden="true">●</span> Recording
+            </p>
+          )}
+          {this.state.failed && (
+            <div class="th-wrap">
+              <p class="th-notice th-notice--failed" role="alert">
+                {this.state.failed}{" "}
+                <button type="button" class="th-plain-button" onClick={() => this.setState({ failed: "" })}>
+                  Close<span class="nhsuk-u-visually-hidden"> this message</span>
+                </button>
+              </p>
+            </div>
+          )}
         </div>
         <div class="th-wrap th-main">
           <h1 class="nhsuk-u-visually-hidden">Video visit</h1>
           <p class="nhsuk-u-visually-hidden" role="status">
             {this.state.said}
           </p>
-          {this.state.failed && (
-            <p class="th-notice th-notice--failed" role="alert">
-              {this.state.failed}{" "}
-              <button type="button" class="th-plain-button" onClick={() => this.setState({ failed: "" })}>
-                Close<span class="nhsuk-u-visually-hidden"> this message</span>
-              </button>
-            </p>
-          )}
           <div class="th-consultation">
             <div class="th-consultation__video">
               <StaffPane

@@ -105,15 +105,17 @@ export class GuestRoom extends Component<Props, State> {
         <h1 class="nhsuk-u-visually-hidden" tabIndex={-1}>
           Your video visit
         </h1>
-        {state.visit.recording.on && (
-          <p class="th-recording">
-            <span aria-hidden="true">●</span> This visit is being recorded.{" "}
-            <Withdraw call={call} label="Stop recording me" />
-          </p>
-        )}
+        <div class="th-room-tops">
+          {state.visit.recording.on && (
+            <p class="th-recording">
+              <span aria-hidden="true">●</span> This visit is being recorded.{" "}
+              <Withdraw call={call} label="Stop recording me" />
+            </p>
+          )}
+          <Connection down={down} first={peer === null || peer.state === "connecting"} connected={call.connected} />
+        </div>
         <Stopped call={call} zone={this.props.zone} />
         <Consent call={call} days={this.props.recordingDays} />
-        <Connection down={down} first={peer === null || peer.state === "connecting"} connected={call.connected} />
         {!down && <WeakLine me={call.me} />}
         {call.refused && (
           <p class="th-plain-note" role="alert">
