@@ -25,7 +25,7 @@ from telehealth.model.media import Allowed, Answer, Event, RecordingTo, Refused
 _log = log.get("media")
 
 #: Of one participant, who was not made to leave meanwhile: a browser whose network comes and goes needs a few.
-_OFFERS, _OFFERS_A_SECOND = 10.0, 0.5
+_OFFERS, _OFFERS_A_SECOND = 20.0, 0.5
 _JUDGE_SECONDS = 0.25
 _WATCH_SECONDS = 0.5
 _LINE_SECONDS = 1.0
