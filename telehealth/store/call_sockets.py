@@ -51,6 +51,11 @@ async def still_closed(connection: Connection, participant_id: int) -> bool:
     return await connection.fetchval(sql("call_sockets.still_closed"), participant_id) is not None
 
 
+async def has_none(connection: Connection, participant_id: int) -> bool:
+    """Whether nobody holds a socket of theirs; they stay as they are until the transaction ends."""
+    return await connection.fetchval(sql("call_sockets.has_none"), participant_id) is not None
+
+
 async def keep(connection: Connection, mine: Mapping[int, UUID], *, real_now: datetime) -> set[int]:
     """Of these sockets, by participant: whose are still theirs. The others were taken over elsewhere."""
     rows = await connection.fetch(sql("call_sockets.keep"), list(mine), list(mine.values()), real_now)

@@ -37,7 +37,8 @@ class Line:
 
     credential: hash of the session or token of a member of staff, or of a guest's browser; member, link: whose it is.
     tab: the page that it is of; takes: the person said on it that they go on there, wherever else it is open.
-    epoch: of the room, as the browser was told last. shown: what it was shown last.
+    epoch: of the room, as the browser was told last. shown: what it was shown last. shut_out: it may not hear and see
+    any more, so that its end is no broken connection that may come back.
     """
 
     consultation: int
@@ -52,6 +53,7 @@ class Line:
     close_code: int | None = None
     epoch: int | None = None
     shown: tuple[dict[str, Any], dict[str, Any]] | None = None
+    shut_out: bool = False
 
     def __post_init__(self) -> None:
         self.heard_at = self.at
@@ -111,6 +113,8 @@ class Line:
     def close(self, code: int) -> None:
         if self.close_code is None:
             self.close_code = code
+        if code in (SESSION_OVER, NOT_YOURS):
+            self.shut_out = True
         self._wake.set()
 
     async def wait(self) -> None:

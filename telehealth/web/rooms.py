@@ -96,11 +96,8 @@ class Rooms:
         if room is not None:
             try:
                 await room.leave(line)
-                shut_out = line.close_code in (call_line.SESSION_OVER, call_line.NOT_YOURS)
-                if shut_out and line.participant not in room.lines:
-                    # no broken connection that may come back: they may not hear and see any more
-                    await room.gone(line.participant)
-                    await self._put_out(line.consultation, line.participant, call_sockets.still_closed)
+                if line.shut_out and line.participant not in room.lines:
+                    await self._put_out(line.consultation, line.participant, call_sockets.has_none)
             except AWAY as error:
                 _log.warning("a socket's end cannot be noted", error=type(error).__name__)
         self._count()
@@ -222,7 +219,10 @@ class Rooms:
             links = await call_sockets.valid_links(connection, guests)
         for line in lines:
             room = self._rooms.get(line.consultation)
-            if line.participant not in mine or (line.link is not None and line.link not in links):
+            if line.link is not None and line.link not in links:
+                line.shut_out = True
+                line.bye(Bye("taken_over"))
+            elif line.participant not in mine:
                 line.bye(Bye("taken_over"))
             elif line.member is not None and line.credential not in valid:
                 line.close(call_line.SESSION_OVER)

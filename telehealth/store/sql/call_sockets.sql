@@ -18,6 +18,10 @@ WHERE p.staff_id = $1::bigint AND p.state = 'joined' AND p.socket IS NULL AND p.
 -- The same of one, held.
 SELECT id FROM participant WHERE id = $1::bigint AND state = 'joined' AND socket IS NULL FOR UPDATE;
 
+-- name: has_none
+-- Whether nobody holds a socket of a participant. Held.
+SELECT id FROM participant WHERE id = $1::bigint AND socket IS NULL FOR UPDATE;
+
 -- name: keep
 -- Which of these sockets are still their participants'; they were heard of now. Who is being changed is left for the next time.
 WITH mine AS (

@@ -8,6 +8,7 @@ from telehealth import clock
 from telehealth.model import appointments as times
 from telehealth.model import mails
 from telehealth.store import appointments, consultations, links, visit_desk
+from telehealth.web import rooms
 from tests.integration.calls.conftest import BORN, CHECK, NOW, WRONG, Clinic, press
 from tests.integration.web.conftest import audited
 
@@ -78,6 +79,31 @@ async def test_staff_let_another_browser_in_and_the_first_is_out(clinic: Clinic)
         assert response.status == 404
     async with press(first, f"/join/{token}") as response:
         assert response.status == 403
+
+
+async def test_the_device_before_hears_and_sees_nothing_more(clinic: Clinic) -> None:
+    """From when another one has its link, not from when that one is in the room; which goes on without the ward."""
+    visit = await clinic.visit()
+    nurse = await clinic.nurse(visit)
+    await nurse.joins()
+    token = await clinic.link(visit, role="family")
+    first, path = await clinic.enter(token)
+    call = await clinic.call(first, f"/ws{path}")
+    await call.presence("checking")
+    await call.say("ready", check=CHECK, reason="")
+    await call.presence("waiting")
+    await clinic.admit(visit, call)
+    await call.joins()
+    async with clinic.database.transaction(clinic.actor) as connection:
+        await links.allow_another(connection, int(path.rpartition("/")[2]), actor=clinic.actor, now=NOW)
+    second, _ = await clinic.enter(token)
+    await clinic.web[0].app[rooms.ROOMS].beat()
+    await call.heard("bye", why="taken_over")
+    await nurse.until(lambda: clinic.sfu.inside(visit) == {nurse.me})
+    again = await clinic.call(second, f"/ws{path}")
+    await again.presence("admitted")
+    await again.joins()
+    assert clinic.sfu.inside(visit) == {nurse.me, again.me}
 
 
 async def test_a_link_that_is_none_is_kindly_refused(clinic: Clinic) -> None:
