@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, Route, WebSocketRoute, expect
 
 from tests.browser import visits
 from tests.browser.conftest import Watched
@@ -273,3 +273,27 @@ def test_whose_record_it_is_stays_in_view(calls: Service, desk: Desk, size: tupl
     assert over, "something lies over the name"
     room = desk.page.evaluate("innerHeight - document.querySelector('.th-tops').getBoundingClientRect().bottom")
     assert room > size[1] / 2
+
+
+def test_what_the_service_does_not_take_can_still_be_read(calls: Service, desk: Desk) -> None:
+    """A message that is refused stays on the screen, with why."""
+    person = calls.people[2]
+    desk.page.route_web_socket(re.compile(r"/ws/visits/"), _refuse_chat)
+    desk.open(visits.start(calls, person))
+    desk.page.get_by_label("To everybody in the visit").fill("Please show me the tablets.")
+    desk.page.keyboard.press("Enter")
+    expect(desk.page.get_by_text("There are too many messages in this visit.")).to_be_visible()
+    expect(desk.page.locator(".th-chat li")).to_contain_text("You, not sentPlease show me the tablets.")
+
+
+def _refuse_chat(socket: WebSocketRoute) -> None:
+    """The service, except that it takes no messages."""
+    server = socket.connect_to_server()
+
+    def heard(said: str | bytes) -> None:
+        if '"t":"chat"' in str(said):
+            socket.send('{"t":"refused","about":"chat","why":"There are too many messages in this visit."}')
+        else:
+            server.send(said)
+
+    socket.on_message(heard)

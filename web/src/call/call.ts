@@ -18,6 +18,8 @@ export interface Pending {
   about: number | null;
   /** The newest message when it was written. */
   after: number;
+  /** The server does not take it: shown, so that nobody has to write it anew from memory. */
+  refused: boolean;
 }
 
 export interface CallEvents {
@@ -166,7 +168,7 @@ export class Call {
     const key = keys.fresh();
     const after = Math.max(0, ...(this.state?.visit.messages ?? []).map((message) => message.id));
     const about = to === null ? this.about : null;
-    this.pending.push({ key, text, to, about, after });
+    this.pending.push({ key, text, to, about, after, refused: false });
     const sent = this.socket.send({ t: "chat", key, text, to, about });
     this.events.changed();
     return sent;
@@ -271,7 +273,7 @@ export class Call {
   private sayAgain({ you, visit }: StateMessage, fresh: boolean): void {
     // What was written in the turn before is sent a last time, in case it got lost, and then not shown any more.
     const isOver = (one: Pending) => one.about !== null && one.about !== this.about && visit.kind !== "group";
-    for (const { key, text, to, about } of this.pending.filter((one) => fresh || isOver(one))) this.socket.send({ t: "chat", key, text, to, about });
+    for (const { key, text, to, about } of this.pending.filter((one) => !one.refused && (fresh || isOver(one)))) this.socket.send({ t: "chat", key, text, to, about });
     this.pending = this.pending.filter((one) => !isOver(one));
     if (!fresh) return;
     if (this.answered) this.socket.send({ t: "consent", ...this.answered });
@@ -290,7 +292,7 @@ export class Call {
       }
       return;
     }
-    if (about === "chat") this.pending = [];
+    if (about === "chat") this.pending = this.pending.map((one) => ({ ...one, refused: true }));
     if (about === "consent") this.answered = null;
     this.refusedTimer = window.setTimeout(() => this.dismiss(), REFUSED_SHOWN_MS);
   }

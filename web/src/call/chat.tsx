@@ -58,7 +58,7 @@ export class Chat extends Component<Props> {
           ))}
           {call.pending.map((message) => (
             <li key={message.key} class="is-own is-pending">
-              <span class="th-chat__who">You, being sent</span>
+              <span class="th-chat__who">You, {message.refused ? "not sent" : "being sent"}</span>
               <span class="th-chat__text">{message.text}</span>
             </li>
           ))}

@@ -19,7 +19,7 @@ function words(why: ByeWhy, kind: Kind | null): Words {
     case "removed":
       return { title: "You are no longer in the visit", text: "Your part of the visit is over, or the ward has closed it for you. If you think that this is a mistake, telephone the ward." };
     case "taken_over":
-      return { title: "The visit goes on elsewhere", text: "You have opened this visit in another window. Go on there, or here." };
+      return { title: "The visit goes on elsewhere", text: "You have opened this visit in another window or on another device. Go on there, or here." };
     case "elsewhere":
       return { title: "This visit is open already", text: "You have this visit open in another window. You can go on there. If you go on here, it closes there." };
     case "expired":

@@ -69,7 +69,7 @@ export class Waiting extends Component<Props, { mayRing: boolean }> {
           </div>
           {call.pending.map((message) => (
             <p key={message.key} class="th-plain-note">
-              <strong>You, being sent: </strong>
+              <strong>You, {message.refused ? "not sent" : "being sent"}: </strong>
               {message.text}
             </p>
           ))}
