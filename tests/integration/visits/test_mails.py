@@ -29,7 +29,7 @@ from telehealth.model import mails as mails_model
 from telehealth.model import visits
 from telehealth.model.health import Health
 from telehealth.notify import service, smtp
-from telehealth.store import appointments, consultations, db, links, mail, series, visit_policy
+from telehealth.store import appointments, consultations, contacts, db, links, mail, series, visit_policy
 from telehealth.store.db import Database
 from telehealth.store.encounters import Ending
 from tests.integration.visits import scene as scenes
@@ -177,6 +177,35 @@ async def test_what_nobody_needs_is_dropped(database: Database) -> None:
         assert await service.once(server(sink), database, ClinicalClock(Step(late, late))) == 0
     assert not sink.taken
     assert {one.state for one in await mails(database)} == {"dropped"}
+
+
+async def test_a_contact_who_was_removed_hears_nothing_more(database: Database) -> None:
+    scene = await scenes.build(database)
+    removed = await scenes.contact(database, scene, scene.anna, "former@home.example", "carer")
+    await scenes.contact(database, scene, scene.anna, "anna@home.example")
+    await scenes.book(database, scene)
+    async with database.transaction(scene.actor) as connection:
+        await contacts.remove(connection, removed, actor=scene.actor, now=T0)
+    await make_due(database)
+    async with smtp_sink.running(smtp_sink.Sink()) as sink:
+        await service.once(server(sink), database, CLOCK)
+    assert {message["To"] for message in sink.taken} == {"anna@home.example"}
+
+
+async def test_a_server_that_closes_is_left_alone(database: Database) -> None:
+    """421 is about the server: the others of the batch are not tried now, and none is lost."""
+    scene = await scenes.build(database)
+    for name in ("anna", "son"):
+        await scenes.contact(database, scene, scene.anna, f"{name}@home.example", reminders=False)
+    await scenes.book(database, scene)
+    sink = smtp_sink.Sink()
+    sink.answers = ["421 4.3.2 going down"]
+    async with smtp_sink.running(sink):
+        with pytest.raises(smtp.NotNow):
+            await service.once(server(sink), database, CLOCK)
+        assert not sink.taken
+        await make_due(database)
+        assert await service.once(server(sink), database, CLOCK) == 2
 
 
 async def test_nobody_is_reminded_of_a_visit_that_was_held_before_its_time(database: Database) -> None:
@@ -407,6 +436,30 @@ def test_wrong_addresses_of_servers(url: str) -> None:
         smtp.server(Settings(smtp_url=SecretStr(url), mail_from="ward@ward.example"))
     with pytest.raises(SettingError, match="MAIL_FROM"):
         smtp.server(Settings(smtp_url=SecretStr("smtp://host")))
+
+
+async def test_the_newest_link_is_kept_through_moves(database: Database) -> None:
+    """Also one that staff made the old one's successor, and after the daily tidying."""
+    scene = await scenes.build(database)
+    await scenes.contact(database, scene, scene.anna, "anna@home.example")
+    booked = await scenes.book(database, scene)
+    first = booked.told[0]
+    assert first.link_id is not None
+    told = []
+    for hours in (1, 2, 3):
+        async with database.transaction(scene.actor) as connection:
+            if hours == 1:
+                await links.revoke(connection, first.link_id, actor=scene.actor, now=T0, real_now=REAL)
+            moved = await appointments.move(
+                connection, booked.appointment_id, starts_at=T0 + timedelta(days=2, hours=hours), sender=SENDER,
+                actor=scene.actor, now=T0, real_now=REAL + timedelta(hours=hours),
+            )  # fmt: skip
+            told.append(moved.told[0].url)
+        async with database.transaction(OPERATOR) as connection:
+            await connection.execute("UPDATE mail SET state = 'sent', settled_at = $1 WHERE state = 'waiting'", REAL)
+            await mail.scrub(connection)
+    assert first.url not in told
+    assert len(set(told)) == 1
 
 
 async def test_secrets_go_from_mails_when_they_open_nothing(database: Database) -> None:

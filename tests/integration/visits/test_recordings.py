@@ -121,6 +121,8 @@ async def test_it_stops_when_anybody_withdraws_and_does_not_begin_by_itself(
     await consent(database, visit, anna, given=False)
     assert await settle(database, visit, where) == {}
     assert all(row["ended_at"] == T0 for row in await rows(database, visit))
+    # nobody's consent outlives what it was given to
+    assert {person.consent_at for person in (await scene.look(database, visit)).people} == {None}
     await consent(database, visit, anna)
     assert await settle(database, visit, where) == {}
     assert (await events(database, visit))[-1] == "recording_stopped"

@@ -271,6 +271,21 @@ async def test_what_is_damaged_plays_around_the_damage(recorded: Recording) -> N
     assert 50 < len(found["video"]) < 90
 
 
+def test_a_chunk_put_in_anothers_place_after_the_file_was_looked_at_is_not_played(tmp_path: Path) -> None:
+    sealer = vault.Sealer(vault.Header(ID, vault.key_id(KEY), 5, clock.real_now()), KEY)
+    parts = [sealer.opening]
+    for number in range(4):
+        nonce = bytes([number]) * vault.NONCE_BYTES
+        parts.append(sealer.seal(bytes([number]) * 50, nonce=nonce, marks=1, until=1000, last=number == 3))
+    path = tmp_path / "one.recording"
+    path.write_bytes(b"".join(parts))
+    verdict = recording_playback.look(str(path), recording=ID, key=KEY, reported=None)
+    film = recording_playback.film(str(path), verdict, recording=ID, key=KEY)
+    path.write_bytes(b"".join(parts[number] for number in (0, 1, 3, 2, 4)))
+    with pytest.raises(recording_playback.Damaged):
+        list(recording_playback.read(str(path), film, KEY))
+
+
 async def test_a_file_that_is_there_is_not_written_over(recorded: Recording) -> None:
     recorded.path.write_bytes(b"somebody else's")
     with pytest.raises(FileExistsError):

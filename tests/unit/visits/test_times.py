@@ -60,6 +60,11 @@ def test_every_other_week() -> None:
     assert [day.day for day, _ in found] == [5, 16, 19, 30]
 
 
+def test_a_series_ends_with_its_last_day() -> None:
+    found = times.occurrences(series(last_on=date(2026, 3, 9)), after=None, until=date(2026, 3, 31))
+    assert [day.day for day, _ in found] == [2, 5, 9]
+
+
 def test_a_night_round_at_the_change_of_the_clocks() -> None:
     """Nobody can be asked: skipped time moves on by what the clocks do, doubled time is the first."""
     night = series(local_time=time(1, 30), weekdays=[6])
