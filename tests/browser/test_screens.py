@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser import visits
 from tests.browser.conftest import Watched, sign_in
 from tests.browser.service import Person, Service
 
@@ -144,6 +145,21 @@ def test_silent_server_is_not_live_after_12_seconds_and_comes_back(watched: Watc
     own_service.process.send_signal(signal.SIGCONT)
     page.evaluate("dispatchEvent(new Event('online'))")
     expect(bar).to_have_attribute("data-state", "live")
+
+
+@pytest.mark.parametrize("size", [(1366, 600), (768, 1024), (320, 640)])
+def test_whose_record_it_is_stays_in_view(nurse: Page, service: Service, size: tuple[int, int]) -> None:
+    """However far one scrolls, on low and narrow screens, and when the page is not live."""
+    nurse.route_web_socket(re.compile(r"/ws$"), lambda socket: socket.close())
+    nurse.set_viewport_size({"width": size[0], "height": size[1]})
+    nurse.goto(f"/residents/{service.people[0].id}")
+    expect(nurse.locator(".th-live--off")).to_be_visible()
+    nurse.evaluate("scrollTo(0, document.body.scrollHeight)")
+    name = nurse.locator(".th-identity__name dd")
+    expect(name).to_be_in_viewport(ratio=1)
+    assert name.evaluate(visits.ON_TOP), "something lies over the name"
+    room = nurse.evaluate("innerHeight - document.querySelector('.th-tops').getBoundingClientRect().bottom")
+    assert room > size[1] / 2
 
 
 def test_order_stays_while_the_focus_is_in_the_table(nurse: Page, service: Service) -> None:

@@ -26,6 +26,11 @@ TOO_SMALL = """(least) => [...document.querySelectorAll('button, input, select, 
     .filter((one) => one.getClientRects().length && !one.closest('.nhsuk-u-visually-hidden'))
     .filter((one) => one.getBoundingClientRect().width < least || one.getBoundingClientRect().height < least)
     .map((one) => one.outerHTML.slice(0, 100))"""
+#: Whether an element is what one sees at its middle.
+ON_TOP = """(element) => {
+    const { left, top, width, height } = element.getBoundingClientRect();
+    return element.contains(document.elementFromPoint(left + width / 2, top + height / 2));
+}"""
 BORN = {"Day": "14", "Month": "8"}
 
 

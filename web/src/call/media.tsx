@@ -147,8 +147,9 @@ export function Tile({ person, stream, silent, speaking, weak, screen, size, chi
   // Whoever sends nothing on purpose is not lost.
   const sends = (person.audio && !person.muted_by_host) || person.video || person.screen;
   const lost = (silent && sends) || person.quality === "lost";
+  const speaks = speaking && !lost && !muted;
   return (
-    <div class={`th-tile th-tile--${size ?? "middle"}${speaking ? " is-speaking" : ""}${lost ? " is-lost" : ""}`} data-participant={person.id} data-source={screen ? "screen" : "video"}>
+    <div class={`th-tile th-tile--${size ?? "middle"}${speaks ? " is-speaking" : ""}${lost ? " is-lost" : ""}`} data-participant={person.id} data-source={screen ? "screen" : "video"}>
       {shown ? (
         <Video key={`${person.id}-${screen ? "s" : "v"}-${stream.id}`} stream={stream} label={screen ? `Screen of ${name}` : `Picture of ${name}`} contain={screen} />
       ) : (
@@ -167,7 +168,7 @@ export function Tile({ person, stream, silent, speaking, weak, screen, size, chi
         </span>
         {person.hand_at && !screen && <span class="th-tile__sign">hand up</span>}
         {muted && !screen && <span class="th-tile__sign">{person.muted_by_host ? "muted by ward" : "microphone off"}</span>}
-        {speaking && <span class="th-tile__sign th-tile__sign--speaks">speaks</span>}
+        {speaks && <span class="th-tile__sign th-tile__sign--speaks">speaks</span>}
       </p>
       {children}
     </div>

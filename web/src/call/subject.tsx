@@ -15,7 +15,7 @@ function bornText(born: string | null | undefined): string {
 /** Always in view: whose record this is. */
 export function Banner({ subject, subjects }: { subject: Subject | null; subjects: Subject[] }) {
   return (
-    <div class="th-identity th-identity--stays" data-subject={subject?.id ?? ""}>
+    <div class="th-identity" data-subject={subject?.id ?? ""}>
       {subject ? (
         <dl class="th-wrap th-identity__row" key={subject.id}>
           <div class="th-identity__name">
