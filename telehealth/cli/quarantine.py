@@ -71,7 +71,7 @@ def show(
 
     async def job() -> None:
         from telehealth.store import audit, quarantine_view
-        from telehealth.web import quarantine_bytes
+        from telehealth.web.quarantine import quarantine_bytes
 
         async with terminal.transaction() as connection:
             found = _shown(await quarantine_view.entry(connection, entry))
@@ -242,7 +242,7 @@ def _states(state: str) -> tuple[str, ...] | None:
 
 def _shown(one: Any) -> dict[str, Any]:
     """What devices chose themselves is escaped: a terminal would obey it."""
-    from telehealth.web import quarantine_bytes
+    from telehealth.web.quarantine import quarantine_bytes
 
     found = dataclasses.asdict(one)
     for name in ("topic", "field", "detail", "stream", "message_id"):

@@ -11,8 +11,9 @@ from telehealth import errors
 from telehealth.clock import Step, real_now
 from telehealth.store import board, residents_view
 from telehealth.store import clock as store_clock
-from telehealth.web import access, auth, boards, formats, keys, parse, requests, residents_json, schemas
+from telehealth.web import access, auth, keys, parse, requests, schemas
 from telehealth.web.operations import operation
+from telehealth.web.shown import boards, formats, residents_json
 
 
 def reply(body: Any, status: int = 200) -> web.Response:

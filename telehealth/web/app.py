@@ -11,28 +11,17 @@ from telehealth.model.media import MediaBackend
 from telehealth.model.simulator import Simulator
 from telehealth.store import recordings as kept
 from telehealth.store.db import Database
-from telehealth.web import (
-    access,
-    auth,
-    headers,
-    join,
-    keys,
-    live,
-    openapi,
-    recordings,
-    render,
-    replies,
-    rooms,
-    routes,
-    simulator_link,
-    throttle,
-)
+from telehealth.web import access, auth, headers, keys, openapi, render, replies, routes, throttle
 from telehealth.web.admission import ADMISSION, Admission
 from telehealth.web.auth import Doorkeeper
 from telehealth.web.built import BUILT, Built
-from telehealth.web.call_room import Means
-from telehealth.web.hub import HUB, Hub
+from telehealth.web.calls import join, rooms
+from telehealth.web.calls.call_room import Means
+from telehealth.web.live import live
+from telehealth.web.live.hub import HUB, Hub
 from telehealth.web.replies import Replies
+from telehealth.web.simulator import simulator_link
+from telehealth.web.visits import recordings
 
 #: No request may be larger: what a device may send, and is then told to be too much.
 _LARGEST_BYTES = 1024 * 1024 + 1

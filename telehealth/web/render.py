@@ -11,10 +11,11 @@ from aiohttp import web
 
 from telehealth import clock
 from telehealth.store import board, held, visit_desk
-from telehealth.web import access, auth, formats, keys
+from telehealth.web import access, auth, keys
 from telehealth.web.api_wards import ward_item
 from telehealth.web.built import Built
-from telehealth.web.hub import HUB
+from telehealth.web.live.hub import HUB
+from telehealth.web.shown import formats
 
 #: ?done=... after a form was carried out.
 NOTICES = {

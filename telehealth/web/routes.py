@@ -7,44 +7,36 @@ from dataclasses import dataclass
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from telehealth.web import (
+from telehealth.web import api_wards, built, device_api, health, operations, sign_in
+from telehealth.web.auth import Who
+from telehealth.web.calls import call_socket, join, join_visit
+from telehealth.web.live import live
+from telehealth.web.quarantine import quarantine_api, quarantine_pages
+from telehealth.web.record import (
     api_alerts,
-    api_appointments,
-    api_contacts,
     api_readings,
-    api_recordings,
     api_residents,
-    api_rules,
-    api_visit_acts,
-    api_visits,
-    api_wards,
-    built,
-    call_socket,
-    device_api,
-    health,
-    held_json,
-    join,
-    join_visit,
-    live,
-    operations,
     pages,
     pages_held,
     pages_reading,
     pages_resident,
-    pages_rules,
-    quarantine_api,
-    quarantine_pages,
+)
+from telehealth.web.rules import api_rules, pages_rules, rules_trial
+from telehealth.web.shown import held_json
+from telehealth.web.simulator import simulator_pages
+from telehealth.web.visits import (
+    api_appointments,
+    api_contacts,
+    api_recordings,
+    api_visit_acts,
+    api_visits,
     recordings,
-    rules_trial,
-    sign_in,
-    simulator_pages,
     visit_acts,
     visits_booking,
     visits_end,
     visits_room,
     visits_ward,
 )
-from telehealth.web.auth import Who
 
 
 @dataclass(frozen=True)

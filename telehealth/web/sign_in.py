@@ -13,8 +13,8 @@ from telehealth.store import audit, board, sessions, staff
 from telehealth.store.db import Connection
 from telehealth.web import auth, errors, keys, origin, render, throttle
 from telehealth.web.auth import SERVICE
-from telehealth.web.hub import HUB
-from telehealth.web.rooms import ROOMS
+from telehealth.web.calls.rooms import ROOMS
+from telehealth.web.live.hub import HUB
 
 _log = log.get("sign_in")
 

@@ -9,7 +9,7 @@ import pytest
 
 from telehealth.store import alerts as alert_store
 from telehealth.store import evaluation
-from telehealth.web import told_resident
+from telehealth.web.record import told_resident
 from tests.integration.alerting.conftest import Service
 from tests.support import servers, world
 from tests.support.world import T0, Resident, Sample

@@ -8,7 +8,7 @@ from telehealth import clock
 from telehealth.model import appointments as times
 from telehealth.model import mails
 from telehealth.store import appointments, consultations, links, visit_desk
-from telehealth.web import rooms
+from telehealth.web.calls import rooms
 from tests.integration.calls.conftest import BORN, CHECK, NOW, WRONG, Clinic, press
 from tests.integration.web.conftest import audited
 

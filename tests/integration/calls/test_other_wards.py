@@ -25,7 +25,7 @@ from telehealth.store import (
     recordings,
     sessions,
 )
-from telehealth.web import rooms
+from telehealth.web.calls import rooms
 from tests.conftest import Urls
 from tests.integration.calls.conftest import NOW, WEB, Call, Clinic
 from tests.integration.web.conftest import audited, member, token

@@ -6,8 +6,8 @@ from uuid import uuid4
 
 from telehealth.model import media
 from telehealth.store import recorded_visits, recordings
-from telehealth.web.call_recording import NOT_RECORDED
-from telehealth.web.rooms import ROOMS
+from telehealth.web.calls.call_recording import NOT_RECORDED
+from telehealth.web.calls.rooms import ROOMS
 from tests.integration.calls.conftest import NOW, WEB, Call, Clinic, Json
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from telehealth.model import media
 from telehealth.store import call_sockets, consultations, encounters
-from telehealth.web import call_room, rooms
+from telehealth.web.calls import call_room, rooms
 from tests.integration.calls.conftest import CHECK, NOW, WEB, Call, Clinic, worker_of
 from tests.integration.web.conftest import observe
 from tests.support import world

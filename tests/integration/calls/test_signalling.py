@@ -6,7 +6,7 @@ import json
 from uuid import uuid4
 
 from telehealth.store import consultations, messages
-from telehealth.web import call_messages
+from telehealth.web.calls import call_messages
 from tests.integration.calls.conftest import CHECK, NOW, WEB, Clinic
 from tests.integration.web.conftest import audited
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from telehealth.web import call_socket, rooms
+from telehealth.web.calls import call_socket, rooms
 from tests.integration.calls.conftest import Clinic
 
 

@@ -17,7 +17,7 @@ from telehealth.consult import process
 from telehealth.consult.backend import Workers
 from telehealth.model.media import Slot
 from telehealth.store import consultations, rooms
-from telehealth.web.rooms import ROOMS
+from telehealth.web.calls.rooms import ROOMS
 from tests.integration.calls.conftest import NOW, WEB, Call, Clinic, serving, worker_of
 from tests.integration.media.callers import Caller
 

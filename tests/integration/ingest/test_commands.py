@@ -19,7 +19,7 @@ from telehealth.ingest import commands as sender
 from telehealth.model.health import Health
 from telehealth.store import alerts
 from telehealth.store.db import Database
-from telehealth.web import told_resident
+from telehealth.web.record import told_resident
 from tests.integration.ingest import sessions, wards
 from tests.integration.ingest.sessions import Broker, Device
 from tests.integration.ingest.wards import envelope, spo2

@@ -14,7 +14,7 @@ from telehealth import clock
 from telehealth.clock import ClinicalClock
 from telehealth.ingest import lane
 from telehealth.store.db import Database
-from telehealth.web.hub import Hub
+from telehealth.web.live.hub import Hub
 from tests.conftest import Urls
 from tests.integration.ingest import sessions, wards
 from tests.integration.ingest.sessions import Broker, Device

@@ -22,8 +22,9 @@ from telehealth.model.delivery import Delivery
 from telehealth.model.health import Health
 from telehealth.store import db, ingest, staff
 from telehealth.store.db import Database
-from telehealth.web import app, held_json
+from telehealth.web import app
 from telehealth.web import server as web_server
+from telehealth.web.shown import held_json
 from tests.support import world
 
 PASSWORD = "correct horse battery"

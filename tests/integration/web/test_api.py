@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from telehealth import errors as service_errors
 from telehealth.model import secrets
-from telehealth.web import errors, explanation_models, openapi, operations, requests, routes, schemas
+from telehealth.web import errors, openapi, operations, requests, routes, schemas
+from telehealth.web.record import explanation_models
 from tests.integration.web.conftest import NOW, Server, World, alert, observe, token
 from tests.support import world
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from telehealth.store import dryrun
-from telehealth.web import trial_models
+from telehealth.web.rules import trial_models
 from tests.integration.web.conftest import NOW, Server, World, audited, token
 from tests.support import world
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from telehealth.web import held_json
+from telehealth.web.shown import held_json
 from tests.integration.web.conftest import NOW, Server, World, audited, token
 from tests.support import world
 from tests.support.world import Sample, spo2

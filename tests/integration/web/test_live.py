@@ -12,10 +12,10 @@ import aiohttp
 import pytest
 
 from telehealth.store import alerts, db
-from telehealth.web import hub, subscriber
 from telehealth.web.auth import Caller
-from telehealth.web.subscriber import Subscriber
-from telehealth.web.watched import Changes
+from telehealth.web.live import hub, subscriber
+from telehealth.web.live.subscriber import Subscriber
+from telehealth.web.live.watched import Changes
 from tests.integration.web.conftest import NOW, Browser, Server, World, alert, audited, observe, token
 from tests.support import world
 

@@ -30,8 +30,9 @@ from telehealth.model.health import Health
 from telehealth.store import consultations, recorded_visits, visit_policy
 from telehealth.store import recordings as store
 from telehealth.store.db import Database
-from telehealth.web import app, keys, recordings
+from telehealth.web import app, keys
 from telehealth.web import server as web_server
+from telehealth.web.visits import recordings
 from tests.integration.visits import scene
 from tests.integration.web.conftest import CONTROL, NOW, Browser, Server, audited, member
 from tests.support import rtp, world

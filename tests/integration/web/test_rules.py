@@ -10,7 +10,7 @@ from alerts import engine, pathways, schedule, timeline
 from telehealth.model import rules_view
 from telehealth.store import evaluation
 from telehealth.store import rules as stored
-from telehealth.web import rules_models
+from telehealth.web.rules import rules_models
 from tests.integration.web.conftest import NOW, Server, World, audited, token
 from tests.support import world
 

@@ -15,7 +15,7 @@ import pytest
 
 from telehealth import clock
 from telehealth.store import consultations, db, links, participants, visit_desk
-from telehealth.web import visits_models
+from telehealth.web.visits import visits_models
 from tests.integration.web.conftest import NOW, Browser, Server, World, audited, member, token
 from tests.support import world
 

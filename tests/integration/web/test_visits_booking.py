@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from telehealth.store import contacts
-from telehealth.web import visits_models
+from telehealth.web.visits import visits_models
 from tests.integration.web.conftest import NOW, Server, World, audited
 from tests.integration.web.test_visits import api, get, post
 from tests.support import world

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from telehealth.web import visits_models
+from telehealth.web.visits import visits_models
 from tests.integration.web.conftest import Server, World
 from tests.integration.web.test_visits import api, comes, get, joins, post, started
 from tests.support import world

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from telehealth.model import visits
 from telehealth.store.recorded_visits import Standing, Stopped
 from telehealth.store.visit_view import Consultation, Loaded, Message, Participant, SubjectShown, VisitReading
-from telehealth.web import call_line, call_messages, call_quality, call_state, throttle
-from telehealth.web.call_line import Line
-from telehealth.web.call_messages import Bye, Pong, State
+from telehealth.web import throttle
+from telehealth.web.calls import call_line, call_messages, call_quality, call_state
+from telehealth.web.calls.call_line import Line
+from telehealth.web.calls.call_messages import Bye, Pong, State
 
 T0 = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 RESIDENTS = (101, 102, 103)

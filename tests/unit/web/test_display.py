@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telehealth.store.sessions import Failures
-from telehealth.web import errors, formats, measures, parse, render, residents_json, throttle
+from telehealth.web import errors, parse, render, throttle
+from telehealth.web.shown import formats, measures, residents_json
 
 AT = datetime(2026, 7, 1, 22, 54, 7, tzinfo=UTC)
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telehealth.web import formats, local_time
+from telehealth.web.shown import formats, local_time
 
 ZONE = "Europe/London"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hypothesis
 from hypothesis import strategies
 
-from telehealth.web import quarantine_bytes
+from telehealth.web.quarantine import quarantine_bytes
 
 
 @hypothesis.given(strategies.binary(max_size=5000))

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telehealth.web import simulator_chart as charts
-from telehealth.web.simulator_chart import Band, Flag, Line, Span, Traces
+from telehealth.web.simulator import simulator_chart as charts
+from telehealth.web.simulator.simulator_chart import Band, Flag, Line, Span, Traces
 
 NOW = datetime(2026, 10, 25, 12, 0, tzinfo=UTC)
 DAY = Span(NOW - timedelta(days=1), NOW, "Europe/London")

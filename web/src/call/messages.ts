@@ -1,4 +1,4 @@
-// What the sockets of a visit carry. The server has the same as msgspec structs in telehealth/web/call_messages.py.
+// What the sockets of a visit carry. The server has the same as msgspec structs in telehealth/web/calls/call_messages.py.
 
 export type Role = "staff" | "resident" | "carer" | "family" | "interpreter" | "captioner" | "guest_clinician";
 export type Presence = "checking" | "waiting" | "admitted" | "joined" | "left" | "removed";

@@ -1,0 +1,1 @@
+"""What is pushed to boards, queues and residents' pages: one hub a process, a subscriber a socket."""

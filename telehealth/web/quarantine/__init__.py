@@ -1,0 +1,1 @@
+"""What was refused: list, entry, bytes; tried again, dismissed. Pages and API."""

@@ -1,0 +1,1 @@
+"""A resident's record: their page, readings, what is held, alerts, keyed observations. Pages and API."""

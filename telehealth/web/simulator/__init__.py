@@ -1,0 +1,1 @@
+"""The testers' page. Knows the simulator by its control API only."""

@@ -1,0 +1,1 @@
+"""Video visits as staff see them: booked, gone on, over; contacts, recordings. Pages and API."""
