@@ -101,7 +101,10 @@ class Disk:
             # A full or broken disk: what is there stays, and whoever listens is told that nothing more comes.
             self._failed = True
             _log.error(
-                "a recording cannot be written", recording=str(self._about.recording), error=type(error).__name__
+                "a recording cannot be written",
+                recording=str(self._about.recording),
+                error=type(error).__name__,
+                where=log.where(error),
             )
         finally:
             self.over = True
@@ -166,4 +169,4 @@ class Disk:
         try:
             self._report(Recorded(self._about.recording, *self._safe, over, self._lost, self._failed))
         except Exception as error:
-            _log.warning("nobody hears how a recording stands", error=type(error).__name__)
+            _log.warning("nobody hears how a recording stands", error=type(error).__name__, where=log.where(error))
