@@ -112,6 +112,7 @@ API = (
     Route("POST", f"/api/v1/appointments/{_APPOINTMENT}/cancel", api_appointments.cancel_appointment, Who.CARE),
     Route("POST", f"/api/v1/appointments/{_APPOINTMENT}/links", api_appointments.make_link, Who.CARE),
     Route("POST", f"/api/v1/appointments/{_APPOINTMENT}/links/revoke", api_appointments.revoke_link, Who.CARE),
+    Route("POST", f"/api/v1/appointments/{_APPOINTMENT}/links/allow", api_appointments.allow_link, Who.CARE),
     Route("POST", f"/api/v1/residents/{_RESIDENT}/visits", api_visits.start_visit, Who.CARE),
     Route("POST", f"/api/v1/alerts/{_ALERT}/visits", api_visits.start_alert_visit, Who.CARE),
     Route("GET", f"/api/v1/visits/{_VISIT}", api_visits.visit, Who.CARE),

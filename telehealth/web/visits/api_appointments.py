@@ -86,6 +86,14 @@ async def revoke_link(request: web.Request) -> web.Response:
     return reply(await replies.once(request, lambda: revoke(request, asked)))
 
 
+@operation(models.Appointment, body=wanted.OfLink, refusals=(409,), repeatable=True, tag="visits")
+async def allow_link(request: web.Request) -> web.Response:
+    """The next device that opens a link takes it over: for whoever opened theirs on another before."""
+    await seek(request, "visit.allow_browser")
+    asked = await parse.body(request, wanted.OfLink)
+    return reply(await replies.once(request, lambda: allow(request, asked)))
+
+
 # For pages and API ----------------------------------------------------------------------------------
 
 
@@ -253,14 +261,15 @@ async def revoke(request: web.Request, asked: wanted.OfLink) -> Json:
         return await detail(view, row)
 
 
-async def allow(request: web.Request, asked: wanted.OfLink) -> None:
-    """The next device that opens a link of the appointment takes it over. NotFound."""
+async def allow(request: web.Request, asked: wanted.OfLink) -> Json:
+    """The next device that opens a link of the appointment takes it over; the appointment afterwards. NotFound."""
     now = request.app[keys.CLOCK].now()
     async with _opened(request, "visit.allow_browser") as view:
         row = await opened_appointment(request, view)
         await _own_link(view, row, asked.link)
         await links.allow_another(view.connection, asked.link, actor=view.caller.actor, now=now)
         view.audited = True
+        return await detail(view, row)
 
 
 async def _own_link(view: access.Opened, row: Record, link_id: int) -> None:

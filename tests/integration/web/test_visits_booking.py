@@ -195,12 +195,15 @@ async def test_links_of_an_appointment(server: Server, people: World) -> None:
         await post(session, f"{path}/links", 404, resident=people.bert.id, name="Bert")
         found = await get(session, path)
         assert [(one["role"], one["state"]) for one in found["links"]] == [("resident", "new")]
+        allowed = await post(session, f"{path}/links/allow", link=link["id"])
+        assert [(one["id"], one["state"]) for one in allowed["links"]] == [(link["id"], "allowed")]
+        await post(session, f"{path}/links/allow", 404, link=999_999)
         assert link["link"].rpartition("/")[2] not in str(found)
     async with server.signed_in("clara") as browser:
         shown = await browser.post(path, f"{path}/links", role="carer", name="Carl", resident=str(people.anna.id))
         assert f"{server.url}/join/" in await shown.text()
-        allowed = await browser.post(path, f"{path}/links/allow", link=str(link["id"]))
-        assert allowed.headers["Location"] == f"{path}?done=allowed"
+        by_page = await browser.post(path, f"{path}/links/allow", link=str(link["id"]))
+        assert by_page.headers["Location"] == f"{path}?done=allowed"
         revoked = await browser.post(path, f"{path}/links/revoke", link=str(link["id"]))
         assert revoked.headers["Location"] == f"{path}?done=revoked"
         other = await browser.post(path, f"{path}/links/revoke", link="999999")
