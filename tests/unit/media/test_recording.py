@@ -179,7 +179,8 @@ async def test_clocks_that_drift_apart_are_kept_together(recorded: Recording) ->
     packets = [one if one.kind == "video" else one.later(one.at * 0.02) for one in rtp.sent(16.0)]
     await recorded.of(sorted(packets, key=lambda one: one.at))
     found = decoded(recorded.played())
-    assert found["audio"][-1] == pytest.approx(16.3, abs=0.13)
+    # As far apart as is let be, and what they part by until the next look; left alone it would be 16.0.
+    assert found["audio"][-1] == pytest.approx(16.3, abs=0.2)
 
 
 async def test_a_slow_network_moves_nothing(recorded: Recording) -> None:
