@@ -68,6 +68,9 @@ def _next(form: Form, loaded: Loaded, encounters: list[int]) -> str:
         return f"/wards/{loaded.row.ward_id}/visits/new?{query}&kind={kind}{minutes}&done=ended"
     if len(encounters) == 1:
         return f"/encounters/{encounters[0]}?done=ended"
+    if loaded.strange:
+        # its page is not theirs: it says whose visit it was
+        return f"/wards/{loaded.row.ward_id}/visits?done=ended"
     return f"/visits/{loaded.row.id}?done=ended"
 
 
@@ -125,6 +128,7 @@ async def _form_page(
             }
             for one in found["subjects"]
         ],
+        "strange": loaded.strange,
         "form": dict(form or {}),
         "errors": wrong or [],
         "asked": [one["field"] for one in wrong or []],

@@ -272,6 +272,18 @@ async def test_whose_resident_moves_during_a_call_is_out(clinic: Clinic) -> None
     assert await nurse.ended() == 4403
     await guest.until(lambda: clinic.sfu.inside(visit) == {guest.me})
     assert await recorded() == [nurse.me]
+    # what is left to do: the visit can be ended, without a word of whose it is
+    async with clinic.web[0].signed_in("clara") as browser:
+        async with browser.session.get(f"/visits/{visit}/end") as page:
+            text = await page.text()
+            assert page.status == 200
+            assert "somebody on another ward" in text
+            assert clinic.anna.nhs_number not in text
+        ended = await browser.post(f"/visits/{visit}/end", f"/visits/{visit}/end", outcome="completed")
+        assert ended.headers["Location"] == f"/wards/{clinic.ward.id}/visits?done=ended"
+    async with clinic.database.transaction(WEB, read_only=True) as connection:
+        rows = await connection.fetch("SELECT resident_id FROM encounter WHERE consultation_id = $1", visit)
+    assert [row["resident_id"] for row in rows] == [clinic.anna.id]
 
 
 def presence(state: dict, who: Call) -> str | None:  # type: ignore[type-arg]  # as JSON comes
