@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -21,10 +21,11 @@ from tests.support import relays
 
 pytestmark = pytest.mark.browser
 
-#: As a firewall would have it: no way but the relay's, by one transport, or by any that it has (empty).
+#: As a firewall would have it: no way but the relay's, by one transport, or by any that it has (window.transport = '').
 ONLY = """(() => {
+    window.transport = 'TRANSPORT';
     const only = (given) => ({ ...given, iceTransportPolicy: 'relay', iceServers: given.iceServers.map((one) => (
-        { ...one, urls: [one.urls].flat().filter((url) => url.includes('transport=TRANSPORT')) })) });
+        { ...one, urls: [one.urls].flat().filter((url) => url.includes(`transport=${window.transport}`)) })) });
     const Stock = window.RTCPeerConnection;
     window.connections = [];
     window.RTCPeerConnection = class extends Stock {
@@ -116,7 +117,7 @@ def desk(watched: Watched, relayed: Service, nurses_cookies: Any) -> Iterator[De
     visits.everybody_leaves(relayed)
 
 
-def meet(watched: Watched, service: Service, desk: Desk, transport: turn.Transport | Literal[""]) -> tuple[str, Page]:
+def meet(watched: Watched, service: Service, desk: Desk, transport: turn.Transport) -> tuple[str, Page]:
     """A resident behind a firewall and the nurse see each other; the resident's name and page."""
     person = service.people[1]
     visit = visits.start(service, person)
@@ -187,8 +188,9 @@ def test_a_network_that_lets_no_udp_out_any_more(
     watched: Watched, relayed: Service, desk: Desk, line: tuple[Line, str]
 ) -> None:
     """Out of the Wi-Fi into a guests' network: the relay is reached by TCP from then on."""
-    name, page = meet(watched, relayed, desk, "")
+    name, page = meet(watched, relayed, desk, "udp")
     assert page.evaluate(PATH) == ["relay", "udp"]
+    page.evaluate("window.transport = ''")
     line[0].say("cut 120")  # and the last test here
     # that it reconnects may be said for less than half a second
     page.wait_for_function(f"async () => (await ({PATH})()).join() === 'relay,tcp'", timeout=30_000)
