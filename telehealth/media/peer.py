@@ -294,7 +294,7 @@ class Peer:
             return
         except Exception as error:  # it runs beside all other rooms: none of them may end by it
             _log.error("a transport did not close", error=type(error).__name__, where=log.where(error))
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(Exception):  # what is wrong with it has been said
             async with asyncio.timeout(_CLOSE_SECONDS):
                 await inside.hang_up(self._connection)
 

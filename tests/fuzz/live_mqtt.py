@@ -71,7 +71,6 @@ class Fuzzer:
             for _ in range(times):
                 self._client.publish(topic, message.payload, qos=qos, retain=retain, properties=properties)
                 self.done += 1
-            # paho has no event for it.
             while len(self._client._out_messages) > _AHEAD or self._client.want_write():  # noqa: ASYNC110  # paho tells nobody
                 await asyncio.sleep(0.002)
 

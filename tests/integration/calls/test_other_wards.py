@@ -286,6 +286,6 @@ async def test_whose_resident_moves_during_a_call_is_out(clinic: Clinic) -> None
     assert [row["resident_id"] for row in rows] == [clinic.anna.id]
 
 
-def presence(state: dict, who: Call) -> str | None:  # type: ignore[type-arg]  # as JSON comes
+def presence(state: dict[str, Any], who: Call) -> str | None:
     found: str | None = next((p["presence"] for p in state["visit"]["people"] if p["id"] == who.me), None)
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -118,7 +119,7 @@ async def test_a_lost_connection_shows_and_the_place_is_kept_for_a_while(
     await nurse.until(lambda: clinic.sfu.inside(visit) == {nurse.me})
 
 
-def quality(state: dict, who: Call) -> str | None:  # type: ignore[type-arg]  # as JSON comes
+def quality(state: dict[str, Any], who: Call) -> str | None:
     found: str | None = next(p["quality"] for p in state["visit"]["people"] if p["id"] == who.me)
     return found
 

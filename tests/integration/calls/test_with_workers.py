@@ -9,6 +9,7 @@ import signal
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -41,7 +42,7 @@ class Person:
         for told in self.call.told[before:]:
             self.hears(told)
 
-    def hears(self, told: dict) -> None:  # type: ignore[type-arg]  # as JSON comes
+    def hears(self, told: dict[str, Any]) -> None:
         if told["t"] == "slots":
             self.caller.slots |= as_slots(told["slots"])
 
@@ -58,7 +59,7 @@ class Person:
         await self.caller.until(lambda: self.caller.pictures[mid] > before + 3)
 
 
-def as_slots(found: dict) -> dict[str, Slot | None]:  # type: ignore[type-arg]  # as JSON comes
+def as_slots(found: dict[str, Any]) -> dict[str, Slot | None]:
     return {mid: None if one is None else Slot(one["participant"], one["source"]) for mid, one in found.items()}
 
 

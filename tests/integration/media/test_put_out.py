@@ -43,13 +43,18 @@ async def test_whoever_is_put_out_can_send_no_more(visit: Visit) -> None:
     heard = one.listen(voice)
     addresses = _ports(two.connection.remoteDescription.sdp)
     assert not any(_free(address) for address in addresses)
+    closed = asyncio.Event()
+
+    def changed() -> None:
+        if two.connection.connectionState == "closed":
+            closed.set()
+
+    two.connection.on("connectionstatechange", changed)
     await visit.workers.leave(visit.room, 2)
     told = len(heard)
     seen = two.pictures.total()
     await _until_free(addresses)
-    async with asyncio.timeout(10):
-        while two.connection.connectionState != "closed":  # noqa: ASYNC110  # and their browser is told
-            await asyncio.sleep(0.02)
+    await asyncio.wait_for(closed.wait(), 10)  # their browser is told
     assert len(heard) - told <= 2, "what was on its way"
     await visit.watched.until(lambda: one.mid_of(2, "audio") is None)
     three = await visit.join(3)

@@ -72,7 +72,7 @@ async def test_a_parent_that_stood_still_does_not_take_its_worker_for_dead(
     """Its people would lose each other because another part of that process was busy."""
     monkeypatch.setattr(process, "SILENT_SECONDS", 1.5)
     await _says(worker, 2)
-    time.sleep(2.5)  # noqa: ASYNC251  # that is what happens
+    time.sleep(2.5)  # noqa: ASYNC251  # the fault itself: this process, and so its loop, stands still
     await _says(worker, 3)
 
 
@@ -97,18 +97,18 @@ async def test_whoever_says_what_workers_do_not_is_none(
     workers: Workers, worker: process.Process, monkeypatch: pytest.MonkeyPatch, says: bytes | None
 ) -> None:
     monkeypatch.setattr(backend, "_GONE_SECONDS", 0.5)
-    open_lines = 0
+    hung_up: list[asyncio.Event] = []
 
     async def serve(request: web.Request) -> web.StreamResponse:
-        nonlocal open_lines
+        over = asyncio.Event()
+        hung_up.append(over)
         socket = web.WebSocketResponse()
         await socket.prepare(request)
-        open_lines += 1
         if says is not None:
             await socket.send_bytes(says)
         async for _ in socket:
             pass
-        open_lines -= 1
+        over.set()
         return socket
 
     application = web.Application()
@@ -117,9 +117,10 @@ async def test_whoever_says_what_workers_do_not_is_none(
         other = Worker(uuid4(), str(server.host), int(server.port or 0), "token")
         with pytest.raises(Gone):
             await workers.check(other)
+        assert hung_up
         async with asyncio.timeout(5):
-            while open_lines:  # noqa: ASYNC110  # the server's side ends a moment later
-                await asyncio.sleep(0.01)
+            for over in hung_up:
+                await over.wait()
     await workers.check(worker.worker)
 
 
