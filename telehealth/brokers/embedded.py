@@ -166,6 +166,9 @@ class EmbeddedBroker:
             # amqtt mixes up two connections of one session: the older one is gone before the newer begins.
             older.writer.transport.abort()
             await older.gone.wait()
+        if (known := self._broker.sessions.get(client_id)) is not None:
+            # amqtt keeps what the first connection said, and would drop what comes while this one is away.
+            known[0].clean_session = wanted.clean
         client = self._clients[client_id] = _Client(user, writer, asyncio.Event())
         will = wanted.will if wanted.will is not None and rules.may_publish(user, wanted.will.topic) else None
         try:

@@ -172,7 +172,10 @@ def test_status_and_last_will(broker: Broker, device_id: str) -> None:
 
 
 def test_the_services_session_keeps_what_comes_while_it_is_away(broker: Broker, device_id: str) -> None:
-    """All of it, and in order except from the embedded broker."""
+    """All of it, and in order and once; the embedded broker may give the newest first, and one twice.
+
+    It sends again what is not acknowledged when a session begins; what comes in that moment is not, yet.
+    """
     with broker.service(SESSION, clean=False) as service:
         service.subscribe(own(device_id))
     with broker.device(device_id) as device:
@@ -180,11 +183,26 @@ def test_the_services_session_keeps_what_comes_while_it_is_away(broker: Broker, 
         for each in sent:
             each.wait_for_publish(clients.SECONDS)
     with broker.service(SESSION, clean=False) as service:
-        found = [int(service.next()[1]) for _ in range(500)]
-        # The embedded broker may give the newest first.
-        assert (sorted(found) if broker.name == "embedded" else found) == list(range(500))
+        found = [int(service.next()[1])]
+        while len(set(found)) < 500:
+            found.append(int(service.next()[1]))
+        assert (sorted(set(found)) if broker.name == "embedded" else found) == list(range(500))
     with broker.service(SESSION):
         pass  # a clean session: the broker forgets
+
+
+def test_a_kept_session_after_a_clean_one_of_the_same_name(broker: Broker, device_id: str) -> None:
+    """It keeps what comes while its client is away, although the one before did not."""
+    with broker.service(f"{SESSION}-turned", clean=True) as service:
+        service.subscribe(own(device_id))
+    with broker.service(f"{SESSION}-turned", clean=False) as service:
+        service.subscribe(own(device_id))
+    with broker.device(device_id) as device:
+        device.publish(own(device_id), b"kept")
+    with broker.service(f"{SESSION}-turned", clean=False) as service:
+        assert service.next()[1] == b"kept"
+    with broker.service(f"{SESSION}-turned"):
+        pass
 
 
 def test_redelivers_what_was_not_acknowledged(broker: Broker, device_id: str) -> None:
