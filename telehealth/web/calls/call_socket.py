@@ -32,6 +32,8 @@ _MOST_NOTED: Final = 20
 
 async def guest(request: web.Request) -> web.StreamResponse:
     """Of the browser that a link is bound to."""
+    if _says_more(request):
+        await join.note_tampered(request)
     _only_sockets(request)
     now = request.app[keys.CLOCK].now()
     try:
@@ -94,10 +96,14 @@ async def staff(request: web.Request) -> web.StreamResponse:
 def _only_sockets(request: web.Request) -> None:
     if not auth.is_socket(request):
         raise errors.Problem(400, "This is a WebSocket.")
-    if not set(request.query) <= {"tab", "take"} or len(request.query) > 2:
+    if _says_more(request):
         # who somebody is in a visit is not theirs to say
         raise errors.Problem(400, "This address takes no parameters but tab and take.")
     _page(request)
+
+
+def _says_more(request: web.Request) -> bool:
+    return not set(request.query) <= {"tab", "take"} or len(request.query) > 2
 
 
 def _page(request: web.Request) -> tuple[uuid.UUID | None, bool]:

@@ -1,7 +1,7 @@
 """Ways in for people without an account: the page of a link, and the button that binds it to a browser.
 
-A GET changes nothing, however often programs that look at mails make one. Whether a link was ever real is told to
-nobody who does not hold it. Links and cookies are found by their hashes.
+A GET changes nothing, however often programs that look at mails make one; that a link is used after its end is noted.
+Whether a link was ever real is told to nobody who does not hold it. Links and cookies are found by their hashes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from telehealth.model import secrets, visits
 from telehealth.store import audit, board, links
 from telehealth.store.db import Connection
 from telehealth.store.links import Link
-from telehealth.web import access, auth, keys, origin, render, throttle
+from telehealth.web import access, auth, keys, origin, parse, render, throttle
 from telehealth.web.auth import SERVICE
 from telehealth.web.shown import formats
 
@@ -48,6 +48,11 @@ async def show(request: web.Request) -> web.StreamResponse:
             problem = _problem(request, link)
             known = link is not None and problem in (None, "early")
             context = await _join_page(request, connection, link) if link is not None and known else None
+        if link is not None and problem in ("expired", "over") and _opened(request):
+            # its page has no button any more that could be pressed, so this is all that there is to note
+            request.app[GUESSES].missed(origin.address(request), at=clock.monotonic())
+            async with request.app[keys.DATABASE].transaction(SERVICE) as connection:
+                await _refused(connection, link, problem)
         if context is None:
             return _refusal(request, problem or "unknown")
         return render.page(request, "visit_join.html", {**context, "problem": problem})
@@ -55,7 +60,8 @@ async def show(request: web.Request) -> web.StreamResponse:
 
 async def enter(request: web.Request) -> web.StreamResponse:
     """The button: the link belongs to this browser from now on, or does already."""
-    fields = await auth.form(request)
+    # the button sends nothing: whatever comes along, of any kind, somebody has put there
+    body = await parse.limited(request)
     async with request.app[auth.DOORKEEPER].place(place(request)):
         await _slowed(request)
         browser = browser_of(request) or secrets.new_token()
@@ -67,7 +73,7 @@ async def enter(request: web.Request) -> web.StreamResponse:
                 request.app[GUESSES].missed(origin.address(request), at=clock.monotonic())
                 await _refused(connection, link, problem)
             elif link is not None:
-                tampered = bool(fields) or not _DECIDED.isdisjoint(request.query)
+                tampered = bool(body) or not _DECIDED.isdisjoint(request.query)
                 problem = await _bind(request, connection, link, browser, tampered=tampered)
         if link is None or problem is not None:
             return _refusal(request, problem or "unknown")
@@ -91,6 +97,11 @@ async def _bind(
         return None
     request.app[GUESSES].missed(origin.address(request), at=clock.monotonic())
     return bound
+
+
+def _opened(request: web.Request) -> bool:
+    """Whether the page was asked for, and not only whether it is there, or what it would be."""
+    return request.method == "GET" and "Sec-Purpose" not in request.headers and "Purpose" not in request.headers
 
 
 def _problem(request: web.Request, link: Link | None) -> str | None:
@@ -201,3 +212,13 @@ async def opened(request: web.Request, *, read_only: bool = False) -> AsyncItera
         async with database.transaction(SERVICE) as connection:
             await links.strayed(connection, link_id, browser.encode())
     raise NotFound
+
+
+async def note_tampered(request: web.Request) -> None:
+    """That the holder of a link says more than it is theirs to say: a role, say. What nobody holds is noted as ever."""
+    with contextlib.suppress(NotFound):
+        async with request.app[auth.DOORKEEPER].place(place(request)):
+            await _slowed(request)
+            async with opened(request) as (connection, link):
+                request.app[GUESSES].missed(origin.address(request), at=clock.monotonic())
+                await _refused(connection, link, "tampered")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import aiohttp
+
 from telehealth import clock
 from telehealth.model import appointments as times
 from telehealth.model import mails
@@ -145,12 +147,19 @@ async def test_a_role_cannot_be_asked_for(clinic: Clinic) -> None:
         assert response.status == 404
     async with press(browser, f"/join/{token}?role=staff") as response:
         assert response.status == 404
-    assert await audited(clinic.database, action="visit.link", outcome="denied") == 2
+    uploads = aiohttp.FormData()
+    uploads.add_field("role", "staff", filename="role.txt")
+    for body in ({"json": {"role": "staff"}}, {"data": uploads}, {"data": b"role=staff"}):
+        async with browser.session.post(f"/join/{token}", headers={"Origin": browser.url}, **body) as response:
+            assert response.status == 404
+    assert await denials(clinic) == 5
     _, path = await clinic.enter(token, browser)
     async with press(browser, f"{path}/birth", **BORN) as response:
         assert response.status == 303
-    async with browser.session.get(f"/ws{path}?role=staff") as response:
-        assert response.status == 400
+    for query in ("role=staff", "participant=1", "tab=1&take=1&role=staff"):
+        async with browser.session.get(f"/ws{path}?{query}") as response:
+            assert response.status == 400
+    assert await denials(clinic) == 8
     call = await clinic.call(browser, f"/ws{path}")
     assert (await call.presence("checking"))["you"]["role"] == "resident"
 
@@ -259,9 +268,17 @@ async def test_what_is_refused_is_noted(clinic: Clinic) -> None:
     expired, early = await clinic.link(visit, hours=-0.01), await clinic.link(await planned(clinic, hours=3))
     noted = 0
     for token, status in ((expired, 410), (early, 409)):
+        for looks in ({"Sec-Purpose": "prefetch"}, {"Purpose": "prefetch"}):
+            async with browser.session.get(f"/join/{token}", headers=looks) as response:
+                assert response.status == (200 if token == early else status)
+        async with browser.session.head(f"/join/{token}") as response:
+            assert response.status == (200 if token == early else status)
+        assert await denials(clinic) == noted, "what only looks ahead leaves nothing"
         async with browser.session.get(f"/join/{token}") as response:
             assert response.status == (200 if token == early else status)
-        assert await denials(clinic) == noted, "programs that look at mails leave nothing"
+        # whoever opens a link that has run out finds no button there that could be pressed
+        noted += token == expired
+        assert await denials(clinic) == noted
         async with press(browser, f"/join/{token}") as response:
             assert response.status == status
         noted += 1
