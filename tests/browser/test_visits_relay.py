@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -22,10 +23,12 @@ from tests.support import relays
 pytestmark = pytest.mark.browser
 
 #: As a firewall would have it: no way but the relay's, by one transport, or by any that it has (window.transport = '').
+#: By other addresses than the service names, where there are window.relays.
 ONLY = """(() => {
     window.transport = 'TRANSPORT';
-    const only = (given) => ({ ...given, iceTransportPolicy: 'relay', iceServers: given.iceServers.map((one) => (
-        { ...one, urls: [one.urls].flat().filter((url) => url.includes(`transport=${window.transport}`)) })) });
+    const able = (urls) => [window.relays ?? urls].flat().filter((url) => url.includes(`transport=${window.transport}`));
+    const only = (given) => ({ ...given, iceTransportPolicy: 'relay',
+        iceServers: given.iceServers.map((one) => ({ ...one, urls: able(one.urls) })) });
     const Stock = window.RTCPeerConnection;
     window.connections = [];
     window.RTCPeerConnection = class extends Stock {
@@ -57,6 +60,20 @@ WATCH = """() => {
         before = told ? received() : null;
         if (!told && (await since) === (await received())) window.unheard.push(Date.now());
     }).observe(document.body, { childList: true, subtree: true, characterData: true });
+}"""
+
+
+#: Looks for another path, by a relay that does not answer, and notes whether the browser gives its path up for good.
+ASTRAY = """(relay) => {
+    const connection = window.connections.at(-1);
+    window.relays = [relay];
+    connection.setConfiguration(connection.getConfiguration());
+    window.failed = 0;
+    connection.addEventListener('iceconnectionstatechange', () => {
+        window.relays = undefined;
+        if (connection.iceConnectionState === 'failed') window.failed += 1;
+    });
+    window.dispatchEvent(new Event('online'));
 }"""
 
 
@@ -164,6 +181,23 @@ def test_a_bad_line_before_the_relay(watched: Watched, relayed: Service, desk: D
         sees(looking, other)
     assert page.evaluate("window.connections.length") >= before
     assert page.evaluate(PATH) == ["relay", "udp"]
+    page.close()
+
+
+def test_a_path_that_is_lost_although_something_is_heard(
+    watched: Watched, relayed: Service, desk: Desk, coturn: relays.Coturn
+) -> None:
+    """The relay's answer about the next path is lost: what still comes by the last one is no sign of being heard."""
+    name, page = meet(watched, relayed, desk, "udp")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind((coturn.address, 0))
+        page.evaluate(ASTRAY, f"turn:{coturn.address}:{silent.getsockname()[1]}?transport=udp")
+        print(page.evaluate("""async () => { const out=[]; const c=window.connections.at(-1); const t0=Date.now(); while(Date.now()-t0<22000){ const st=[...(await c.getStats()).values()].filter(x=>x.type==='candidate-pair'); out.push([Date.now()-t0,c.iceConnectionState,c.connectionState,window.connections.length,st.map(x=>[x.bytesReceived,x.responsesReceived,x.state,x.nominated?1:0,x.packetsSent].join('/')).join(' '),document.body.innerText.includes('econnecting')].join(',')); await new Promise(f=>setTimeout(f,500)); } return out.join('\\n') }"""))
+        expect(page.get_by_text("econnecting").first).to_be_visible(timeout=40_000)
+        assert page.evaluate("window.failed") == 0, "said only when the browser had given up"
+        expect(page.get_by_text("econnecting")).to_have_count(0, timeout=30_000)
+    for looking, other in ((desk.page, name), (page, "Nurse Jones")):
+        sees(looking, other)
     page.close()
 
 

@@ -191,17 +191,17 @@ def test_the_services_session_keeps_what_comes_while_it_is_away(broker: Broker, 
         pass  # a clean session: the broker forgets
 
 
-def test_a_kept_session_after_a_clean_one_of_the_same_name(broker: Broker, device_id: str) -> None:
+def test_a_kept_session_after_a_clean_one_of_the_same_name(embedded: Broker) -> None:
     """It keeps what comes while its client is away, although the one before did not."""
-    with broker.service(f"{SESSION}-turned", clean=True) as service:
-        service.subscribe(own(device_id))
-    with broker.service(f"{SESSION}-turned", clean=False) as service:
-        service.subscribe(own(device_id))
-    with broker.device(device_id) as device:
+    device_id = embedded.new()
+    for clean in (True, False):
+        with embedded.service(SESSION, clean=clean) as service:
+            service.subscribe(own(device_id))
+    with embedded.device(device_id) as device:
         device.publish(own(device_id), b"kept")
-    with broker.service(f"{SESSION}-turned", clean=False) as service:
+    with embedded.service(SESSION, clean=False) as service:
         assert service.next()[1] == b"kept"
-    with broker.service(f"{SESSION}-turned"):
+    with embedded.service(SESSION):
         pass
 
 

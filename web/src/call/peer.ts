@@ -63,6 +63,8 @@ export class Peer {
   private heard = 0;
   private heardAt = 0;
   private restartedAt: number | null = null;
+  /** ms: since when the browser says that its path is lost. */
+  private lostAt: number | null = null;
   private rebuilds = 0;
   private rebuildAt: number | null = null;
   private timer: number | undefined;
@@ -224,6 +226,7 @@ export class Peer {
     this.slots = {};
     this.silent = new Set();
     this.heard = 0;
+    this.lostAt = null;
     this.statsBefore = null;
     if (connection) {
       connection.onconnectionstatechange = connection.oniceconnectionstatechange = null;
@@ -360,12 +363,19 @@ export class Peer {
   private judge(connection: RTCPeerConnection, now: number): void {
     const quiet = now - this.heardAt;
     const dead = quiet > (this.isAlone ? DEAD_ALONE_MS : DEAD_MS);
+    if (phase(connection) !== "disconnected") this.lostAt = null;
+    else this.lostAt ??= now;
     if (!dead && phase(connection) === "connected") {
       // An answer comes by another way than media: that a new path works shows only in what is heard by it.
       if (this.restartedAt === null) this.set("up");
       return;
     }
-    if (!dead) return;
+    if (!dead) {
+      // We hear them, and they do not hear us: a path that works one way only, or an old one that its restart has spoilt. The browser
+      // would take ten seconds more to give it up.
+      if (this.lostAt !== null && now - this.lostAt > DEAD_MS) this.rebuildSoon();
+      return;
+    }
     if (this.state === "up") this.set("reconnecting");
     if (this.restartedAt === null && !["new", "connecting"].includes(phase(connection))) void this.restart();
     else if (this.restartedAt === null ? quiet > 2 * DEAD_MS : now - this.restartedAt > RESTART_MS) this.rebuildSoon();
