@@ -113,7 +113,7 @@ def _judge(kept: Any, place: Any) -> dict[str, Any]:
         key = kept.key(place)
         found = recording_playback.look(place.path(kept.id), recording=kept.id, key=key, reported=kept.reported)
     except recording_keys.NoKey:
-        return {"state": "no key", "line": f"not judged: master key {kept.key_id} is not in TELEHEALTH_RECORDING_KEYS"}
+        return {"state": "no key", "line": f"not judged: {_no_key(kept, place)}"}
     except vault.WrongKey:
         return {"state": "wrong key", "line": "altered: the file was written with another key"}
     except FileNotFoundError:
@@ -132,6 +132,13 @@ def _judge(kept: Any, place: Any) -> dict[str, Any]:
         "head": found.head.hex(),
         "findings": list(found.findings),
     }
+
+
+def _no_key(kept: Any, place: Any) -> str:
+    """Why the recording's key cannot be had."""
+    if any(master.id == kept.key_id for master in place.masters):
+        return "its key in the database was altered, or is another recording's"
+    return f"master key {kept.key_id} is not in TELEHEALTH_RECORDING_KEYS"
 
 
 @app.command()
@@ -165,7 +172,7 @@ def export(
                 recording_playback.look, path, recording=wanted, key=key, reported=kept.reported
             )
         except recording_keys.NoKey:
-            raise errors.Unavailable(f"master key {kept.key_id} is not in TELEHEALTH_RECORDING_KEYS") from None
+            raise errors.Unavailable(_no_key(kept, place)) from None
         except vault.WrongKey:
             raise errors.Conflict("the file was written with another key") from None
         except OSError as error:

@@ -124,6 +124,24 @@ async def test_another_master_key_opens_nothing(
     assert (await telehealth(urls, "recording", "verify"))[0] == 0
 
 
+async def test_a_key_that_was_swapped_in_the_database_is_told_from_a_missing_master_key(
+    urls: Urls, database: Database, where: Place, tmp_path: Path
+) -> None:
+    first, second = await written(database, where)
+    async with database.transaction(WEB) as connection:
+        await connection.execute(
+            "UPDATE recording SET wrapped_key = (SELECT wrapped_key FROM recording WHERE id = $2) WHERE id = $1",
+            first.recording,
+            second.recording,
+        )
+    status, out, _ = await telehealth(urls, "recording", "verify", str(first.recording))
+    assert (status, "its key in the database was altered" in out) == (1, True)
+    target = str(tmp_path / "out.webm")
+    status, _, said = await telehealth(urls, "recording", "export", str(first.recording), target, "--reason", "x")
+    assert (status, "its key in the database was altered" in said) == (1, True)
+    assert (await telehealth(urls, "recording", "verify", str(second.recording)))[0] == 0
+
+
 async def test_export_and_delete_say_why(urls: Urls, database: Database, where: Place, tmp_path: Path) -> None:
     first, second = await written(database, where)
     name, target = str(first.recording), tmp_path / "out.webm"
