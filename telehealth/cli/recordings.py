@@ -175,6 +175,8 @@ def export(
             raise errors.Unavailable(_no_key(kept, place)) from None
         except vault.WrongKey:
             raise errors.Conflict("the file was written with another key") from None
+        except FileNotFoundError:
+            raise errors.NotFound("the recording has no file") from None
         except OSError as error:
             raise errors.Unavailable(f"the file of the recording cannot be read ({type(error).__name__})") from None
         film = recording_playback.film(

@@ -209,7 +209,8 @@ class Verdict:
 
     def line(self) -> str:
         """The whole of it in one line."""
-        have = f"{len(self.pieces)} chunks, {self.seconds:.0f} s"
+        count = len(self.pieces)
+        have = f"{count} chunk{'' if count == 1 else 's'}, {self.seconds:.0f} s"
         match self.state:
             case "intact":
                 return f"intact: {have}"
@@ -219,9 +220,10 @@ class Verdict:
                     f" the process was killed or the file was cut after that; {have} are intact"
                 )
             case "cut":
+                lost = self.expected - count
                 return (
                     f"cut: ends without its last chunk, and {self.expected} chunks were reported: {have} are intact,"
-                    f" {self.expected - len(self.pieces)} chunks are lost"
+                    f" {lost} {'chunk is' if lost == 1 else 'chunks are'} lost"
                 )
         return f"altered: {'; '.join(self.findings[:5])}{'; ...' if len(self.findings) > 5 else ''}; {have} are intact"
 

@@ -36,6 +36,9 @@ WAIT_BEFORE: Final = timedelta(minutes=30)
 #: Told to whoever comes before that.
 EARLY: Final = f"It is early. The waiting area opens {int(WAIT_BEFORE.total_seconds() // 60)} minutes before the visit."
 
+#: Told to staff who are in another one.
+ELSEWHERE: Final = "You are in another video visit: leave or end that one first."
+
 _THERE: Final[frozenset[Presence]] = frozenset({"checking", "waiting", "admitted", "joined"})
 
 

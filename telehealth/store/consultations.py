@@ -470,9 +470,7 @@ async def _set_presence(
         async with connection.transaction():
             await connection.execute(sql("consultations.set_presence"), person.id, person.presence, now, actor)
     except asyncpg.UniqueViolationError:
-        raise visits.NotPossible(
-            "You are in another video visit: leave or end that one before you join this one."
-        ) from None
+        raise visits.NotPossible(visits.ELSEWHERE) from None
 
 
 async def _audit(

@@ -234,7 +234,7 @@ JOIN recording g ON g.consultation_id = e.consultation_id
 JOIN participant p ON p.id = g.participant_id
 WHERE e.id = $1::bigint AND (p.resident_id IS NULL OR p.resident_id = e.resident_id)
   AND g.started_at <= e.ended_at AND coalesce(g.ended_at, 'infinity') >= e.started_at
-ORDER BY g.started_at, g.id;
+ORDER BY g.started_at, g.participant_id, g.id;
 
 -- name: contact
 -- One of them.

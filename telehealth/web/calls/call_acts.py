@@ -13,6 +13,7 @@ import msgspec
 from telehealth import errors
 from telehealth.model import media, visits
 from telehealth.store import audit, call_sockets, consultations, messages, recorded_visits
+from telehealth.store.db import Connection
 from telehealth.store.visit_view import Participant
 from telehealth.web.auth import SERVICE
 from telehealth.web.calls import call_media, call_messages, call_room
@@ -132,6 +133,8 @@ async def leave(room: Room, line: Line) -> None:
 
 async def _chat(room: Room, line: Line, asked: call_messages.Chat) -> None:
     async with room.means.database.transaction(SERVICE) as connection:
+        if asked.to is None:
+            await _refuse_elsewhere(connection, line)
         await messages.say(
             connection,
             room.id,
@@ -192,18 +195,20 @@ async def _may_offer(room: Room, line: Line) -> Participant:
         await room.let_go(line.member)
     async with room.means.database.transaction(SERVICE, read_only=True) as connection:
         loaded = await consultations.load(connection, room.id)
-        elsewhere = await call_sockets.elsewhere(connection, line.participant) if line.staff else None
+        await _refuse_elsewhere(connection, line)
     person = loaded.participant(line.participant)
-    if elsewhere is not None:
-        raise Refusal(
-            "You are in another video visit: leave or end that one before you join this one.", "elsewhere", strike=False
-        )
     try:
         # the same rule as when media flow, so that nobody is seen who will be put out again
         visits.join(loaded.visit, person.id)
     except visits.NotPossible as error:
         raise Refusal(error.why, "not_let_in", strike=not line.staff) from None
     return person
+
+
+async def _refuse_elsewhere(connection: Connection, line: Line) -> None:
+    """Who is in the visit of one resident says nothing in that of another."""
+    if line.staff and await call_sockets.elsewhere(connection, line.participant) is not None:
+        raise Refusal(visits.ELSEWHERE, "elsewhere", strike=False)
 
 
 async def note_refusal(room: Room, line: Line, about: str, code: str) -> None:

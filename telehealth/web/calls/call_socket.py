@@ -43,6 +43,9 @@ async def guest(request: web.Request) -> web.StreamResponse:
         ):
             why = join_visit.bye(link)
             unasked = why is None and link.asks_birth
+            if unasked:
+                # the page asks for the date of birth first: a socket before that is somebody's own
+                await join.note_refused(request, connection, link, "birth_date")
             participant = link.participant_id
             if why is None and participant is None and not unasked:
                 participant = await participants.of_link(connection, link.id, now=now)

@@ -50,9 +50,8 @@ async def show(request: web.Request) -> web.StreamResponse:
             context = await _join_page(request, connection, link) if link is not None and known else None
         if link is not None and problem in ("expired", "over") and _opened(request):
             # its page has no button any more that could be pressed, so this is all that there is to note
-            request.app[GUESSES].missed(origin.address(request), at=clock.monotonic())
             async with request.app[keys.DATABASE].transaction(SERVICE) as connection:
-                await _refused(connection, link, problem)
+                await note_refused(request, connection, link, problem)
         if context is None:
             return _refusal(request, problem or "unknown")
         return render.page(request, "visit_join.html", {**context, "problem": problem})
@@ -69,9 +68,7 @@ async def enter(request: web.Request) -> web.StreamResponse:
             link = await links.find(connection, request.match_info["token"])
             problem = _problem(request, link)
             if link is not None and problem is not None:
-                # who keeps trying is slowed down, so that nobody fills the audit
-                request.app[GUESSES].missed(origin.address(request), at=clock.monotonic())
-                await _refused(connection, link, problem)
+                await note_refused(request, connection, link, problem)
             elif link is not None:
                 tampered = bool(body) or not _DECIDED.isdisjoint(request.query)
                 problem = await _bind(request, connection, link, browser, tampered=tampered)
@@ -214,11 +211,16 @@ async def opened(request: web.Request, *, read_only: bool = False) -> AsyncItera
     raise NotFound
 
 
+async def note_refused(request: web.Request, connection: Connection, link: Link, why: str) -> None:
+    """In the audit; whoever keeps trying is slowed down, so that nobody fills it."""
+    request.app[GUESSES].missed(origin.address(request), at=clock.monotonic())
+    await _refused(connection, link, why)
+
+
 async def note_tampered(request: web.Request) -> None:
     """That the holder of a link says more than it is theirs to say: a role, say. What nobody holds is noted as ever."""
     with contextlib.suppress(NotFound):
         async with request.app[auth.DOORKEEPER].place(place(request)):
             await _slowed(request)
             async with opened(request) as (connection, link):
-                request.app[GUESSES].missed(origin.address(request), at=clock.monotonic())
-                await _refused(connection, link, "tampered")
+                await note_refused(request, connection, link, "tampered")

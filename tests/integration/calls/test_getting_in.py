@@ -185,6 +185,7 @@ async def test_five_wrong_dates_of_birth_lead_to_the_waiting_area_unchecked(clin
     ws = await browser.session.ws_connect(f"/ws{path}", headers={"Origin": browser.url})
     await ws.receive()
     assert ws.close_code == 4403  # nobody waits before the date of birth was asked
+    assert await denials(clinic) == 1
     for _ in range(4):
         async with press(browser, f"{path}/birth", **WRONG) as response:
             assert response.status == 422

@@ -240,6 +240,9 @@ async def test_nobody_is_in_two_visits(clinic: Clinic) -> None:
     await other.say("offer", epoch=state["visit"]["room"]["epoch"], sdp="v=0", restart=False)
     assert "another video visit" in (await other.heard("refused", about="offer"))["why"]
     assert clinic.sfu.inside(second) == set()
+    # nor does what is meant for one resident's room reach that of another
+    await other.say("chat", key=str(uuid4()), text="Lie down, please", to=None)
+    assert "another video visit" in (await other.heard("refused", about="chat"))["why"]
 
 
 async def test_a_ward_round_is_about_one_resident_at_a_time(clinic: Clinic) -> None:

@@ -107,7 +107,8 @@ def test_a_cut_anywhere_is_found_and_said(media: list[bytes], data: st.DataObjec
         size += len(whole.parts[kept + 1])
         kept += 1
     assert len(found.pieces) == kept
-    assert f"{len(media) + 1 - kept} chunks are lost" in found.line()
+    lost = len(media) + 1 - kept
+    assert f" {lost} {'chunk is' if lost == 1 else 'chunks are'} lost" in found.line()
 
 
 @given(chunkings.filter(bool), st.data())

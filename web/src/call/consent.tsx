@@ -94,9 +94,20 @@ export function stoppedText(stopped: Why, zone: string): string {
   return `This visit is not recorded${why && `, ${why}`}.`;
 }
 
-/** Until it is read, or everybody is asked again. */
+const READ_KEY = "telehealth.visit.stopped";
+
+/** Until it is read in this tab, or everybody is asked again. */
 export class Stopped extends Component<{ call: Call; zone: string; staff?: boolean }, { read: string | null }> {
-  override state: { read: string | null } = { read: null };
+  override state: { read: string | null } = { read: kept() };
+
+  private markRead(which: string): void {
+    this.setState({ read: which });
+    try {
+      sessionStorage.setItem(READ_KEY, which);
+    } catch {
+      // Then it is shown again when the page is loaded again.
+    }
+  }
 
   override render() {
     const { call, zone, staff } = this.props;
@@ -109,12 +120,20 @@ export class Stopped extends Component<{ call: Call; zone: string; staff?: boole
           <p class={staff ? "th-notice" : "th-plain-note"}>
             {stoppedText(stopped, zone)}
             {full && " The disk for recordings may be full, or a recording's place or key missing: tell whoever looks after the service."}{" "}
-            <button type="button" class={staff ? "th-plain-button" : "th-choice th-choice--small"} onClick={() => this.setState({ read: stopped.at + stopped.why })}>
+            <button type="button" class={staff ? "th-plain-button" : "th-choice th-choice--small"} onClick={() => this.markRead(stopped.at + stopped.why)}>
               OK<span class="nhsuk-u-visually-hidden">, I have read that the recording stopped</span>
             </button>
           </p>
         )}
       </div>
     );
+  }
+}
+
+function kept(): string | null {
+  try {
+    return sessionStorage.getItem(READ_KEY);
+  } catch {
+    return null;
   }
 }
