@@ -69,7 +69,10 @@ async def _forward_some() -> None:
     missing = [name for name in inside.OF_RECEIVER if not hasattr(receiver, name)]
     missing += [name for name in inside.OF_SENDER if not hasattr(sender, name)]
     below = transport.transport._connection
-    names = ("remote_username", "remote_password", "check_incoming", "_nominated", "_protocols")
+    names = (
+        *("remote_username", "remote_password", "local_username", "_nominated", "_protocols"),
+        *("check_incoming", "_valid_username", "build_request"),
+    )
     missing += [name for name in names if not hasattr(below, name)]
     missing += [name for name in ("_state", "_tx_srtp", "_recv_next") if not hasattr(transport, name)]
     missing += [name for name in ("remote_addr",) if not hasattr(aioice.ice.CandidatePair, name)]

@@ -50,6 +50,9 @@ _ODD: Final = (ArithmeticError, AssertionError, AttributeError, LookupError, Typ
 #: A report or a packet that cannot be sent now is lost, as others are.
 _UNSENT: Final = (OSError, RuntimeError, ValueError, struct.error, pylibsrtp.Error)
 
+#: By which a browser is reached, and whose names are kept.
+_MOST_ADDRESSES: Final = 64
+
 #: Of our reports, to know which one a viewer answers.
 _REPORTS_KEPT: Final = 8
 #: What reports of a sender are made of.
@@ -347,28 +350,55 @@ def name_stream(sender: aiortc.RTCRtpSender, name: str) -> None:
     sender._stream_id = name
 
 
-def take_up_restart(transport: Any, ufrag: str, password: str) -> None:
-    """The browser restarts ICE: answer its checks under its new names. aiortc has no restart of its own.
+class Checks:
+    """Checks of the ways between us and a browser (ICE). alive is called whenever the browser makes one, media or not.
 
-    transport: an RTCDtlsTransport. The way that worked so far goes on working until the browser takes the new one.
+    The browser, and nobody else who knows the address: a check counts when its password, which is ours, was right.
+    A browser that restarts goes on with the ways that it has, under the name that they began with, until it has found a
+    better one, which may be never. To aiortc, which has no restart of its own, only the newest name is right.
     """
-    connection = transport.transport._connection
-    connection.remote_username, connection.remote_password = ufrag, password
 
+    def __init__(self, transport: Any, ufrag: str, password: str, alive: Callable[[], None]) -> None:
+        """transport: an RTCDtlsTransport whose addresses are known; ufrag, password: what its browser calls itself."""
+        self._alive = alive
+        self._passwords = {ufrag: password.encode()}
+        self._names: dict[tuple[str, int], str] = {}
+        connection = self._connection = transport.transport._connection
+        self._stock_check, self._stock_request = connection.check_incoming, connection.build_request
+        connection._valid_username, connection.check_incoming = self._knows, self._check
+        connection.build_request = self._request
+        for protocol in connection._protocols:
+            protocol.request = self._signed(protocol.request)
 
-def hear_checks(transport: Any, alive: Callable[[], None]) -> None:
-    """alive is called whenever the browser checks the way (ICE consent), even if it sends no media.
+    def restart(self, ufrag: str, password: str) -> None:
+        """The browser looks for ways under a new name, and answers there to nothing else."""
+        self._passwords[ufrag] = password.encode()
+        self._connection.remote_username, self._connection.remote_password = ufrag, password
 
-    The browser, and nobody else who knows the address: a check comes here when its password was right.
-    """
-    connection = transport.transport._connection
-    stock = connection.check_incoming
+    def _knows(self, username: str) -> bool:
+        ours, _, theirs = username.partition(":")
+        return ours == self._connection.local_username and theirs in self._passwords
 
-    def heard(message: Any, address: Any, protocol: Any) -> None:
-        alive()
-        stock(message, address, protocol)
+    def _check(self, message: Any, address: Any, protocol: Any) -> None:
+        self._alive()
+        if len(self._names) >= _MOST_ADDRESSES:
+            self._names.clear()  # the next check of each tells it again
+        self._names[address[:2]] = message.attributes["USERNAME"].partition(":")[2]
+        self._stock_check(message, address, protocol)
 
-    connection.check_incoming = heard
+    def _request(self, pair: Any, nominate: bool) -> Any:
+        request = self._stock_request(pair, nominate)
+        name = self._names.get(pair.remote_addr[:2])
+        if name is not None:
+            request.attributes["USERNAME"] = f"{name}:{self._connection.local_username}"
+        return request
+
+    def _signed(self, stock: Callable[..., Any]) -> Callable[..., Any]:
+        async def request(message: Any, address: Any, integrity_key: bytes | None = None, **more: Any) -> Any:
+            name = message.attributes.get("USERNAME", "").partition(":")[0]
+            return await stock(message, address, integrity_key=self._passwords.get(name, integrity_key), **more)
+
+        return request
 
 
 def withstand(transport: Any) -> None:

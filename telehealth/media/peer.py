@@ -100,7 +100,7 @@ class Peer:
             raise
         peer.holds = Holds([None] * len(peer.voices), [None] * len(peer.pictures), [None] * len(peer.screens))
         inside.withstand(peer._transport)
-        inside.hear_checks(peer._transport, peer._alive)
+        peer._checks = inside.Checks(peer._transport, offer.ufrag, offer.password, peer._alive)
         return peer, sdp
 
     async def restart(self, text: str) -> str:
@@ -113,7 +113,7 @@ class Peer:
         ):
             raise Refused("restart impossible")
         self._restarts += 1
-        inside.take_up_restart(self._transport, offer.ufrag, offer.password)
+        self._checks.restart(offer.ufrag, offer.password)
         self.offer = offer
         return await self._answer(offer, lambda: None)
 
@@ -155,6 +155,7 @@ class Peer:
             slots.append(slot)
 
     holds: Holds
+    _checks: inside.Checks
 
     @property
     def _transport(self) -> aiortc.RTCDtlsTransport:
