@@ -321,7 +321,7 @@ class ConsultationIsland extends Component<Page, State> {
           <h2 class="th-h3" id="readings-heading">
             Readings in this visit
           </h2>
-          {this.may("measure") && <MeasureNow acts={this.acts} measures={this.measures.get(subject.id) ?? []} subject={subject} onSaid={this.say} onFailed={this.fail} />}
+          {this.may("measure") && <MeasureNow acts={this.acts} measures={this.measures.get(subject.id) ?? null} subject={subject} onSaid={this.say} onFailed={this.fail} />}
           <Readings acts={this.acts} readings={visit?.readings ?? []} zone={ward.zone} may={this.may("readings")} onFailed={this.fail} />
         </section>
         <section class="th-card" aria-labelledby="vitals-heading" key={`vitals-${subject.id}`}>

@@ -104,8 +104,7 @@ class WaitingIsland extends Component<Page, State> {
                 {one.identity === "not_checked" ? <strong class="th-person__unsure">Identity not checked</strong> : <span class="th-quiet">{words.identity(one.identity)}</span>}
                 {one.since && (
                   <span>
-                    {" "}
-                    waits since {times.time(times.ms(one.since), ward.zone)} ({times.age(times.ms(one.since), now)})
+                    , waits since {times.time(times.ms(one.since), ward.zone)} ({times.age(times.ms(one.since), now)})
                   </span>
                 )}
                 {one.starts_at && <span>, visit at {times.time(times.ms(one.starts_at), ward.zone)}</span>}

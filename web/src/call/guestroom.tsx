@@ -198,14 +198,14 @@ export class GuestRoom extends Component<Props, State> {
       <>
         <div role="status">
           {reading && (
-            <p class="th-arrived">
+            <p key={reading.key} class="th-arrived" ref={bringIn}>
               Your reading arrived: <strong>{spoken(reading)}</strong>
             </p>
           )}
         </div>
         <div role="status">
           {unread.slice(-1).map((message) => (
-            <p key={message.id} class="th-plain-note">
+            <p key={message.id} class="th-plain-note" ref={bringIn}>
               <strong>{visit.names?.[message.from ?? 0] ?? "The ward"}</strong> wrote: {message.text}
             </p>
           ))}
@@ -306,6 +306,11 @@ export class GuestRoom extends Component<Props, State> {
 
 function focus(element: HTMLElement | null): void {
   element?.focus();
+}
+
+/** What is new, out from under the buttons; nobody who types is taken away from there. */
+function bringIn(element: HTMLElement | null): void {
+  if (!(document.activeElement instanceof HTMLInputElement)) element?.scrollIntoView({ block: "nearest" });
 }
 
 /** "oxygen saturation 96 %". */

@@ -145,14 +145,13 @@ export class People extends Component<Props, State> {
           {unsure ? <strong class="th-person__unsure">Identity not checked: ask who it is</strong> : <span class="th-quiet">{words.identity(person.identity)}</span>}
           {waits && since !== null && (
             <span>
-              {" "}
-              waits since {times.time(since, zone)} ({times.age(since, now)})
+              , waits since {times.time(since, zone)} ({times.age(since, now)})
             </span>
           )}
-          {person.presence === "admitted" && <span>{person.away ? " connection lost; may come back without being let in again" : " let in, connecting"}</span>}
-          {(waits || person.presence === "checking") && person.away && <span> connection lost: the page is closed, or cut off</span>}
-          {waits && this.later(person) && <span> for their turn: first go on to {this.later(person)}</span>}
-          {person.presence === "removed" && <span> removed</span>}
+          {person.presence === "admitted" && <span>{person.away ? ", connection lost; may come back without being let in again" : ", let in, connecting"}</span>}
+          {(waits || person.presence === "checking") && person.away && <span>, connection lost: the page is closed, or cut off</span>}
+          {waits && this.later(person) && <span>, for their turn: first go on to {this.later(person)}</span>}
+          {person.presence === "removed" && <span>, removed</span>}
         </p>
         {waits && person.reason && <p class="th-person__reason">“{person.reason}”</p>}
         {!inside && trouble && <p class="th-person__trouble">{trouble}</p>}

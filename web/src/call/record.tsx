@@ -41,7 +41,8 @@ export function Vitals({ row, alerts, now, zone }: { row: Row | null; alerts: Al
 
 interface MeasureProps {
   acts: Acts;
-  measures: Measure[];
+  /** null: not known yet. */
+  measures: Measure[] | null;
   subject: Subject;
   onSaid: (text: string) => void;
   onFailed: (text: string) => void;
@@ -60,6 +61,7 @@ export class MeasureNow extends Component<MeasureProps, { asking: boolean }> {
   };
 
   override render() {
+    if (!this.props.measures) return null;
     const measures = together(this.props.measures);
     if (!measures.length) return <p class="th-quiet">No device of this resident can be asked for a reading.</p>;
     return (
