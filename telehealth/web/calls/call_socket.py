@@ -44,7 +44,7 @@ async def guest(request: web.Request) -> web.StreamResponse:
             why = join_visit.bye(link)
             unasked = why is None and link.asks_birth
             if unasked:
-                # the page asks for the date of birth first: a socket before that is somebody's own
+                # our page asks for the date of birth first: this socket is of none of ours
                 await join.note_refused(request, connection, link, "birth_date")
             participant = link.participant_id
             if why is None and participant is None and not unasked:

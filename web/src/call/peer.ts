@@ -371,8 +371,7 @@ export class Peer {
       return;
     }
     if (!dead) {
-      // We hear them, and they do not hear us: a path that works one way only, or an old one that its restart has spoilt. The browser
-      // would take ten seconds more to give it up.
+      // We hear them, and they do not hear us: a path that works one way only. The browser would take ten seconds more to give it up.
       if (this.lostAt !== null && now - this.lostAt > DEAD_MS) this.rebuildSoon();
       return;
     }
