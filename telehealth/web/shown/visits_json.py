@@ -80,7 +80,7 @@ MAIL_STATES: Final[Mapping[str, str]] = {
 _TROUBLES: Final[Mapping[str, Mapping[str, str]]] = {
     "camera": {"none": "no camera", "refused": "camera not allowed", "failed": "camera does not work"},
     "microphone": {"none": "no microphone", "refused": "microphone not allowed", "failed": "microphone does not work"},
-    "speaker": {"failed": "speaker does not work", "not_heard": "did not hear the test sound"},
+    "speaker": {"failed": "speaker does not work", "not_heard": "test sound not confirmed"},
     "network": {"slow": "slow network", "failed": "network does not let calls through"},
     "relay": {"failed": "relay not reached"},
 }
